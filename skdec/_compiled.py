@@ -1,0 +1,245 @@
+"""Compiled programs: training loops and inference, built once per shape and used again.
+
+Tracing a graph and compiling it by XLA costs seconds, a fit of few rows milliseconds. So programs
+outlive the fits: a fit borrows one that fits its shapes, or builds it. A program keeps nothing of
+a fit: weights go in before and come out after.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from skdec import _math
+from skdec.layers import ClusteringLayer
+from skdec.networks import Architecture, build_autoencoder
+
+_MAX_IDLE_PROGRAMS = 8
+
+
+class Trainer:
+    """A Keras model with its optimizer, trained by one compiled loop over batches.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What callbacks see as their model; all its variables are trained.
+    loss : callable
+        Scalar loss of one batch, called with one tensor per entry of `batch_specs`, then one
+        scalar per entry of `n_scalars`.
+    batch_specs : sequence of tuple of int
+        Static shapes of one batch's tensors.
+    n_scalars : int
+        Number of float scalars that `loss` takes after the batch.
+    optimizer : keras.optimizers.Optimizer
+        Belongs to the trainer from here on.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        loss: Callable[..., Any],
+        batch_specs: Sequence[tuple[int, ...]],
+        n_scalars: int,
+        optimizer: keras.optimizers.Optimizer,
+    ) -> None:
+        self.model = model
+        self.batch_size = batch_specs[0][0]
+        self._variables = model.trainable_variables
+        self._loss = loss
+        self._optimizer = optimizer
+        optimizer.build(self._variables)
+        self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
+        self._step = tf.function(self._one_step, jit_compile=True)
+        self._loop = tf.function(
+            self._steps,
+            input_signature=[
+                [tf.TensorSpec((None, *shape), tf.float32) for shape in batch_specs],
+                tf.TensorSpec((None,), tf.float32),
+                [tf.TensorSpec((), tf.float32)] * n_scalars,
+            ],
+        )
+
+    def reset(self, weights: Sequence[np.ndarray]) -> None:
+        """Start anew from `weights`, in the order of the model's variables."""
+        for variable, value in zip(self._variables, weights, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._optimizer.variables, self._fresh_optimizer, strict=True):
+            variable.assign(value)
+        self.model.stop_training = False
+
+    def weights(self) -> list[np.ndarray]:
+        """Copies of the model's variables as they stand."""
+        return [variable.numpy() for variable in self._variables]
+
+    def run(
+        self, batches: Sequence[np.ndarray], rates: np.ndarray, scalars: Sequence[float] = ()
+    ) -> np.ndarray:
+        """Train on batches stacked along a first axis, one step each; the losses of the steps."""
+        return self._loop(
+            [tf.constant(batch) for batch in batches],
+            tf.constant(rates, tf.float32),
+            [tf.constant(scalar, tf.float32) for scalar in scalars],
+        ).numpy()
+
+    def _steps(self, batches: list[Any], rates: Any, scalars: list[Any]) -> Any:
+        losses = tf.TensorArray(tf.float32, size=tf.shape(rates)[0])
+        for i in tf.range(tf.shape(rates)[0]):
+            loss = self._step([batch[i] for batch in batches], rates[i], scalars)
+            losses = losses.write(i, loss)
+        return losses.stack()
+
+    def _one_step(self, batch: list[Any], rate: Any, scalars: list[Any]) -> Any:
+        if not has_own_schedule(self._optimizer):
+            self._optimizer.learning_rate = rate
+        with tf.GradientTape() as tape:
+            loss = self._loss(*batch, *scalars)
+        gradients = tape.gradient(loss, self._variables)
+        self._optimizer.apply(gradients, self._variables)
+        return loss
+
+
+def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether the optimizer sets its learning rate by a schedule of its own."""
+    return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+
+
+@contextmanager
+def borrowed_pretrainer(
+    architecture: Architecture,
+    batch_size: int,
+    optimizer: keras.optimizers.Optimizer,
+) -> Iterator[Trainer]:
+    """Lend a trainer of the autoencoder: squared reconstruction error of rows (B, n_features)."""
+
+    def build() -> Trainer:
+        autoencoder = build_autoencoder(*architecture, "zeros").autoencoder
+
+        def reconstruction_error(rows: Any) -> Any:
+            return tf.reduce_mean(tf.square(autoencoder(rows, training=True) - rows))
+
+        shapes = [(batch_size, architecture.n_features)]
+        return Trainer(autoencoder, reconstruction_error, shapes, 0, _copy(optimizer))
+
+    key = ("pretrain", architecture, batch_size, _fingerprint(optimizer))
+    with _borrowed(key, build) as trainer:
+        yield trainer
+
+
+@contextmanager
+def borrowed_refiner(
+    architecture: Architecture,
+    n_clusters: int,
+    batch_size: int,
+    optimizer: keras.optimizers.Optimizer,
+) -> Iterator[Trainer]:
+    """Lend a trainer of encoder and centres: KL(p || q) of rows and targets, given alpha."""
+
+    def build() -> Trainer:
+        encoder = build_autoencoder(*architecture, "zeros").encoder
+        clustering = ClusteringLayer(n_clusters, name="clustering")
+        model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
+
+        def divergence(rows: Any, p: Any, alpha: Any) -> Any:
+            z = encoder(rows, training=True)
+            log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
+            return tf.reduce_mean(_math.kl_divergence(p, log_q))
+
+        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters)]
+        return Trainer(model, divergence, shapes, 1, _copy(optimizer))
+
+    key = ("refine", architecture, n_clusters, batch_size, _fingerprint(optimizer))
+    with _borrowed(key, build) as trainer:
+        yield trainer
+
+
+Inference = Callable[[np.ndarray], np.ndarray]
+
+
+def encoding(architecture: Architecture, weights: Sequence[np.ndarray]) -> Inference:
+    """Function from `INFERENCE_BATCH` rows to embedded rows."""
+    return _bound(_encoder_program(architecture), weights)
+
+
+def decoding(architecture: Architecture, weights: Sequence[np.ndarray]) -> Inference:
+    """Function from `INFERENCE_BATCH` embedded rows to reconstructed rows."""
+    return _bound(_decoder_program(architecture), weights)
+
+
+def assignment(
+    architecture: Architecture, weights: Sequence[np.ndarray], centers: np.ndarray, alpha: float
+) -> Inference:
+    """Function from `INFERENCE_BATCH` rows to soft assignments q."""
+    return _bound(_assignment_program(architecture), [*weights, centers, np.float32(alpha)])
+
+
+@lru_cache(maxsize=_MAX_IDLE_PROGRAMS)
+def _encoder_program(architecture: Architecture) -> Any:
+    encoder = build_autoencoder(*architecture, "zeros").encoder
+    return _compiled(lambda weights, rows: encoder.stateless_call(weights, [], rows)[0])
+
+
+@lru_cache(maxsize=_MAX_IDLE_PROGRAMS)
+def _decoder_program(architecture: Architecture) -> Any:
+    decoder = build_autoencoder(*architecture, "zeros").decoder
+    return _compiled(lambda weights, code: decoder.stateless_call(weights, [], code)[0])
+
+
+@lru_cache(maxsize=_MAX_IDLE_PROGRAMS)
+def _assignment_program(architecture: Architecture) -> Any:
+    encoder = build_autoencoder(*architecture, "zeros").encoder
+
+    def assign(parameters: list[Any], rows: Any) -> Any:
+        *weights, centers, alpha = parameters
+        z = encoder.stateless_call(weights, [], rows)[0]
+        return _math.soft_assignment(z, centers, alpha)
+
+    return _compiled(assign)
+
+
+def _compiled(run: Callable[[list[Any], Any], Any]) -> Any:
+    return tf.function(run, jit_compile=True)
+
+
+def _bound(program: Any, parameters: Sequence[np.ndarray]) -> Inference:
+    tensors = [tf.constant(parameter) for parameter in parameters]
+    return lambda rows: program(tensors, tf.constant(rows)).numpy()
+
+
+_idle: list[tuple[Any, Any]] = []
+_idle_lock = Lock()
+
+
+@contextmanager
+def _borrowed(key: Any, build: Callable[[], Any]) -> Iterator[Any]:
+    """Lend an idle program of this key, or a new one, to one borrower at a time.
+
+    The longest idle programs are freed first. A program whose borrower failed is not kept.
+    """
+    with _idle_lock:
+        found = next((entry for entry in reversed(_idle) if entry[0] == key), None)
+        if found is not None:
+            _idle.remove(found)
+    program = build() if found is None else found[1]
+    yield program
+    with _idle_lock:
+        _idle.append((key, program))
+        del _idle[:-_MAX_IDLE_PROGRAMS]
+
+
+def _copy(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    return type(optimizer).from_config(optimizer.get_config())
+
+
+def _fingerprint(optimizer: keras.optimizers.Optimizer) -> str:
+    """What of an optimizer is compiled in: everything but its name and a plain learning rate."""
+    config = keras.optimizers.serialize(optimizer)
+    passed_in = ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]
+    inner = {key: value for key, value in config["config"].items() if key not in passed_in}
+    return json.dumps({**config, "config": inner}, sort_keys=True, default=str)

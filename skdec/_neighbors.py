@@ -1,0 +1,97 @@
+"""Neighbouring rows, and targets on which they agree.
+
+An embedding of a few dimensions loses some of what the rows tell. Rows that are close in the
+input mostly belong together, so the target of a row sharpens what its neighbours are assigned
+rather than what it is assigned alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+from skdec._math import target_distribution
+from skdec._rows import float32_rows
+
+# Distances are taken in the leading principal components, fitted on a sample of the rows.
+_N_COMPONENTS = 50
+_COMPONENT_ROWS = 20_000
+# Exact search is quadratic: beyond this many rows neighbours are looked for in random parts of
+# the rows, so that the time grows like the number of rows.
+_SEARCH_ROWS = 70_000
+# The neighbour whose distance is a row's own scale (Zelnik-Manor and Perona).
+_SCALE_NEIGHBOR = 7
+# Keeps a row far from all others joined to them.
+_MIN_AFFINITY = 1e-12
+_BLOCK_ROWS = 8192
+
+
+def neighbor_graph(X: Any, n_neighbors: int, random_state: np.random.RandomState) -> sp.csr_array:
+    """Affinities of neighbouring rows, each row of the (n, n) matrix summing to one.
+
+    Rows i and j with one among the nearest `n_neighbors` of the other get the self-tuning
+    affinity exp(-|x_i - x_j|^2 / (s_i s_j)), s_i the distance of row i to its seventh neighbour
+    ([1]_).
+
+    References
+    ----------
+    .. [1] L. Zelnik-Manor and P. Perona, "Self-tuning spectral clustering", NIPS 2004.
+    """
+    n_rows = X.shape[0]
+    n_parts = -(-n_rows // _SEARCH_ROWS)
+    neighbors = np.empty((n_rows, min(n_neighbors, n_rows // n_parts - 1)), dtype=np.int32)
+    affinities = np.empty(neighbors.shape, dtype=np.float32)
+    project = _projection(X, random_state)
+    for part in np.array_split(random_state.permutation(n_rows), n_parts):
+        nearest, affinities[part] = _nearest(project(part), neighbors.shape[1])
+        neighbors[part] = part[nearest]
+    ends = np.arange(0, neighbors.size + 1, neighbors.shape[1])
+    directed = sp.csr_array((affinities.ravel(), neighbors.ravel(), ends), (n_rows, n_rows))
+    graph = (directed + directed.T).tocsr()
+    graph.data /= np.repeat(graph.sum(axis=1), np.diff(graph.indptr))
+    return graph
+
+
+def consensus_targets(q: np.ndarray, graph: sp.csr_array, n_rounds: int) -> np.ndarray:
+    """Targets p (n, k) on which neighbours agree, float32.
+
+    Each round averages the assignments over a row's neighbours and sharpens them as DEC does.
+    """
+    for _ in range(n_rounds):
+        q = target_distribution(graph @ q)
+    return q
+
+
+def _projection(X: Any, random_state: np.random.RandomState) -> Callable[[np.ndarray], np.ndarray]:
+    """Function from rows of `X`, given by their indices, to their principal components."""
+    if X.shape[1] <= _N_COMPONENTS:
+        return lambda indices: float32_rows(X, indices)
+    sample = random_state.permutation(X.shape[0])[:_COMPONENT_ROWS]
+    # Sparse rows are not centred: that would make them dense.
+    method = TruncatedSVD if sp.issparse(X) else PCA
+    n_components = min(_N_COMPONENTS, len(sample))
+    seed = random_state.randint(np.iinfo(np.int32).max)
+    # Several threads add up in changing order, which would reach the last bits of the labels.
+    with threadpool_limits(1):
+        components = method(n_components, random_state=seed).fit(X[np.sort(sample)])
+
+    def project(indices: np.ndarray) -> np.ndarray:
+        blocks = np.array_split(indices, -(-len(indices) // _BLOCK_ROWS))
+        return np.concatenate([components.transform(X[block]) for block in blocks])
+
+    return project
+
+
+def _nearest(points: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the nearest other points and the self-tuning affinities to them."""
+    search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points)
+    distances, nearest = search.kneighbors()
+    scale = distances[:, min(_SCALE_NEIGHBOR, n_neighbors) - 1]
+    scales = scale[:, None] * scale[nearest]
+    # Among equal rows the scale is zero, and so is the distance.
+    ratio = np.divide(distances**2, scales, out=np.zeros_like(distances), where=scales > 0)
+    return nearest, np.maximum(np.exp(-ratio), _MIN_AFFINITY)

@@ -1,0 +1,64 @@
+"""Feeding rows: any X that scikit-learn takes, handed out as float32 a few rows at a time.
+
+Nothing here copies X whole: a memory map is read and a sparse matrix made dense only as far as
+the batches in hand reach.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+# Rows that go through a network at once outside training. One fixed shape, because the order in
+# which a matrix product adds up, and so the last bits of a row's result, depends on the shape.
+INFERENCE_BATCH = 256
+
+# Bytes of rows gathered ahead for one call of a compiled loop.
+_CHUNK_BYTES = 2**25
+_MAX_CHUNK_STEPS = 128
+
+
+def float32_rows(X: Any, selection: Any) -> np.ndarray:
+    """Selected rows of a dense or sparse `X` as a dense float32 array."""
+    rows = X[selection]
+    if hasattr(rows, "toarray"):
+        rows = rows.toarray()
+    return np.asarray(rows, dtype=np.float32)
+
+
+def shuffled_batches(
+    n_rows: int, batch_size: int, random_state: np.random.RandomState
+) -> Iterator[np.ndarray]:
+    """Yield batches of row indices without end, all of the same size.
+
+    One shuffle of all rows follows the other; a batch that reaches the end of one takes its rest
+    from the next. So no batch is short or empty, and every row comes equally often.
+    """
+    queue = np.empty(0, dtype=np.intp)
+    while True:
+        while len(queue) < batch_size:
+            queue = np.concatenate([queue, random_state.permutation(n_rows)])
+        yield queue[:batch_size]
+        queue = queue[batch_size:]
+
+
+def chunk_steps(n_features: int, batch_size: int) -> int:
+    """Steps whose rows are gathered at once, so that they stay within a few dozen megabytes."""
+    return int(np.clip(_CHUNK_BYTES // (4 * n_features * batch_size), 1, _MAX_CHUNK_STEPS))
+
+
+def batched_output(run: Callable[[np.ndarray], Any], X: Any, width: int) -> np.ndarray:
+    """Outputs (n, width) of `run` over all rows of `X`, float32.
+
+    `run` always sees `INFERENCE_BATCH` rows, the last batch filled up with zeros: a row's output
+    depends on that row only, bit for bit.
+    """
+    n_rows = X.shape[0]
+    output = np.empty((n_rows, width), dtype=np.float32)
+    for start in range(0, n_rows, INFERENCE_BATCH):
+        rows = float32_rows(X, slice(start, start + INFERENCE_BATCH))
+        if len(rows) < INFERENCE_BATCH:
+            padding = np.zeros((INFERENCE_BATCH - len(rows), X.shape[1]), dtype=np.float32)
+            rows = np.concatenate([rows, padding])
+        output[start : start + INFERENCE_BATCH] = run(rows)[: n_rows - start]
+    return output

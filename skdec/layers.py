@@ -1,0 +1,89 @@
+"""The clustering layer of DEC as a Keras layer."""
+
+from typing import Any
+
+import keras
+
+from skdec._math import soft_assignment
+
+
+@keras.saving.register_keras_serializable(package="skdec")
+class ClusteringLayer(keras.layers.Layer):
+    """Soft assignment of embedded rows to trainable cluster centres.
+
+    Put on an encoder's output, it turns embedded rows of shape (n, d) into Student-t soft
+    assignments of shape (n, n_clusters), each row summing to one.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters, at least 1.
+    alpha : float, default=1.0
+        Degrees of freedom of Student's t, above 0. The larger, the faster an assignment falls off
+        with the distance; towards infinity the kernel is a Gaussian.
+    **kwargs : dict
+        Keyword arguments of every Keras layer, such as ``name`` and ``dtype``.
+
+    Attributes
+    ----------
+    centers : keras.Variable of shape (n_clusters, d)
+        The cluster centres, there once the layer is built.
+
+    Raises
+    ------
+    ValueError
+        If `n_clusters` or `alpha` is out of its range, or the input is not of rank 2.
+
+    See Also
+    --------
+    skdec.networks.build_autoencoder : The encoder to put the layer on.
+
+    Notes
+    -----
+    The centres start at random. Set them, usually to those of k-means on the embedded rows, with
+    ``layer.set_weights([centers])``.
+
+    References
+    ----------
+    .. [1] J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering
+       Analysis", ICML 2016, equation 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdec.layers import ClusteringLayer
+    >>> layer = ClusteringLayer(2)
+    >>> layer.build((None, 1))
+    >>> layer.set_weights([np.array([[0.0], [3.0]])])
+    >>> np.asarray(layer(np.array([[0.0], [1.5]]))).round(3)
+    array([[0.909, 0.091],
+           [0.5  , 0.5  ]], dtype=float32)
+    """
+
+    def __init__(self, n_clusters: int, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if n_clusters < 1:
+            raise ValueError(f"n_clusters must be at least 1; got {n_clusters!r}.")
+        if not alpha > 0:
+            raise ValueError(f"alpha must be above 0; got {alpha!r}.")
+        self.n_clusters = n_clusters
+        self.alpha = alpha
+        self.input_spec = keras.layers.InputSpec(ndim=2)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the centres for embedded rows of shape (n, d), given as `input_shape`."""
+        self.centers = self.add_weight(
+            shape=(self.n_clusters, input_shape[-1]), initializer="glorot_uniform", name="centers"
+        )
+
+    def call(self, z: Any) -> Any:
+        """Soft assignments (n, n_clusters) of the embedded rows `z` (n, d)."""
+        return soft_assignment(z, self.centers, self.alpha)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+        """Shape of the soft assignments for embedded rows of shape `input_shape`."""
+        return (input_shape[0], self.n_clusters)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments that make an equal layer with `from_config`."""
+        return {**super().get_config(), "n_clusters": self.n_clusters, "alpha": self.alpha}

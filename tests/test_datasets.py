@@ -1,0 +1,152 @@
+"""Built-in data: where each folder is looked at, what is read from it, what is said without it."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+from sklearn import datasets as sklearn_datasets
+
+from skdec import datasets
+from skdec.datasets import FASHION_FILES, load_digits, load_fashion_mnist, load_mnist
+
+
+@pytest.fixture
+def images():
+    """Five training and three test images in the layout of Keras, every byte chosen by a seed."""
+    rng = np.random.default_rng(0)
+    return {
+        "x_train": rng.integers(0, 256, (5, 28, 28), dtype=np.uint8),
+        "y_train": np.array([3, 1, 4, 1, 5], dtype=np.uint8),
+        "x_test": rng.integers(0, 256, (3, 28, 28), dtype=np.uint8),
+        "y_test": np.array([9, 2, 6], dtype=np.uint8),
+    }
+
+
+@pytest.fixture
+def homes(tmp_path, monkeypatch):
+    """An empty SKDEC_DATA_HOME and an empty cache of Keras, and a network that fails."""
+    own, cache = tmp_path / "own", tmp_path / "keras" / "datasets"
+    own.mkdir()
+    cache.mkdir(parents=True)
+    monkeypatch.setenv("SKDEC_DATA_HOME", str(own))
+    monkeypatch.setenv("KERAS_HOME", str(cache.parent))
+
+    def unreachable():
+        raise Exception("URL fetch failure on https://example.org")
+
+    monkeypatch.setattr(datasets, "_keras_loader", lambda name: unreachable)
+    return own, cache
+
+
+def assert_is_joined(loaded, images):
+    X, y = loaded
+    pixels = np.concatenate([images["x_train"], images["x_test"]]).reshape(8, 784)
+    assert X.dtype == np.float32
+    assert y.dtype == np.int64
+    np.testing.assert_allclose(X, pixels / 255.0, rtol=1e-6)
+    assert y.tolist() == [3, 1, 4, 1, 5, 9, 2, 6]
+
+
+def write_idx(path, values):
+    header = struct.pack(f">4B{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
+    path.write_bytes(gzip.compress(header + values.tobytes()))
+
+
+def write_original_files(folder, images):
+    folder.mkdir()
+    for name, key in zip(FASHION_FILES, ("x_train", "y_train", "x_test", "y_test"), strict=True):
+        write_idx(folder / name, images[key])
+
+
+def test_digits_are_scikit_learns_from_zero_to_one():
+    X, y = load_digits()
+    reference = sklearn_datasets.load_digits()
+    assert X.dtype == np.float32
+    np.testing.assert_array_equal(X * 16, reference.data)
+    np.testing.assert_array_equal(y, reference.target)
+
+
+@pytest.mark.parametrize(
+    ("load", "name"), [(load_mnist, "mnist.npz"), (load_fashion_mnist, "fashion_mnist.npz")]
+)
+def test_the_users_folder_is_read_before_keras_cache(load, name, homes, images):
+    own, cache = homes
+    np.savez(cache / name, **{key: values * 0 for key, values in images.items()})
+    assert load()[0].max() == 0
+    np.savez(own / name, **images)
+    assert_is_joined(load(), images)
+
+
+@pytest.mark.parametrize("home", [0, 1])
+def test_the_original_files_of_fashion_mnist_are_read(home, homes, images):
+    write_original_files(homes[home] / "fashion-mnist", images)
+    assert_is_joined(load_fashion_mnist(), images)
+
+
+@pytest.mark.parametrize(
+    ("load", "name"), [(load_mnist, "mnist.npz"), (load_fashion_mnist, "fashion_mnist.npz")]
+)
+def test_without_a_network_the_error_names_the_file_and_the_folder(load, name, homes):
+    with pytest.raises(FileNotFoundError, match=f"{name} is not on this machine") as raised:
+        load()
+    assert str(homes[0]) in str(raised.value)
+    assert "SKDEC_DATA_HOME" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_what_keras_downloads_is_joined(homes, images, monkeypatch):
+    parts = (images["x_train"], images["y_train"]), (images["x_test"], images["y_test"])
+    asked = []
+    monkeypatch.setattr(datasets, "_keras_loader", lambda name: lambda: asked.append(name) or parts)
+    assert_is_joined(load_mnist(), images)
+    assert_is_joined(load_fashion_mnist(), images)
+    assert asked == ["mnist", "fashion_mnist"]
+
+
+def test_the_loader_is_that_of_keras():
+    keras = pytest.importorskip("keras")
+    assert datasets._keras_loader("fashion_mnist") is keras.datasets.fashion_mnist.load_data
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not an .npz file"),
+        (b"PK\x03\x04 not a zip file", "is not an .npz file"),
+        ({"x_train": np.zeros((2, 2))}, "has no array 'y_train'; the layout of Keras"),
+        ({"x_train": np.array([{}, {}], dtype=object)}, "holds pickled objects"),
+    ],
+    ids=["empty", "torn", "other arrays", "pickled"],
+)
+def test_a_damaged_archive_is_refused(content, message, homes):
+    path = homes[0] / "mnist.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.savez(path, **content)
+    with pytest.raises(ValueError, match=message) as raised:
+        load_mnist()
+    assert str(path) in str(raised.value)
+
+
+def test_images_without_their_labels_are_refused(homes, images):
+    np.savez(homes[0] / "mnist.npz", **images | {"y_test": np.zeros(4)})
+    with pytest.raises(ValueError, match=r"labels of shape \(4,\) do not belong together"):
+        load_mnist()
+
+
+def test_damaged_original_files_are_refused(homes, images):
+    folder = homes[1] / "fashion-mnist"
+    write_original_files(folder, images)
+    path = folder / FASHION_FILES[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    with pytest.raises(ValueError, match="is damaged"):
+        load_fashion_mnist()
+    path.write_bytes(gzip.compress(gzip.decompress(whole)[:-1]))
+    with pytest.raises(ValueError, match="not a whole file of bytes in the IDX format"):
+        load_fashion_mnist()
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=f"{FASHION_FILES[0]} is missing"):
+        load_fashion_mnist()
