@@ -23,7 +23,7 @@ from sklearn.metrics import (
 from sklearn.utils import check_random_state, resample
 
 from skdec._dec import DECClusterer
-from skdec._validation import check_integer, check_real, check_widths
+from skdec._validation import check_integer, check_positive, check_widths
 from skdec.metrics import NOISE, clustering_accuracy, label_array
 
 METHODS = ("kmeans", "autoencoder+kmeans", "dec")
@@ -237,11 +237,11 @@ def compare(
     n_clusters = _number_of_clusters(n_clusters, classes, X.shape[0])
     # What the estimator would refuse it refuses here, before k-means has taken its time.
     check_widths("dims", dims)
-    check_real("alpha", alpha, above=0)
+    check_positive("alpha", alpha)
     check_integer("pretrain_epochs", pretrain_epochs, 0, words=("auto",))
     check_integer("max_iter", max_iter, 0, words=("auto",))
     seed = _seed(random_state)
-    network = {
+    network: dict[str, Any] = {
         "dims": tuple(dims),
         "alpha": alpha,
         "pretrain_epochs": pretrain_epochs,

@@ -176,7 +176,9 @@ def assignment(
     architecture: Architecture, weights: Sequence[np.ndarray], centers: np.ndarray, alpha: float
 ) -> Inference:
     """Function from `INFERENCE_BATCH` rows to soft assignments q."""
-    return _bound(_assignment_program(architecture), [*weights, centers, np.float32(alpha)])
+    return _bound(
+        _assignment_program(architecture), [*weights, centers, np.array(alpha, np.float32)]
+    )
 
 
 @lru_cache(maxsize=_MAX_IDLE_PROGRAMS)

@@ -2,63 +2,44 @@
 
 import warnings
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import keras
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    ClusterMixin,
-    TransformerMixin,
-)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import silhouette_score
-from sklearn.utils import ClassifierTags, check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, check_memory, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_memory
 
+from skdec._fitted import FittedDEC
 from skdec._neighbors import neighbor_graph
-from skdec._persistence import load, save
-from skdec._phases import (
-    Pretrained,
-    Refined,
-    assigned,
-    embedded,
-    pretrain,
-    reconstructed,
-    refine,
-)
+from skdec._phases import Pretrained, Refined, embedded, pretrain, refine
 from skdec._progress import PhaseProgress
 from skdec._start import Start, kmeans_start, landmark_start
 from skdec._validation import (
     check_activation,
     check_choice,
-    check_finite,
     check_initializer,
     check_integer,
     check_optimizer,
-    check_real,
+    check_positive,
+    check_share,
     check_widths,
 )
-from skdec.layers import ClusteringLayer
-from skdec.networks import Architecture, Autoencoder, build_autoencoder
+from skdec.networks import Architecture, build_autoencoder
 
 _OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"),
 }
 _AUTO_N_INIT = {"landmarks": 5, "k-means++": 20}
-_SCORE_ROWS = 5_000
-
 # What "auto" stands for: passes over the rows, and the steps that they make up at least.
 _AUTO_PRETRAIN_EPOCHS = (10, 1500)
 _AUTO_MAX_ITER = (4, 500)
 _AUTO_UPDATE_INTERVAL = (1, 50)
 
 
-class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
+class DECClusterer(FittedDEC):
     """Deep Embedded Clustering.
 
     An autoencoder is trained to reconstruct the rows; the embedded rows are clustered; then the
@@ -182,14 +163,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         activation: Any = "relu",
         kernel_initializer: Any = None,
         batch_size: int = 256,
-        pretrain_epochs: int | str = "auto",
+        pretrain_epochs: Any = "auto",
         pretrain_optimizer: Any = "adam",
         init: str = "landmarks",
-        n_init: int | str = "auto",
+        n_init: Any = "auto",
         n_neighbors: int = 10,
         optimizer: Any = "sgd",
-        max_iter: int | str = "auto",
-        update_interval: int | str = "auto",
+        max_iter: Any = "auto",
+        update_interval: Any = "auto",
         tol: float = 1e-3,
         memory: Any = None,
         callbacks: Any = None,
@@ -258,7 +239,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _check_parameters(self) -> None:
         check_integer("n_clusters", self.n_clusters, 1)
         check_widths("dims", self.dims)
-        check_real("alpha", self.alpha, above=0)
+        check_positive("alpha", self.alpha)
         check_activation("activation", self.activation)
         check_initializer("kernel_initializer", self.kernel_initializer)
         check_integer("batch_size", self.batch_size, 1)
@@ -270,14 +251,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         check_optimizer("optimizer", self.optimizer, _OPTIMIZERS)
         check_integer("max_iter", self.max_iter, 0, words=("auto",))
         check_integer("update_interval", self.update_interval, 1, words=("auto",))
-        check_real("tol", self.tol, between=(0, 1))
-
-    def _checked_rows(self, X: Any, *, reset: bool) -> Any:
-        X = validate_data(
-            self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
-        )
-        check_finite(X, getattr(self, "feature_names_in_", None))
-        return X
+        check_share("tol", self.tol)
 
     def _pretrained(self, X: Any, architecture: Architecture, seed: int) -> Pretrained:
         """Pretrained autoencoder, from the cache if there is one and it knows these rows."""
@@ -312,7 +286,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         n_passes, min_steps = _AUTO_PRETRAIN_EPOCHS
         return max(n_passes, -(-min_steps // self._pass_steps(n_rows)))
 
-    def _steps(self, given: int | str, n_rows: int, n_passes: int, min_steps: int) -> int:
+    def _steps(self, given: Any, n_rows: int, n_passes: int, min_steps: int) -> int:
         return max(n_passes * self._pass_steps(n_rows), min_steps) if given == "auto" else given
 
     def _pass_steps(self, n_rows: int) -> int:
@@ -347,127 +321,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 stacklevel=3,
             )
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Cluster of each row: the one it is assigned to most surely.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), int32
-            Clusters, from 0 to ``n_clusters - 1``.
-        """
-        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Soft assignment of each row to the clusters, q in the paper.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_clusters), float32
-            Assignments; each row sums to one.
-        """
-        check_is_fitted(self)
-        X = self._checked_rows(X, reset=False)
-        weights = self._weights[: 2 * len(self._architecture.dims)]
-        return assigned(X, self._architecture, weights, self.cluster_centers_, self.alpha)
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Embed rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, dims[-1]), float32
-            Embedded rows.
-        """
-        check_is_fitted(self)
-        X = self._checked_rows(X, reset=False)
-        weights = self._weights[: 2 * len(self._architecture.dims)]
-        return embedded(X, self._architecture, weights)
-
-    def inverse_transform(self, Z: Any) -> np.ndarray:
-        """Decode embedded rows.
-
-        The decoder is as the pretraining left it; the refinement moves the encoder alone.
-
-        Parameters
-        ----------
-        Z : array-like of shape (n_samples, dims[-1])
-            Embedded rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features_in_), float32
-            Reconstructed rows.
-
-        Raises
-        ------
-        ValueError
-            If `Z` has another width than the embedding, or values that are not finite.
-        """
-        check_is_fitted(self)
-        Z = check_array(Z, input_name="Z")
-        width = self._architecture.dims[-1]
-        if Z.shape[1] != width:
-            raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
-        return reconstructed(
-            Z, self._architecture, self._weights[2 * len(self._architecture.dims) :]
-        )
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """Silhouette of the predicted clusters among the rows as they are given.
-
-        Measured in the input, so that fits with other `dims` and `alpha` can be compared. More
-        than 5,000 rows are represented by 5,000 of them, always the same.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
-            Rows.
-        y : None
-            Not used: labels never choose anything.
-
-        Returns
-        -------
-        float
-            From -1 to 1, larger is better; -1 where all rows fall into one cluster, or each into
-            one of its own.
-        """
-        labels = self.predict(X)
-        X = self._checked_rows(X, reset=False)
-        if X.shape[0] > _SCORE_ROWS:
-            rows = np.random.RandomState(0).choice(X.shape[0], _SCORE_ROWS, replace=False)
-            X, labels = X[rows], labels[rows]
-        if not 1 < len(np.unique(labels)) < len(labels):
-            return -1.0
-        return float(silhouette_score(X, labels))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        # scikit-learn's checks of sparse input ask a predict_proba how many columns it may have.
-        tags.classifier_tags = ClassifierTags(multi_class=self.n_clusters != 2)
-        tags.transformer_tags.preserves_dtype = []  # the networks compute in float32
-        return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Models are built anew from the weights wherever they are wanted.
-        state = super().__getstate__()
-        return {name: state[name] for name in state if name not in ("_networks", "model_")}
-
     @classmethod
     def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
         """DEC as published: SGD throughout, k-means to start, targets of each row alone.
@@ -498,63 +351,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             "tol": 1e-3,
         }
         return cls(n_clusters, **{**published, **parameters})
-
-    def save(self, path: Any) -> None:
-        """Write the fitted estimator to one file, without pickle.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file, replaced if it is there. `callbacks` and `memory` are not kept.
-        """
-        check_is_fitted(self)
-        save(self, path)
-
-    @classmethod
-    def load(cls, path: Any) -> "DECClusterer":
-        """Read an estimator written by `save`; no code in the file is run.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        DECClusterer
-            Fitted as it was saved.
-
-        Raises
-        ------
-        ValueError
-            If the file is not one of `save`, is damaged, or was written by a newer version.
-        """
-        return load(cls, path)
-
-    @cached_property
-    def _networks(self) -> Autoencoder:
-        check_is_fitted(self)
-        networks = build_autoencoder(*self._architecture, "zeros")
-        networks.autoencoder.set_weights(self._weights)
-        return networks
-
-    @property
-    def autoencoder_(self) -> keras.Model:
-        """Rows to their reconstruction."""
-        return self._networks.autoencoder
-
-    @property
-    def encoder_(self) -> keras.Model:
-        """Rows to embedded rows."""
-        return self._networks.encoder
-
-    @cached_property
-    def model_(self) -> keras.Model:
-        """Rows to soft assignments."""
-        clustering = ClusteringLayer(self.n_clusters, self.alpha, name="clustering")
-        model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
-        clustering.set_weights([self.cluster_centers_])
-        return model
 
 
 def _optimizer(given: Any) -> keras.optimizers.Optimizer:

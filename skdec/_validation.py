@@ -16,25 +16,24 @@ def check_integer(name: str, value: Any, minimum: int, *, words: Collection[str]
     if isinstance(value, str) and value in words:
         return
     allowed = f"an integer of at least {minimum}" + _or(words)
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        raise _wrong_kind(name, value, allowed, words)
+    _check_kind(name, value, Integral, allowed)
     if value < minimum:
         raise ValueError(f"{name} must be {allowed}; got {value!r}.")
 
 
-def check_real(
-    name: str, value: Any, *, above: float | None = None, between: tuple[float, float] | None = None
-) -> None:
-    """Raise unless `value` is a finite number greater than `above` or within `between`."""
-    if between is not None:
-        allowed = f"a number from {between[0]} to {between[1]}"
-        fits = between[0] <= value <= between[1] if isinstance(value, Real) else False
-    else:
-        allowed = f"a finite number above {above}"
-        fits = above < value < np.inf if isinstance(value, Real) else False
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be {allowed}; got {value!r} of type {type(value).__name__}.")
-    if not fits:
+def check_positive(name: str, value: Any) -> None:
+    """Raise unless `value` is a finite number above 0."""
+    allowed = "a finite number above 0"
+    _check_kind(name, value, Real, allowed)
+    if not 0 < value < np.inf:
+        raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+
+
+def check_share(name: str, value: Any) -> None:
+    """Raise unless `value` is a number from 0 to 1."""
+    allowed = "a number from 0 to 1"
+    _check_kind(name, value, Real, allowed)
+    if not 0 <= value <= 1:
         raise ValueError(f"{name} must be {allowed}; got {value!r}.")
 
 
@@ -131,8 +130,9 @@ def _or(words: Collection[str]) -> str:
     return "".join(f" or {word!r}" for word in words)
 
 
-def _wrong_kind(name: str, value: Any, allowed: str, words: Collection[str]) -> Exception:
-    message = f"{name} must be {allowed}; got {value!r}"
-    if isinstance(value, str) and words:
-        return ValueError(f"{message}.")
-    return TypeError(f"{message} of type {type(value).__name__}.")
+def _check_kind(name: str, value: Any, kind: type, allowed: str) -> None:
+    if isinstance(value, kind) and not isinstance(value, (bool, np.bool_)):
+        return
+    # A word where words are allowed is a wrong value, anything else a wrong type.
+    error = ValueError if isinstance(value, str) and "'" in allowed else TypeError
+    raise error(f"{name} must be {allowed}; got {value!r} of type {type(value).__name__}.")

@@ -1,0 +1,223 @@
+"""What a fitted DEC can do: label, embed and decode rows, show its networks, be saved."""
+
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.metrics import silhouette_score
+from sklearn.utils import ClassifierTags, check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdec import _persistence
+from skdec._phases import assigned, embedded, reconstructed
+from skdec._validation import check_finite
+from skdec.layers import ClusteringLayer
+from skdec.networks import Architecture, Autoencoder, build_autoencoder
+
+_SCORE_ROWS = 5_000
+
+
+class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
+    """The methods of `DECClusterer` that need no more than what its `fit` left.
+
+    That is `_architecture`, `_weights` (encoder, then decoder) and the public fitted attributes.
+    Keras models are built from the weights when they are asked for.
+    """
+
+    n_clusters: int
+    alpha: float
+    cluster_centers_: np.ndarray
+    _architecture: Architecture
+    _weights: list[np.ndarray]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Cluster of each row: the one it is assigned to most surely.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int32
+            Clusters, from 0 to ``n_clusters - 1``.
+        """
+        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Soft assignment of each row to the clusters, q in the paper.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters), float32
+            Assignments; each row sums to one.
+        """
+        check_is_fitted(self)
+        X = self._checked_rows(X, reset=False)
+        weights = self._weights[: 2 * len(self._architecture.dims)]
+        return assigned(X, self._architecture, weights, self.cluster_centers_, self.alpha)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, dims[-1]), float32
+            Embedded rows.
+        """
+        check_is_fitted(self)
+        X = self._checked_rows(X, reset=False)
+        weights = self._weights[: 2 * len(self._architecture.dims)]
+        return embedded(X, self._architecture, weights)
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Decode embedded rows.
+
+        The decoder is as the pretraining left it; the refinement moves the encoder alone.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, dims[-1])
+            Embedded rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_), float32
+            Reconstructed rows.
+
+        Raises
+        ------
+        ValueError
+            If `Z` has another width than the embedding, or values that are not finite.
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, input_name="Z")
+        width = self._architecture.dims[-1]
+        if Z.shape[1] != width:
+            raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
+        return reconstructed(
+            Z, self._architecture, self._weights[2 * len(self._architecture.dims) :]
+        )
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Silhouette of the predicted clusters among the rows as they are given.
+
+        Measured in the input, so that fits with other `dims` and `alpha` can be compared. More
+        than 5,000 rows are represented by 5,000 of them, always the same.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Rows.
+        y : None
+            Not used: labels never choose anything.
+
+        Returns
+        -------
+        float
+            From -1 to 1, larger is better; -1 where all rows fall into one cluster, or each into
+            one of its own.
+        """
+        labels = self.predict(X)
+        X = self._checked_rows(X, reset=False)
+        if X.shape[0] > _SCORE_ROWS:
+            rows = np.random.RandomState(0).choice(X.shape[0], _SCORE_ROWS, replace=False)
+            X, labels = X[rows], labels[rows]
+        if not 1 < len(np.unique(labels)) < len(labels):
+            return -1.0
+        return float(silhouette_score(X, labels))
+
+    def save(self, path: Any) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it is there. `callbacks` and `memory` are not kept.
+        """
+        check_is_fitted(self)
+        _persistence.save(self, path)
+
+    @classmethod
+    def load(cls, path: Any) -> "FittedDEC":
+        """Read an estimator written by `save`; no code in the file is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        DECClusterer
+            Fitted as it was saved.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of `save`, is damaged, or was written by a newer version.
+        """
+        return _persistence.load(cls, path)
+
+    @cached_property
+    def _networks(self) -> Autoencoder:
+        check_is_fitted(self)
+        networks = build_autoencoder(*self._architecture, "zeros")
+        networks.autoencoder.set_weights(self._weights)
+        return networks
+
+    @property
+    def autoencoder_(self) -> keras.Model:
+        """Rows to their reconstruction."""
+        return self._networks.autoencoder
+
+    @property
+    def encoder_(self) -> keras.Model:
+        """Rows to embedded rows."""
+        return self._networks.encoder
+
+    @cached_property
+    def model_(self) -> keras.Model:
+        """Rows to soft assignments."""
+        clustering = ClusteringLayer(self.n_clusters, self.alpha, name="clustering")
+        model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
+        clustering.set_weights([self.cluster_centers_])
+        return model
+
+    def _checked_rows(self, X: Any, *, reset: bool) -> Any:
+        X = validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
+        )
+        check_finite(X, getattr(self, "feature_names_in_", None))
+        return X
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        # scikit-learn's checks of sparse input ask a predict_proba how many columns it may have.
+        tags.classifier_tags = ClassifierTags(multi_class=self.n_clusters != 2)
+        tags.transformer_tags.preserves_dtype = []  # the networks compute in float32
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Models are built anew from the weights wherever they are wanted.
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name not in ("_networks", "model_")}
