@@ -55,7 +55,6 @@ class Trainer:
         self._loss = loss
         self._optimizer = optimizer
         optimizer.build(self._variables)
-        self._fresh_optimizer = [variable.numpy() for variable in optimizer.variables]
         self._step = tf.function(self._one_step, jit_compile=True)
         self._loop = tf.function(
             self._steps,
@@ -70,8 +69,11 @@ class Trainer:
         """Start anew from `weights`, in the order of the model's variables."""
         for variable, value in zip(self._variables, weights, strict=True):
             variable.assign(value)
-        for variable, value in zip(self._optimizer.variables, self._fresh_optimizer, strict=True):
-            variable.assign(value)
+        # Some optimizers start from the weights, so a new one tells where this one has to.
+        fresh = _copy(self._optimizer)
+        fresh.build(self._variables)
+        for variable, start in zip(self._optimizer.variables, fresh.variables, strict=True):
+            variable.assign(start)
         self.model.stop_training = False
 
     def weights(self) -> list[np.ndarray]:
@@ -121,10 +123,11 @@ def borrowed_pretrainer(
     def build() -> Trainer:
         autoencoder = build_autoencoder(*architecture, "zeros").autoencoder
 
-        def reconstruction_error(rows: Any) -> Any:
-            return tf.reduce_mean(tf.square(autoencoder(rows, training=True) - rows))
+        def reconstruction_error(rows: Any, weights: Any) -> Any:
+            errors = tf.reduce_mean(tf.square(autoencoder(rows, training=True) - rows), axis=1)
+            return tf.reduce_mean(weights * errors)
 
-        shapes = [(batch_size, architecture.n_features)]
+        shapes = [(batch_size, architecture.n_features), (batch_size,)]
         return Trainer(autoencoder, reconstruction_error, shapes, 0, _copy(optimizer))
 
     key = ("pretrain", architecture, batch_size, _fingerprint(optimizer))
@@ -146,12 +149,12 @@ def borrowed_refiner(
         clustering = ClusteringLayer(n_clusters, name="clustering")
         model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
 
-        def divergence(rows: Any, p: Any, alpha: Any) -> Any:
+        def divergence(rows: Any, p: Any, weights: Any, alpha: Any) -> Any:
             z = encoder(rows, training=True)
             log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
-            return tf.reduce_mean(_math.kl_divergence(p, log_q))
+            return tf.reduce_mean(weights * _math.kl_divergence(p, log_q))
 
-        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters)]
+        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters), (batch_size,)]
         return Trainer(model, divergence, shapes, 1, _copy(optimizer))
 
     key = ("refine", architecture, n_clusters, batch_size, _fingerprint(optimizer))

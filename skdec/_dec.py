@@ -1,42 +1,26 @@
 """The estimator: parameters, validation and fitted attributes around the phases of DEC."""
 
-import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import scipy.sparse as sp
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_memory
 
+from skdec import _parameters
 from skdec._fitted import FittedDEC
-from skdec._neighbors import neighbor_graph
-from skdec._phases import Pretrained, Refined, embedded, pretrain, refine
+from skdec._neighbors import Projection, leading_components, neighbor_graph
+from skdec._phases import Pretrained, Refined, assigned, embedded, pretrained_from, refine
 from skdec._progress import PhaseProgress
-from skdec._start import Start, kmeans_start, landmark_start
-from skdec._validation import (
-    check_activation,
-    check_choice,
-    check_initializer,
-    check_integer,
-    check_optimizer,
-    check_positive,
-    check_share,
-    check_widths,
-)
-from skdec.networks import Architecture, build_autoencoder
+from skdec._rows import DistinctRows
+from skdec._start import Start, start_from
+from skdec._validation import checked_weights
+from skdec.networks import Architecture
 
-_OPTIMIZERS = {
-    "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
-    "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"),
-}
-_AUTO_N_INIT = {"landmarks": 5, "k-means++": 20}
-# What "auto" stands for: passes over the rows, and the steps that they make up at least.
-_AUTO_PRETRAIN_EPOCHS = (10, 1500)
-_AUTO_MAX_ITER = (4, 500)
-_AUTO_UPDATE_INTERVAL = (1, 50)
+# Up to so many rows, the start looks for clusters among the rows as they are given, too: an
+# autoencoder of few rows may embed worse than that.
+_FEW_ROWS = 20_000
 
 
 class DECClusterer(FittedDEC):
@@ -48,8 +32,8 @@ class DECClusterer(FittedDEC):
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
+    n_clusters : int or None, default=8
+        Number of clusters. None takes as many as a clusterer given as `init` finds.
     dims : tuple of int, default=(500, 500, 2000, 10)
         Widths of the encoder's layers after the input, the last one that of the embedding. The
         decoder mirrors them.
@@ -64,17 +48,26 @@ class DECClusterer(FittedDEC):
         times.
     pretrain_epochs : int or "auto", default="auto"
         Passes over the rows in pretraining; 0 leaves the initial weights. "auto" is 10, or as
-        many as give 1,500 steps where that is more.
+        many as give 1,000 steps where that is more.
     pretrain_optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
         Optimizer of the pretraining. "adam" (rate 0.001) and "sgd" (rate 0.1, momentum 0.9) let
         their learning rate fall to zero by half a cosine over the phase. A Keras optimizer is
         used as configured; each fit works on a copy.
-    init : {"landmarks", "k-means++"}, default="landmarks"
-        How the clusters start. "landmarks" runs k-means for many more centres than clusters, up
-        to 500, and merges them by spectral clustering of their neighbour graph ([2]_), so that
-        clusters may have any shape; "k-means++" is k-means alone, as in [1]_.
-    n_init : int, default=20
-        Runs of k-means, of which the best is kept.
+    init : {"landmarks", "k-means++"}, clusterer or array-like, default="landmarks"
+        How the clusters start.
+
+        - "landmarks" runs k-means for many more centres than clusters, up to 500, and merges
+          them by spectral clustering of their neighbour graph ([2]_), so that clusters may have
+          any shape. Of several draws, one plain k-means among them, the one is kept whose
+          clusters cut the fewest affinities between neighbours. Up to 20,000 rows are clustered
+          as they are given, too.
+        - "k-means++" is k-means alone, as in [1]_.
+        - A scikit-learn clusterer or mixture, of which a copy clusters the embedded rows; rows
+          that it calls noise join the nearest cluster.
+        - Centres in the embedding, of shape (n_clusters, dims[-1]).
+    n_init : int or "auto", default="auto"
+        Draws of the start, of which the best is kept. "auto" is 10 for "landmarks", 20 for
+        "k-means++".
     n_neighbors : int, default=10
         Neighbours, in the leading principal components of the rows, whose assignments make up
         the target of a row. 0 takes the row's own assignment alone, as in [1]_.
@@ -88,6 +81,9 @@ class DECClusterer(FittedDEC):
         that is more.
     tol : float, default=1e-3
         The refinement stops when an update changes the cluster of less than this share of rows.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the networks and centres of the fit before: then it only
+        refines.
     memory : str, pathlib.Path or joblib.Memory, default=None
         Where pretrained weights are kept and looked for: fits that share rows, seed and the
         parameters of the pretraining pay for it once.
@@ -109,8 +105,9 @@ class DECClusterer(FittedDEC):
         Cluster of each row before the refinement.
     n_iter_ : int
         Steps of the refinement.
-    stop_reason_ : {"tol", "max_iter", "callback", "collapse"}
-        Why the refinement ended; "collapse" where clusters were left without rows.
+    stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
+        Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where clusters were left
+        without rows.
     history_ : dict of dict of ndarray
         Under "pretrain" the loss of each epoch, under "refine" the loss of the steps before each
         update and the share of rows it changed, under both the seconds since the phase began.
@@ -156,7 +153,7 @@ class DECClusterer(FittedDEC):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: int | None = 8,
         *,
         dims: tuple[int, ...] = (500, 500, 2000, 10),
         alpha: float = 1.0,
@@ -165,13 +162,14 @@ class DECClusterer(FittedDEC):
         batch_size: int = 256,
         pretrain_epochs: Any = "auto",
         pretrain_optimizer: Any = "adam",
-        init: str = "landmarks",
+        init: Any = "landmarks",
         n_init: Any = "auto",
         n_neighbors: int = 10,
         optimizer: Any = "sgd",
         max_iter: Any = "auto",
         update_interval: Any = "auto",
         tol: float = 1e-3,
+        warm_start: bool = False,
         memory: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -192,134 +190,194 @@ class DECClusterer(FittedDEC):
         self.max_iter = max_iter
         self.update_interval = update_interval
         self.tol = tol
+        self.warm_start = warm_start
         self.memory = memory
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> "DECClusterer":
-        """Cluster the rows of `X`."""
-        self._check_parameters()
-        X = self._checked_rows(X, reset=True)
-        if X.shape[0] < self.n_clusters:
-            raise ValueError(
-                f"n_clusters={self.n_clusters} clusters need at least as many rows; X has "
-                f"n_samples={X.shape[0]}. Lower n_clusters or give more rows."
-            )
-        pretrain_seed, *seeds = check_random_state(self.random_state).randint(2**31 - 1, size=4)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
+        """Cluster the rows of `X`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows of finite numbers. A memory map stays on disk, a sparse matrix sparse.
+        y : None
+            Not used: labels never choose anything.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the rows. A row of weight 2 counts as two, one of weight 0 not at all; it
+            gets a label all the same.
+
+        Returns
+        -------
+        DECClusterer
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or weight is out of its range, there are fewer rows than clusters, or
+            `X` has a value that is not finite; the message names it.
+        FloatingPointError
+            If the loss diverges, and again at a tenth of the learning rate.
+        """
+        _parameters.check_parameters(self)
+        goes_on = self.warm_start and hasattr(self, "labels_")
+        X = self._checked_rows(X, reset=not goes_on)
+        rows = self._distinct_rows(X, sample_weight)
+        random_state = check_random_state(self.random_state)
+        pretrain_seed, *seeds = _parameters.plain_seeds(random_state, 4)
         start_random, graph_random, refine_random = map(np.random.RandomState, seeds)
 
-        architecture = Architecture(X.shape[1], tuple(self.dims), self.activation)
-        pretrained = self._pretrained(X, architecture, int(pretrain_seed))
-        encoder_weights = pretrained.weights[: 2 * len(architecture.dims)]
+        architecture = Architecture(X.shape[1], tuple(map(int, self.dims)), self.activation)
+        pretrained = (
+            self._went_before() if goes_on else self._pretrained(rows, architecture, pretrain_seed)
+        )
+        encoder_weights = pretrained.weights[: 2 * len(self.dims)]
 
-        z = embedded(X, architecture, encoder_weights)
-        graph = self._neighbor_graph(X, graph_random)
-        start = self._start(z, graph, start_random)
+        components = leading_components(rows, graph_random)
+        graph = self._neighbor_graph(components, rows.shape[0], graph_random)
+        if goes_on:
+            q = assigned(rows, architecture, encoder_weights, self.cluster_centers_, self.alpha)
+            start = Start(q.argmax(axis=1), self.cluster_centers_, None)
+        else:
+            z = embedded(rows, architecture, encoder_weights)
+            views = [z, components(np.arange(len(z)))] if len(z) <= _FEW_ROWS else [z]
+            n_init = _parameters.restarts(self.n_init, self.init)
+            start = start_from(
+                self.init, self.n_clusters, n_init, views, graph, rows.weights, start_random
+            )
 
-        refined = refine(
-            X,
+        max_iter = _parameters.refinement_steps(self.max_iter, rows.shape[0], self.batch_size)
+        refined = self._refined(
+            rows,
+            architecture,
+            encoder_weights,
+            start,
+            graph,
+            0 if pretrained.interrupted else max_iter,
+            refine_random,
+        )
+        self._keep(X, rows, architecture, pretrained, start, refined)
+        self._warn_of_trouble()
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
+        """Refine encoder and centres on further rows, one pass over them.
+
+        The first call fits. Later ones count clusters over all rows seen so far, so that a
+        cluster of which a batch has no rows keeps its centre.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Further rows.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        DECClusterer
+            The estimator itself; `labels_` are those of these rows.
+        """
+        if not hasattr(self, "labels_"):
+            return self.fit(X, sample_weight=sample_weight)
+        _parameters.check_parameters(self)
+        X = self._checked_rows(X, reset=False)
+        rows = self._distinct_rows(X, sample_weight, n_clusters=1)
+        before = self._went_before()
+        encoder_weights = before.weights[: 2 * len(self.dims)]
+        architecture, centers = self._architecture, self.cluster_centers_
+        q = assigned(rows, architecture, encoder_weights, centers, self.alpha)
+        start = Start(q.argmax(axis=1), centers, None)
+        refined = self._refined(
+            rows,
+            architecture,
+            encoder_weights,
+            start,
+            None,
+            _parameters.pass_steps(rows.shape[0], self.batch_size),
+            check_random_state(self.random_state),
+            seen_frequencies=self._frequencies,
+        )
+        seen = self._frequencies
+        self._keep(X, rows, architecture, before, start, refined)
+        self._frequencies = self._frequencies + seen
+        return self
+
+    def _distinct_rows(
+        self, X: Any, sample_weight: Any, n_clusters: int | None = None
+    ) -> DistinctRows:
+        weights = checked_weights(sample_weight, X.shape[0])
+        n_rows = X.shape[0] if weights is None else np.count_nonzero(weights)
+        needed = n_clusters or self.n_clusters or 1
+        if n_rows < needed:
+            raise ValueError(
+                f"n_clusters={needed} clusters need at least as many rows; X has "
+                f"n_samples={n_rows}. Lower n_clusters or give more rows."
+            )
+        return DistinctRows(X, weights)
+
+    def _pretrained(self, rows: DistinctRows, architecture: Architecture, seed: int) -> Pretrained:
+        """Pretrained autoencoder, from the cache if there is one and it knows these rows."""
+        remembered = check_memory(self.memory).cache(pretrained_from, ignore=["callbacks"])
+        return remembered(
+            rows,
+            architecture,
+            self.kernel_initializer and keras.initializers.serialize(self.kernel_initializer),
+            keras.optimizers.serialize(_parameters.keras_optimizer(self.pretrain_optimizer)),
+            n_epochs=_parameters.pretrain_epochs(
+                self.pretrain_epochs, rows.shape[0], self.batch_size
+            ),
+            batch_size=self.batch_size,
+            decay=_parameters.decays(self.pretrain_optimizer),
+            seed=seed,
+            callbacks=self._progress(),
+        )
+
+    def _refined(
+        self,
+        rows: DistinctRows,
+        architecture: Architecture,
+        encoder_weights: list[np.ndarray],
+        start: Start,
+        graph: sp.csr_array | None,
+        max_iter: int,
+        random_state: np.random.RandomState,
+        seen_frequencies: Any = 0.0,
+    ) -> Refined:
+        n_rows = rows.shape[0]
+        return refine(
+            rows,
             architecture,
             encoder_weights,
             start,
             graph,
             self.alpha,
-            _optimizer(self.optimizer),
-            max_iter=self._steps(self.max_iter, X.shape[0], *_AUTO_MAX_ITER),
-            update_interval=self._steps(self.update_interval, X.shape[0], *_AUTO_UPDATE_INTERVAL),
+            _parameters.keras_optimizer(self.optimizer),
+            max_iter=max_iter,
+            update_interval=_parameters.update_steps(self.update_interval, n_rows, self.batch_size),
             tol=self.tol,
             batch_size=self.batch_size,
-            decay=isinstance(self.optimizer, str),
-            random_state=refine_random,
+            decay=_parameters.decays(self.optimizer),
+            random_state=random_state,
             callbacks=self._progress(),
-        )
-        self._keep(architecture, pretrained, start, refined)
-        return self
-
-    def _check_parameters(self) -> None:
-        check_integer("n_clusters", self.n_clusters, 1)
-        check_widths("dims", self.dims)
-        check_positive("alpha", self.alpha)
-        check_activation("activation", self.activation)
-        check_initializer("kernel_initializer", self.kernel_initializer)
-        check_integer("batch_size", self.batch_size, 1)
-        check_integer("pretrain_epochs", self.pretrain_epochs, 0, words=("auto",))
-        check_optimizer("pretrain_optimizer", self.pretrain_optimizer, _OPTIMIZERS)
-        check_choice("init", self.init, _AUTO_N_INIT)
-        check_integer("n_init", self.n_init, 1, words=("auto",))
-        check_integer("n_neighbors", self.n_neighbors, 0)
-        check_optimizer("optimizer", self.optimizer, _OPTIMIZERS)
-        check_integer("max_iter", self.max_iter, 0, words=("auto",))
-        check_integer("update_interval", self.update_interval, 1, words=("auto",))
-        check_share("tol", self.tol)
-
-    def _pretrained(self, X: Any, architecture: Architecture, seed: int) -> Pretrained:
-        """Pretrained autoencoder, from the cache if there is one and it knows these rows."""
-        remembered = check_memory(self.memory).cache(_pretrained, ignore=["callbacks"])
-        return remembered(
-            X,
-            architecture,
-            self.kernel_initializer and keras.initializers.serialize(self.kernel_initializer),
-            keras.optimizers.serialize(_optimizer(self.pretrain_optimizer)),
-            isinstance(self.pretrain_optimizer, str),
-            self._epochs(X.shape[0]),
-            self.batch_size,
-            seed,
-            callbacks=self._progress(),
+            seen_frequencies=seen_frequencies,
         )
 
-    def _neighbor_graph(self, X: Any, random_state: np.random.RandomState) -> sp.csr_array | None:
-        n_neighbors = min(self.n_neighbors, X.shape[0] - 1)
-        return neighbor_graph(X, n_neighbors, random_state) if n_neighbors else None
-
-    def _start(
-        self, z: np.ndarray, graph: sp.csr_array | None, random_state: np.random.RandomState
-    ) -> Start:
-        n_init = _AUTO_N_INIT[self.init] if self.n_init == "auto" else self.n_init
-        if self.init == "k-means++" or graph is None:
-            return kmeans_start(z, self.n_clusters, n_init, random_state)
-        return landmark_start(z, graph, self.n_clusters, n_init, random_state)
-
-    def _epochs(self, n_rows: int) -> int:
-        if self.pretrain_epochs != "auto":
-            return self.pretrain_epochs
-        n_passes, min_steps = _AUTO_PRETRAIN_EPOCHS
-        return max(n_passes, -(-min_steps // self._pass_steps(n_rows)))
-
-    def _steps(self, given: Any, n_rows: int, n_passes: int, min_steps: int) -> int:
-        return max(n_passes * self._pass_steps(n_rows), min_steps) if given == "auto" else given
-
-    def _pass_steps(self, n_rows: int) -> int:
-        return -(-n_rows // self.batch_size)
+    def _neighbor_graph(
+        self, components: Projection, n_rows: int, random_state: np.random.RandomState
+    ) -> sp.csr_array | None:
+        n_neighbors = min(self.n_neighbors, n_rows - 1)
+        return (
+            neighbor_graph(components, n_rows, n_neighbors, random_state) if n_neighbors else None
+        )
 
     def _progress(self) -> list[keras.callbacks.Callback]:
         return [*(self.callbacks or []), *([PhaseProgress()] if self.verbose else [])]
-
-    def _keep(
-        self, architecture: Architecture, pretrained: Pretrained, start: Start, refined: Refined
-    ) -> None:
-        """Set what a fit leaves, and warn of clusters that it left empty."""
-        self._architecture = architecture
-        self._weights = [*refined.weights, *pretrained.weights[len(refined.weights) :]]
-        self._n_features_out = architecture.dims[-1]
-        self.cluster_centers_ = refined.centers
-        self.initial_labels_ = start.labels
-        self.labels_ = refined.q.argmax(axis=1).astype(np.int32)
-        self.n_iter_ = refined.n_iter
-        self.stop_reason_ = refined.stop_reason
-        self.history_ = {"pretrain": pretrained.history, "refine": refined.history}
-        for built_from_old_weights in ("_networks", "model_"):
-            self.__dict__.pop(built_from_old_weights, None)
-        n_found = len(np.unique(self.labels_))
-        if n_found < self.n_clusters:
-            self.stop_reason_ = "collapse"
-            warnings.warn(
-                f"Only {n_found} of n_clusters={self.n_clusters} clusters have rows. Lower "
-                "n_clusters, scale the columns alike, or refine more gently with a lower learning "
-                "rate in optimizer or a smaller max_iter.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     @classmethod
     def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
@@ -351,34 +409,3 @@ class DECClusterer(FittedDEC):
             "tol": 1e-3,
         }
         return cls(n_clusters, **{**published, **parameters})
-
-
-def _optimizer(given: Any) -> keras.optimizers.Optimizer:
-    return _OPTIMIZERS[given]() if isinstance(given, str) else given
-
-
-def _pretrained(
-    X: Any,
-    architecture: Architecture,
-    kernel_initializer: dict[str, Any] | str | None,
-    optimizer: dict[str, Any],
-    decay: bool,
-    n_epochs: int,
-    batch_size: int,
-    seed: int,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> Pretrained:
-    """Pretrain from plain arguments, which joblib can tell apart by their contents."""
-    initializer = keras.initializers.get(kernel_initializer)
-    initial = build_autoencoder(*architecture, initializer, seed).autoencoder.get_weights()
-    return pretrain(
-        X,
-        architecture,
-        initial,
-        keras.optimizers.deserialize(optimizer),
-        n_epochs=n_epochs,
-        batch_size=batch_size,
-        decay=decay,
-        random_state=np.random.RandomState(seed),
-        callbacks=callbacks,
-    )

@@ -1,5 +1,6 @@
 """What a fitted DEC can do: label, embed and decode rows, show its networks, be saved."""
 
+import warnings
 from functools import cached_property
 from typing import Any
 
@@ -11,12 +12,16 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import silhouette_score
 from sklearn.utils import ClassifierTags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec import _persistence
-from skdec._phases import assigned, embedded, reconstructed
+from skdec._math import cluster_frequencies
+from skdec._phases import Pretrained, Refined, assigned, embedded, reconstructed
+from skdec._rows import DistinctRows
+from skdec._start import Start
 from skdec._validation import check_finite
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, Autoencoder, build_autoencoder
@@ -31,11 +36,12 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
     Keras models are built from the weights when they are asked for.
     """
 
-    n_clusters: int
+    n_clusters: int | None
     alpha: float
     cluster_centers_: np.ndarray
     _architecture: Architecture
     _weights: list[np.ndarray]
+    _frequencies: np.ndarray
 
     def predict(self, X: Any) -> np.ndarray:
         """Cluster of each row: the one it is assigned to most surely.
@@ -66,9 +72,7 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
             Assignments; each row sums to one.
         """
         check_is_fitted(self)
-        X = self._checked_rows(X, reset=False)
-        weights = self._weights[: 2 * len(self._architecture.dims)]
-        return assigned(X, self._architecture, weights, self.cluster_centers_, self.alpha)
+        return self._assigned(self._checked_rows(X, reset=False))
 
     def transform(self, X: Any) -> np.ndarray:
         """Embed rows.
@@ -85,8 +89,7 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
         """
         check_is_fitted(self)
         X = self._checked_rows(X, reset=False)
-        weights = self._weights[: 2 * len(self._architecture.dims)]
-        return embedded(X, self._architecture, weights)
+        return embedded(X, self._architecture, self._encoder_weights())
 
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Decode embedded rows.
@@ -197,10 +200,72 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
     @cached_property
     def model_(self) -> keras.Model:
         """Rows to soft assignments."""
-        clustering = ClusteringLayer(self.n_clusters, self.alpha, name="clustering")
+        clustering = ClusteringLayer(len(self.cluster_centers_), self.alpha, name="clustering")
         model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
         clustering.set_weights([self.cluster_centers_])
         return model
+
+    def _keep(
+        self,
+        X: Any,
+        rows: DistinctRows,
+        architecture: Architecture,
+        pretrained: Pretrained,
+        start: Start,
+        refined: Refined,
+    ) -> None:
+        """Set what a fit leaves, and warn of clusters that it left empty."""
+        self._architecture = architecture
+        self._weights = [*refined.weights, *pretrained.weights[len(refined.weights) :]]
+        self._n_features_out = architecture.dims[-1]
+        self._frequencies = cluster_frequencies(refined.q, rows.weights)
+        self.cluster_centers_ = refined.centers
+        self.n_iter_ = refined.n_iter
+        self.stop_reason_ = "interrupted" if pretrained.interrupted else refined.stop_reason
+        self.history_ = {"pretrain": pretrained.history, "refine": refined.history}
+        for built_from_old_weights in ("_networks", "model_"):
+            self.__dict__.pop(built_from_old_weights, None)
+        self.labels_ = self._all_labels(X, rows, refined.q.argmax(axis=1))
+        self.initial_labels_ = self._all_labels(X, rows, start.labels)
+
+    def _all_labels(self, X: Any, rows: DistinctRows, labels: np.ndarray) -> np.ndarray:
+        """Labels of all rows from those of the distinct ones; weightless rows as predicted."""
+        known, positions = rows.spread(labels)
+        every = np.empty(X.shape[0], dtype=np.int32)
+        every[positions] = known
+        others = np.setdiff1d(np.arange(X.shape[0]), positions)
+        if len(others):
+            every[others] = self._assigned(X[others]).argmax(axis=1)
+        return every
+
+    def _warn_of_trouble(self) -> None:
+        n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
+        wanted = max(n_clusters, self.n_clusters or 0)
+        if self.stop_reason_ == "interrupted":
+            warnings.warn(
+                "The fit was interrupted; the estimator is as far as it came.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif n_found < wanted:
+            self.stop_reason_ = "collapse"
+            warnings.warn(
+                f"Only {n_found} of n_clusters={wanted} clusters have rows. Lower n_clusters, "
+                "scale the columns alike, or refine more gently with a lower learning rate in "
+                "optimizer or a smaller max_iter.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _went_before(self) -> Pretrained:
+        return Pretrained(self._weights, self.history_["pretrain"], interrupted=False)
+
+    def _assigned(self, X: Any) -> np.ndarray:
+        weights, centers = self._encoder_weights(), self.cluster_centers_
+        return assigned(X, self._architecture, weights, centers, self.alpha)
+
+    def _encoder_weights(self) -> list[np.ndarray]:
+        return self._weights[: 2 * len(self._architecture.dims)]
 
     def _checked_rows(self, X: Any, *, reset: bool) -> Any:
         X = validate_data(

@@ -32,17 +32,26 @@ def squared_distances(z: Any, centers: Any) -> Any:
     return ops.maximum(norms - 2.0 * ops.matmul(z, ops.transpose(centers)), 0.0)
 
 
-def target_distribution(q: np.ndarray) -> np.ndarray:
+def target_distribution(
+    q: np.ndarray, sample_weight: np.ndarray | None = None, seen: Any = 0.0
+) -> np.ndarray:
     """Sharpened assignments of all rows (eq. 3), a NumPy array of the shape and dtype of `q`.
 
-    The cluster frequencies are sums over every row of `q`: call it once on the whole data, never
-    on a batch.
+    The cluster frequencies are sums over every row of `q`, weighted where rows have weights: call
+    it once on the whole data, never on a batch. `seen` are frequencies of rows from before.
     """
-    frequencies = q.sum(axis=0, dtype=np.float64)
+    frequencies = cluster_frequencies(q, sample_weight) + seen
     # A cluster that no row belongs to has no mass to sharpen, and must not divide zero by zero.
     scale = np.divide(1.0, frequencies, out=np.zeros_like(frequencies), where=frequencies > 0)
     weights = np.square(q) * scale.astype(q.dtype)
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def cluster_frequencies(q: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
+    """Sum of the soft assignments to each cluster, shape (k,), float64."""
+    if sample_weight is None:
+        return q.sum(axis=0, dtype=np.float64)
+    return sample_weight.astype(np.float64) @ q
 
 
 def kl_divergence(p: Any, log_q: Any) -> Any:

@@ -6,20 +6,20 @@ rather than what it is assigned alone.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from skdec._math import target_distribution
-from skdec._rows import float32_rows
+from skdec._rows import DistinctRows
 
 # Distances are taken in the leading principal components, fitted on a sample of the rows.
 _N_COMPONENTS = 50
 _COMPONENT_ROWS = 20_000
+_COMPONENT_VALUES = 2**24
 # Exact search is quadratic: beyond this many rows neighbours are looked for in random parts of
 # the rows, so that the time grows like the number of rows.
 _SEARCH_ROWS = 70_000
@@ -27,25 +27,50 @@ _SEARCH_ROWS = 70_000
 _SCALE_NEIGHBOR = 7
 # Keeps a row far from all others joined to them.
 _MIN_AFFINITY = 1e-12
-_BLOCK_ROWS = 8192
+_BLOCK_VALUES = 2**23
 
 
-def neighbor_graph(X: Any, n_neighbors: int, random_state: np.random.RandomState) -> sp.csr_array:
+Projection = Callable[[np.ndarray], np.ndarray]
+
+
+def leading_components(rows: DistinctRows, random_state: np.random.RandomState) -> Projection:
+    """Function from indices of rows to their leading principal components, float32.
+
+    Rows of few columns are taken as they are.
+    """
+    n_rows, n_features = rows.shape
+    if n_features <= _N_COMPONENTS:
+        return rows.__getitem__
+    sample_size = min(n_rows, _COMPONENT_ROWS, max(_N_COMPONENTS, _COMPONENT_VALUES // n_features))
+    sample = rows[random_state.permutation(n_rows)[:sample_size]]
+    n_components = min(_N_COMPONENTS, sample_size)
+    # Several threads add up in changing order, which would reach the last bits of the labels.
+    with threadpool_limits(1):
+        components = PCA(n_components, random_state=random_state).fit(sample)
+
+    def project(indices: np.ndarray) -> np.ndarray:
+        blocks = np.array_split(indices, -(-len(indices) * n_features // _BLOCK_VALUES))
+        return np.concatenate([components.transform(rows[block]) for block in blocks])
+
+    return project
+
+
+def neighbor_graph(
+    project: Projection, n_rows: int, n_neighbors: int, random_state: np.random.RandomState
+) -> sp.csr_array:
     """Affinities of neighbouring rows, each row of the (n, n) matrix summing to one.
 
     Rows i and j with one among the nearest `n_neighbors` of the other get the self-tuning
     affinity exp(-|x_i - x_j|^2 / (s_i s_j)), s_i the distance of row i to its seventh neighbour
-    ([1]_).
+    ([1]_). Distances are taken between projected rows.
 
     References
     ----------
     .. [1] L. Zelnik-Manor and P. Perona, "Self-tuning spectral clustering", NIPS 2004.
     """
-    n_rows = X.shape[0]
     n_parts = -(-n_rows // _SEARCH_ROWS)
     neighbors = np.empty((n_rows, min(n_neighbors, n_rows // n_parts - 1)), dtype=np.int32)
     affinities = np.empty(neighbors.shape, dtype=np.float32)
-    project = _projection(X, random_state)
     for part in np.array_split(random_state.permutation(n_rows), n_parts):
         nearest, affinities[part] = _nearest(project(part), neighbors.shape[1])
         neighbors[part] = part[nearest]
@@ -56,34 +81,16 @@ def neighbor_graph(X: Any, n_neighbors: int, random_state: np.random.RandomState
     return graph
 
 
-def consensus_targets(q: np.ndarray, graph: sp.csr_array, n_rounds: int) -> np.ndarray:
+def consensus_targets(
+    q: np.ndarray, graph: sp.csr_array, n_rounds: int, sample_weight: np.ndarray | None = None
+) -> np.ndarray:
     """Targets p (n, k) on which neighbours agree, float32.
 
     Each round averages the assignments over a row's neighbours and sharpens them as DEC does.
     """
     for _ in range(n_rounds):
-        q = target_distribution(graph @ q)
+        q = target_distribution(graph @ q, sample_weight)
     return q
-
-
-def _projection(X: Any, random_state: np.random.RandomState) -> Callable[[np.ndarray], np.ndarray]:
-    """Function from rows of `X`, given by their indices, to their principal components."""
-    if X.shape[1] <= _N_COMPONENTS:
-        return lambda indices: float32_rows(X, indices)
-    sample = random_state.permutation(X.shape[0])[:_COMPONENT_ROWS]
-    # Sparse rows are not centred: that would make them dense.
-    method = TruncatedSVD if sp.issparse(X) else PCA
-    n_components = min(_N_COMPONENTS, len(sample))
-    seed = random_state.randint(np.iinfo(np.int32).max)
-    # Several threads add up in changing order, which would reach the last bits of the labels.
-    with threadpool_limits(1):
-        components = method(n_components, random_state=seed).fit(X[np.sort(sample)])
-
-    def project(indices: np.ndarray) -> np.ndarray:
-        blocks = np.array_split(indices, -(-len(indices) // _BLOCK_ROWS))
-        return np.concatenate([components.transform(X[block]) for block in blocks])
-
-    return project
 
 
 def _nearest(points: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,12 +5,14 @@ and returns arrays. Between the phases stands the start (`_start`).
 """
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 
 from skdec._compiled import (
     Trainer,
@@ -23,12 +25,14 @@ from skdec._compiled import (
 )
 from skdec._math import target_distribution
 from skdec._neighbors import consensus_targets
-from skdec._rows import batched_output, chunk_steps, float32_rows, shuffled_batches
+from skdec._rows import DistinctRows, batched_output, chunk_steps, shuffled_batches
 from skdec._start import Start
-from skdec.networks import Architecture
+from skdec.networks import Architecture, build_autoencoder
 
 # Rounds of agreement among neighbours on what the network assigns: few, its view should count.
 _ROUNDS = 4
+# How much lower the learning rate of the one retry after a divergence is.
+_RETRY_RATE = 0.1
 
 
 class Pretrained(NamedTuple):
@@ -36,6 +40,7 @@ class Pretrained(NamedTuple):
 
     weights: list[np.ndarray]
     history: dict[str, np.ndarray]
+    interrupted: bool
 
 
 class Refined(NamedTuple):
@@ -49,8 +54,34 @@ class Refined(NamedTuple):
     stop_reason: str
 
 
+def pretrained_from(
+    rows: DistinctRows,
+    architecture: Architecture,
+    kernel_initializer: dict[str, Any] | str | None,
+    optimizer: dict[str, Any],
+    seed: int,
+    n_epochs: int,
+    batch_size: int,
+    decay: bool,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> Pretrained:
+    """`pretrain` by configurations and a seed, which joblib can tell apart by their contents."""
+    initializer = keras.initializers.get(kernel_initializer)
+    return pretrain(
+        rows,
+        architecture,
+        build_autoencoder(*architecture, initializer, seed).autoencoder.get_weights(),
+        keras.optimizers.deserialize(optimizer),
+        n_epochs=n_epochs,
+        batch_size=batch_size,
+        decay=decay,
+        random_state=np.random.RandomState(seed),
+        callbacks=callbacks,
+    )
+
+
 def pretrain(
-    X: Any,
+    rows: DistinctRows,
     architecture: Architecture,
     initial_weights: Sequence[np.ndarray],
     optimizer: keras.optimizers.Optimizer,
@@ -61,28 +92,30 @@ def pretrain(
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> Pretrained:
-    """Train the autoencoder to reconstruct the rows of `X`, mean squared error."""
-    epoch_steps = -(-X.shape[0] // batch_size)
-    rates = _rates(optimizer, n_epochs * epoch_steps, decay)
-    batches = shuffled_batches(X.shape[0], batch_size, random_state)
-    history = _History("loss")
+    """Train the autoencoder to reconstruct the rows, weighted mean squared error."""
+    epoch_steps = -(-rows.shape[0] // batch_size)
+    history, interrupted = _History("loss"), False
     with borrowed_pretrainer(architecture, batch_size, optimizer) as trainer:
         trainer.reset(initial_weights)
         report = _Report(callbacks, trainer.model, "pretrain", n_epochs)
-        for epoch in range(n_epochs):
-            report.begin(epoch)
-            epoch_rates = rates[epoch * epoch_steps : (epoch + 1) * epoch_steps]
-            loss = _trained(trainer, [X], batches, epoch_rates)
-            history.append(loss=loss)
-            report.end(epoch, loss=loss)
-            if trainer.model.stop_training:
-                break
+        batches = shuffled_batches(rows.shape[0], batch_size, random_state)
+        course = _Course(trainer, _rates(optimizer, n_epochs * epoch_steps, decay), batches)
+        try:
+            for epoch in range(n_epochs):
+                report.begin(epoch)
+                loss = course.advance(epoch_steps, [rows, rows.weights])
+                history.append(loss=loss)
+                report.end(epoch, loss=loss)
+                if trainer.model.stop_training:
+                    break
+        except KeyboardInterrupt:
+            interrupted = True
         report.close()
-        return Pretrained(trainer.weights(), history.arrays())
+        return Pretrained(trainer.weights(), history.arrays(), interrupted)
 
 
 def refine(
-    X: Any,
+    rows: DistinctRows,
     architecture: Architecture,
     encoder_weights: Sequence[np.ndarray],
     start: Start,
@@ -97,6 +130,7 @@ def refine(
     decay: bool,
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback],
+    seen_frequencies: Any = 0.0,
 ) -> Refined:
     """Train encoder and centres towards targets that are renewed at every update.
 
@@ -105,36 +139,40 @@ def refine(
     centres cannot tell them where clusters are not convex.
     """
     n_clusters = len(start.centers)
-    batches = shuffled_batches(X.shape[0], batch_size, random_state)
-    rates = _rates(optimizer, max_iter, decay)
-    history = _History("loss", "changed")
-    n_iter, stop_reason = 0, "max_iter"
+    history, stop_reason = _History("loss", "changed"), "max_iter"
     with borrowed_refiner(architecture, n_clusters, batch_size, optimizer) as trainer:
         trainer.reset([*encoder_weights, start.centers])
-        weights, centers = list(encoder_weights), start.centers
-        q, labels = assigned(X, architecture, weights, centers, alpha), start.labels
-        p = target_distribution(q) if start.targets is None else start.targets
         report = _Report(callbacks, trainer.model, "refine", -(-max_iter // update_interval))
-        while n_iter < max_iter:
-            report.begin(len(history))
-            step_rates = rates[n_iter : n_iter + update_interval]
-            loss = _trained(trainer, [X, p], batches, step_rates, [alpha])
-            n_iter += len(step_rates)
-            *weights, centers = trainer.weights()
-            q = assigned(X, architecture, weights, centers, alpha)
-            changed = float(np.mean(q.argmax(axis=1) != labels))
-            labels = q.argmax(axis=1)
-            history.append(loss=loss, changed=changed)
-            report.end(len(history) - 1, loss=loss, changed=changed)
-            if changed < tol:
-                stop_reason = "tol"
-                break
-            if trainer.model.stop_training:
-                stop_reason = "callback"
-                break
-            p = _targets(q, graph)
+        batches = shuffled_batches(rows.shape[0], batch_size, random_state)
+        course = _Course(trainer, _rates(optimizer, max_iter, decay), batches)
+        q = assigned(rows, architecture, encoder_weights, start.centers, alpha)
+        p = start.targets
+        if p is None:
+            p = _targets(q, graph, rows.weights, seen_frequencies)
+        labels = start.labels
+        try:
+            while course.steps_left and stop_reason == "max_iter":
+                report.begin(len(history))
+                loss = course.advance(update_interval, [rows, p, rows.weights], [alpha])
+                *weights, centers = trainer.weights()
+                q = assigned(rows, architecture, weights, centers, alpha)
+                changed = float(np.average(q.argmax(axis=1) != labels, weights=rows.weights))
+                labels = q.argmax(axis=1)
+                history.append(loss=loss, changed=changed)
+                report.end(len(history) - 1, loss=loss, changed=changed)
+                if changed < tol:
+                    stop_reason = "tol"
+                elif trainer.model.stop_training:
+                    stop_reason = "callback"
+                else:
+                    p = _targets(q, graph, rows.weights, seen_frequencies)
+        except KeyboardInterrupt:
+            stop_reason = "interrupted"
         report.close()
-    return Refined(weights, centers, q, history.arrays(), n_iter, stop_reason)
+        *weights, centers = trainer.weights()
+        if stop_reason == "interrupted":
+            q = assigned(rows, architecture, weights, centers, alpha)
+    return Refined(weights, centers, q, history.arrays(), course.n_steps, stop_reason)
 
 
 def embedded(X: Any, architecture: Architecture, weights: Sequence[np.ndarray]) -> np.ndarray:
@@ -159,25 +197,64 @@ def assigned(
     return batched_output(run, X, len(centers))
 
 
-def _trained(
-    trainer: Trainer,
-    sources: Sequence[Any],
-    batches: Iterator[np.ndarray],
-    rates: np.ndarray,
-    scalars: Sequence[float] = (),
-) -> float:
-    """Mean loss (NaN of no steps) of one step per rate, each on the next batch of the sources."""
-    losses = []
-    chunk = chunk_steps(sources[0].shape[1], trainer.batch_size)
-    for start in range(0, len(rates), chunk):
-        chunk_rates = rates[start : start + chunk]
-        indices = np.concatenate([next(batches) for _ in chunk_rates])
-        stacked = [
-            float32_rows(source, indices).reshape(len(chunk_rates), -1, source.shape[1])
-            for source in sources
-        ]
-        losses.append(trainer.run(stacked, chunk_rates, scalars))
-    return float(np.concatenate(losses).mean()) if losses else np.nan
+class _Course:
+    """The steps of a phase: learning rates, batches, and what is done when the loss diverges."""
+
+    def __init__(self, trainer: Trainer, rates: np.ndarray, batches: Iterator[np.ndarray]) -> None:
+        self._trainer = trainer
+        self._rates = rates
+        self._batches = batches
+        self._retried = False
+        self.n_steps = 0
+
+    @property
+    def steps_left(self) -> int:
+        """Steps until the end of the phase."""
+        return len(self._rates) - self.n_steps
+
+    def advance(self, n_steps: int, sources: Sequence[Any], scalars: Sequence[float] = ()) -> float:
+        """Train for some steps on the next batches of the sources; the mean loss.
+
+        Where the loss is not finite, the weights from before come back and the steps are made
+        once more at a lower rate; a second time is an error.
+        """
+        rates = self._rates[self.n_steps : self.n_steps + n_steps]
+        healthy = self._trainer.weights()
+        loss = self._trained(rates, sources, scalars)
+        while not np.isfinite(loss):
+            self._trainer.reset(healthy)
+            if self._retried or not rates.any():
+                raise FloatingPointError(
+                    f"The loss became {loss} after {self.n_steps} steps and did not recover at a "
+                    "lower learning rate. Scale the columns of X alike, for example with "
+                    "MinMaxScaler, or pass an optimizer with a lower learning rate."
+                )
+            self._retried = True
+            warnings.warn(
+                f"The loss became {loss} after {self.n_steps} steps. The phase goes on from there "
+                f"with {_RETRY_RATE} times the learning rate; scale the columns of X alike, or "
+                "pass an optimizer with a lower learning rate.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+            self._rates = self._rates * _RETRY_RATE
+            rates = rates * _RETRY_RATE
+            loss = self._trained(rates, sources, scalars)
+        self.n_steps += len(rates)
+        return loss
+
+    def _trained(
+        self, rates: np.ndarray, sources: Sequence[Any], scalars: Sequence[float]
+    ) -> float:
+        losses = []
+        chunk = chunk_steps(sources[0].shape[1], self._trainer.batch_size)
+        for start in range(0, len(rates), chunk):
+            chunk_rates = rates[start : start + chunk]
+            indices = np.stack([next(self._batches) for _ in chunk_rates])
+            stacked = [source[indices.ravel()] for source in sources]
+            shaped = [rows.reshape(*indices.shape, *rows.shape[1:]) for rows in stacked]
+            losses.append(self._trainer.run(shaped, chunk_rates, scalars))
+        return float(np.concatenate(losses).mean())
 
 
 def _rates(optimizer: keras.optimizers.Optimizer, n_steps: int, decay: bool) -> np.ndarray:
@@ -188,8 +265,12 @@ def _rates(optimizer: keras.optimizers.Optimizer, n_steps: int, decay: bool) -> 
     return rates * 0.5 * (1 + np.cos(np.pi * np.arange(n_steps) / n_steps)) if decay else rates
 
 
-def _targets(q: np.ndarray, graph: sp.csr_array | None) -> np.ndarray:
-    return target_distribution(q) if graph is None else consensus_targets(q, graph, _ROUNDS)
+def _targets(
+    q: np.ndarray, graph: sp.csr_array | None, weights: np.ndarray, seen_frequencies: Any
+) -> np.ndarray:
+    if graph is None:
+        return target_distribution(q, weights, seen_frequencies)
+    return consensus_targets(q, graph, _ROUNDS, weights)
 
 
 class _History:

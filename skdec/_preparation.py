@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+from skdec._archive import opened_archive
+
 MEMBER = "skdec-cli/preparation.json"
 SCALES = ("none", "minmax", "standard")
 
@@ -73,10 +75,33 @@ def add_preparation(model_file: Path, preparation: Preparation) -> None:
 
 def stored_preparation(model_file: Path) -> Preparation:
     """Return the preparation in a model's file: none if Python wrote it, not the command line."""
-    with zipfile.ZipFile(model_file) as archive:
-        if MEMBER not in archive.namelist():
+    with opened_archive(model_file) as archive:
+        if MEMBER not in archive.names:
             return Preparation()
         try:
-            return Preparation(**json.loads(archive.read(MEMBER)))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{model_file} is damaged; fit the model anew.") from error
+            return _checked_preparation(**archive.json(MEMBER))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ValueError(f"its {MEMBER} is damaged; fit the model anew") from error
+
+
+def _checked_preparation(
+    scale: str, columns: list[str] | None, shift: list[float] | None, width: list[float] | None
+) -> Preparation:
+    """Return the preparation of these fields if the command line could have written them."""
+    if (
+        scale not in SCALES
+        or (scale == "none") != (shift is None)
+        or (shift is None) != (width is None)
+    ):
+        raise ValueError("scale, shift and width do not belong together")
+    if columns is not None and not (
+        isinstance(columns, list) and all(isinstance(name, str) for name in columns)
+    ):
+        raise TypeError("columns are no strings")
+    if shift is not None and width is not None:
+        numbers = np.array([shift, width], np.float64)
+        if numbers.ndim != 2 or not np.isfinite(numbers).all() or not numbers[1].all():
+            raise ValueError("shift and width are no finite numbers")
+        if columns is not None and len(columns) != len(shift):
+            raise ValueError("columns, shift and width are of different lengths")
+    return Preparation(scale, columns, shift, width)

@@ -5,6 +5,7 @@ the batches in hand reach.
 """
 
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,59 @@ _CHUNK_BYTES = 2**25
 _MAX_CHUNK_STEPS = 128
 
 
+class DistinctRows:
+    """The distinct rows of a dense or sparse `X`, each with the summed weight of its copies.
+
+    Their order depends on their contents alone. So a fit depends neither on the order of the
+    rows, nor on whether a row comes twice or with twice the weight, and a row of weight zero is
+    not there. `X` is indexed, never copied.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n,), float32
+        Weights of the distinct rows, one on average.
+    shape : tuple of int
+        Number of distinct rows, number of features.
+    """
+
+    def __init__(self, X: Any, sample_weight: np.ndarray | None = None) -> None:
+        self._X = X
+        weighted = np.arange(X.shape[0]) if sample_weight is None else np.flatnonzero(sample_weight)
+        _, first, self._copy_of = np.unique(
+            _digests(X, weighted), return_index=True, return_inverse=True
+        )
+        self._positions, self._weighted = weighted[first], weighted
+        given = None if sample_weight is None else sample_weight[weighted]
+        weights = np.bincount(self._copy_of, weights=given)
+        self.weights = (weights / weights.mean()).astype(np.float32)
+        self.shape = (len(first), X.shape[1])
+
+    def __getitem__(self, selection: Any) -> np.ndarray:
+        """Selected distinct rows, dense float32."""
+        return float32_rows(self._X, self._positions[selection])
+
+    def spread(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values of distinct rows for each row of weight above zero, and which rows these are."""
+        return values[self._copy_of], self._weighted
+
+
+def _digests(X: Any, positions: np.ndarray) -> np.ndarray:
+    """A 16 byte digest of the contents of each row."""
+    digests = np.empty(len(positions), dtype="S16")
+    block = max(1, _CHUNK_BYTES // (4 * X.shape[1]))
+    for start in range(0, len(positions), block):
+        rows = float32_rows(X, positions[start : start + block]) + np.float32(0)  # no -0
+        for i, row in enumerate(rows, start):
+            digests[i] = blake2b(row, digest_size=16).digest()
+    return digests
+
+
 def float32_rows(X: Any, selection: Any) -> np.ndarray:
     """Selected rows of a dense or sparse `X` as a dense float32 array."""
     rows = X[selection]
     if hasattr(rows, "toarray"):
         rows = rows.toarray()
-    return np.asarray(rows, dtype=np.float32)
+    return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def shuffled_batches(

@@ -1,23 +1,30 @@
-"""Where refinement starts: clusters of the embedded rows by k-means or by landmarks."""
+"""Where refinement starts: clusters of the embedded rows, and the targets they lead to."""
 
 import warnings
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.cluster import KMeans, SpectralClustering
+from sklearn.metrics import pairwise_distances_argmin
 from threadpoolctl import threadpool_limits
 
 from skdec._neighbors import consensus_targets
 
-# k-means works for at most this many landmarks on at most this many rows: enough to trace
-# clusters of any shape, and so few that the start costs seconds however large the data.
+# Landmarks: a tenth of the rows, but ten times as many as clusters and at most 500, found on at
+# most 20,000 rows. Enough to trace clusters of any shape, and a start of seconds for any data.
+_ROWS_PER_LANDMARK = 10
 _MAX_LANDMARKS = 500
 _MAX_LANDMARK_ROWS = 20_000
-_ROWS_PER_LANDMARK = 10
+# They need not have settled, only to cover the rows.
+_LANDMARK_ITER = 20
+# Neighbouring landmarks that are joined.
 _NEIGHBORS = 5
-# Rounds in which neighbours settle the ragged borders of a start.
-_ROUNDS = 32
+# Rounds in which neighbours settle the ragged borders of clusters: to judge them, and to begin.
+_TRIAL_ROUNDS = 8
+_FIRST_ROUNDS = 32
 
 
 class Start(NamedTuple):
@@ -28,52 +35,101 @@ class Start(NamedTuple):
     labels : ndarray of shape (n,), int32
         Cluster of each row, from 0 to k-1.
     centers : ndarray of shape (k, d), float32
-        Means of the embedded rows of the clusters.
+        Cluster centres among the embedded rows.
     targets : ndarray of shape (n, k), float32, or None
         First targets of the refinement; None where they come from the centres, as in DEC.
     """
 
     labels: np.ndarray
     centers: np.ndarray
-    targets: np.ndarray | None = None
+    targets: np.ndarray | None
 
 
-def kmeans_start(
-    z: np.ndarray, n_clusters: int, n_init: int, random_state: np.random.RandomState
+def start_from(
+    init: Any,
+    n_clusters: int | None,
+    n_init: int,
+    views: Sequence[np.ndarray],
+    graph: sp.csr_array | None,
+    weights: np.ndarray,
+    random_state: np.random.RandomState,
 ) -> Start:
-    """Best of `n_init` k-means runs from k-means++, by inertia."""
+    """Start as `init` says, from views of the rows of which the first is their embedding.
+
+    Where there is a `graph` of neighbours, they settle the clusters' borders.
+    """
+    z = views[0]
+    if hasattr(init, "fit_predict"):
+        labels = estimator_labels(init, z, n_clusters)
+        centers = cluster_means(z, labels, labels.max() + 1, weights)
+    elif n_clusters is None:
+        raise ValueError(f"n_clusters=None needs a clusterer as init; got init={init!r}.")
+    elif isinstance(init, str) and init == "landmarks" and graph is not None:
+        n_found = min(n_clusters, len(z))
+        labels = landmark_labels(views, graph, n_found, n_init, weights, random_state)
+        centers = cluster_means(z, labels, n_found, weights)
+    else:
+        if isinstance(init, str):
+            centers = kmeans_centers(z, min(n_clusters, len(z)), n_init, weights, random_state)
+        else:
+            centers = np.asarray(init, dtype=np.float32)
+        labels = nearest_center(z, centers)
+    if graph is None:
+        return Start(labels, centers, None)
+    targets = consensus_targets(_one_hot(labels, len(centers)), graph, _FIRST_ROUNDS, weights)
+    settled_centers = cluster_means(z, targets.argmax(axis=1), len(centers), weights)
+    return Start(labels, settled_centers, targets)
+
+
+def kmeans_centers(
+    z: np.ndarray,
+    n_clusters: int,
+    n_init: int,
+    weights: np.ndarray,
+    random_state: np.random.RandomState,
+) -> np.ndarray:
+    """Centres of the best of `n_init` k-means runs from k-means++, by inertia."""
     # Several threads add up in changing order; one makes the result the same on every machine
     # with the same arithmetic, in a worker process as in the main one.
     with threadpool_limits(1, user_api="openmp"):
-        kmeans = KMeans(n_clusters, n_init=n_init, random_state=random_state).fit(z)
-    return Start(kmeans.labels_.astype(np.int32), kmeans.cluster_centers_.astype(np.float32))
+        kmeans = KMeans(n_clusters, n_init=n_init, random_state=random_state)
+        return kmeans.fit(z, sample_weight=weights).cluster_centers_.astype(np.float32)
 
 
-def landmark_start(
-    z: np.ndarray,
+def nearest_center(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Index of the nearest centre of each row, int32."""
+    return pairwise_distances_argmin(z, centers).astype(np.int32)
+
+
+def landmark_labels(
+    views: Sequence[np.ndarray],
     graph: sp.csr_array,
     n_clusters: int,
     n_init: int,
+    weights: np.ndarray,
     random_state: np.random.RandomState,
-) -> Start:
-    """Best of `n_init` draws of landmark clusters and one of k-means, by normalised cut.
+) -> np.ndarray:
+    """Best of several clusterings of each view of the rows, by normalised cut.
 
-    Neighbours settle each draw (`consensus_targets`); kept is the one whose settled clusters cut
-    the fewest affinities of the `graph` of neighbours.
+    Each view gives `n_init` clusterings by landmarks and one by k-means. Neighbours settle them
+    for some rounds (`consensus_targets`); kept is the one whose clusters then cut the fewest
+    affinities of the `graph` of neighbours.
     """
-    draws = [kmeans_start(z, n_clusters, 1, random_state).labels]
-    draws += [_landmark_labels(z, n_clusters, random_state) for _ in range(n_init)]
-    settled = [
-        consensus_targets(np.eye(n_clusters, dtype=np.float32)[labels], graph, _ROUNDS)
-        for labels in draws
-    ]
-    best = np.argmin([normalized_cut(graph, targets.argmax(axis=1)) for targets in settled])
-    labels, targets = draws[best], settled[best]
-    return Start(labels, class_means(z, targets.argmax(axis=1), n_clusters), targets)
+    draws = []
+    for view in views:
+        centers = kmeans_centers(view, n_clusters, 1, weights, random_state)
+        draws.append(nearest_center(view, centers))
+        draws += [_merged_landmarks(view, n_clusters, weights, random_state) for _ in range(n_init)]
+
+    def cut(labels: np.ndarray) -> float:
+        settled = consensus_targets(_one_hot(labels, n_clusters), graph, _TRIAL_ROUNDS, weights)
+        return normalized_cut(graph, settled.argmax(axis=1), weights)
+
+    return min(draws, key=cut)
 
 
-def _landmark_labels(
-    z: np.ndarray, n_clusters: int, random_state: np.random.RandomState
+def _merged_landmarks(
+    points: np.ndarray, n_clusters: int, weights: np.ndarray, random_state: np.random.RandomState
 ) -> np.ndarray:
     """Clusters from landmarks of k-means, merged by spectral clustering.
 
@@ -85,42 +141,74 @@ def _landmark_labels(
     ----------
     .. [1] D. Yan, L. Huang and M. I. Jordan, "Fast approximate spectral clustering", KDD 2009.
     """
-    n_rows = len(z)
+    n_rows = len(points)
     n_landmarks = min(max(n_rows // _ROWS_PER_LANDMARK, 10 * n_clusters), _MAX_LANDMARKS, n_rows)
-    sample = z
-    if n_rows > _MAX_LANDMARK_ROWS:
-        sample = z[random_state.choice(n_rows, _MAX_LANDMARK_ROWS, replace=False)]
+    if n_landmarks <= n_clusters:  # nothing to merge
+        return nearest_center(points, kmeans_centers(points, n_clusters, 1, weights, random_state))
+    sample = random_state.permutation(n_rows)[:_MAX_LANDMARK_ROWS]
     with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
         # Separate components of the graph are what is looked for, not a fault.
         warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-        landmarks = KMeans(n_landmarks, n_init=1, random_state=random_state).fit(sample)
+        landmarks = KMeans(
+            n_landmarks, n_init=1, max_iter=_LANDMARK_ITER, random_state=random_state
+        ).fit(points[sample], sample_weight=weights[sample])
         merged = SpectralClustering(
             n_clusters,
             affinity="nearest_neighbors",
             n_neighbors=min(_NEIGHBORS, n_landmarks),
             random_state=random_state,
         ).fit_predict(landmarks.cluster_centers_)
-        return merged[landmarks.predict(z)].astype(np.int32)
+        return merged[landmarks.predict(points)].astype(np.int32)
 
 
-def normalized_cut(graph: sp.csr_array, labels: np.ndarray) -> float:
+def estimator_labels(estimator: Any, z: np.ndarray, n_clusters: int | None) -> np.ndarray:
+    """Labels from 0 without gaps that a copy of a scikit-learn clusterer gives the rows `z`.
+
+    Rows that it calls noise (-1) join the cluster with the nearest mean. `n_clusters` is how many
+    clusters there must be, if not None.
+    """
+    found = np.asarray(clone(estimator).fit_predict(z))
+    if (found < 0).all():
+        raise ValueError(f"init={estimator!r} found no cluster in the embedded rows.")
+    labels = np.full(len(z), -1, dtype=np.int32)
+    labels[found >= 0] = np.unique(found[found >= 0], return_inverse=True)[1]
+    n_found, clustered = labels.max() + 1, labels >= 0
+    if n_clusters not in (None, n_found):
+        raise ValueError(
+            f"init={estimator!r} found {n_found} clusters where n_clusters={n_clusters}. Make the "
+            "two agree, or set n_clusters=None to take as many as it finds."
+        )
+    means = cluster_means(z[clustered], labels[clustered], n_found, np.ones(clustered.sum()))
+    return np.where(clustered, labels, nearest_center(z, means))
+
+
+def normalized_cut(graph: sp.csr_array, labels: np.ndarray, weights: np.ndarray) -> float:
     """Sum over the clusters of the share of their affinities that leads out of them ([1]_).
 
-    `graph` has rows that sum to one, so that a cluster's affinities sum to its number of rows.
+    `graph` has rows that sum to one, so that a cluster's affinities sum to its weight.
 
     References
     ----------
     .. [1] J. Shi and J. Malik, "Normalized cuts and image segmentation", IEEE TPAMI 22, 2000.
     """
-    sources = np.repeat(labels, np.diff(graph.indptr))
-    leaving = np.bincount(sources, weights=graph.data * (sources != labels[graph.indices]))
-    sizes = np.bincount(labels)
+    row_lengths = np.diff(graph.indptr)
+    sources = np.repeat(labels, row_lengths)
+    affinities = graph.data * np.repeat(weights, row_lengths)
+    leaving = np.bincount(sources, weights=affinities * (sources != labels[graph.indices]))
+    sizes = np.bincount(labels, weights=weights)
     return float(np.sum(leaving[sizes > 0] / sizes[sizes > 0]))
 
 
-def class_means(z: np.ndarray, labels: np.ndarray, n_clusters: int) -> np.ndarray:
+def cluster_means(
+    z: np.ndarray, labels: np.ndarray, n_clusters: int, weights: np.ndarray
+) -> np.ndarray:
     """Mean of the embedded rows of each cluster, shape (n_clusters, d); of none, that of all."""
-    members = sp.csr_array((np.ones(len(z)), labels, np.arange(len(z) + 1)), (len(z), n_clusters))
-    counts = np.bincount(labels, minlength=n_clusters)[:, None]
-    means = np.where(counts > 0, members.T @ z / np.maximum(counts, 1), z.mean(axis=0))
+    members = sp.csr_array((weights, labels, np.arange(len(z) + 1)), (len(z), n_clusters))
+    sizes = members.sum(axis=0)[:, None]
+    empty = sizes == 0
+    means = np.where(empty, z.mean(axis=0), (members.T @ z) / np.where(empty, 1, sizes))
     return means.astype(np.float32)
+
+
+def _one_hot(labels: np.ndarray, n_clusters: int) -> np.ndarray:
+    return np.eye(n_clusters, dtype=np.float32)[labels]

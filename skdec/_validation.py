@@ -1,14 +1,17 @@
 """Checks of parameters and input whose messages say what was given and what is allowed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import keras
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_random_state
 
 _FINITE_CHECK_BYTES = 2**25
+_SMALLEST, _LARGEST = 1e-20, 1e20
+_MAX_WIDTH = 2**31 - 1
 
 
 def check_integer(name: str, value: Any, minimum: int, *, words: Collection[str] = ()) -> None:
@@ -22,10 +25,10 @@ def check_integer(name: str, value: Any, minimum: int, *, words: Collection[str]
 
 
 def check_positive(name: str, value: Any) -> None:
-    """Raise unless `value` is a finite number above 0."""
-    allowed = "a finite number above 0"
+    """Raise unless `value` is a finite number above 0 with which float32 can reckon."""
+    allowed = f"a finite number above 0, from {_SMALLEST} to {_LARGEST}"
     _check_kind(name, value, Real, allowed)
-    if not 0 < value < np.inf:
+    if not _SMALLEST <= value <= _LARGEST:
         raise ValueError(f"{name} must be {allowed}; got {value!r}.")
 
 
@@ -37,15 +40,42 @@ def check_share(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be {allowed}; got {value!r}.")
 
 
-def check_choice(name: str, value: Any, words: Collection[str]) -> None:
-    """Raise unless `value` is one of `words`."""
-    if not isinstance(value, str) or value not in words:
-        raise ValueError(f"{name} must be {_or(words)[4:]}; got {value!r}.")
+def check_start(
+    name: str, value: Any, words: Collection[str], shape: tuple[int | None, int]
+) -> None:
+    """Raise unless `value` is one of `words`, a clusterer, or an array of centres of `shape`."""
+    if (isinstance(value, str) and value in words) or hasattr(value, "fit_predict"):
+        return
+    allowed = f"{_or(words)[4:]}, a scikit-learn clusterer or mixture, or an array of centres"
+    if not isinstance(value, (Sequence, np.ndarray)) or isinstance(value, (str, bytes)):
+        raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+    centers = np.asarray(value, dtype=np.float32)
+    if centers.shape != shape or not np.isfinite(centers).all():
+        raise ValueError(
+            f"{name} must be {allowed}, finite and of shape (n_clusters, dims[-1])={shape}; got an "
+            f"array of shape {centers.shape}."
+        )
+
+
+def checked_weights(sample_weight: Any, n_rows: int) -> np.ndarray | None:
+    """Weights of the rows as float64, or None; raise unless finite, not negative, not all zero."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        return np.full(n_rows, float(sample_weight))
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar; got {weights.ndim}D.")
+    if weights.shape != (n_rows,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise ValueError("sample_weight must be finite, not negative, and not zero everywhere.")
+    return weights
 
 
 def check_widths(name: str, value: Any) -> None:
     """Raise unless `value` is a non-empty sequence of integers of at least 1."""
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
         raise TypeError(
             f"{name} must be a sequence of integers of at least 1; got {value!r} of type "
             f"{type(value).__name__}."
@@ -56,6 +86,8 @@ def check_widths(name: str, value: Any) -> None:
         )
     for position, width in enumerate(value):
         check_integer(f"{name}[{position}]", width, 1)
+        if width > _MAX_WIDTH:
+            raise ValueError(f"{name}[{position}] must be at most {_MAX_WIDTH}; got {width!r}.")
 
 
 def check_activation(name: str, value: Any) -> None:
@@ -67,11 +99,22 @@ def check_activation(name: str, value: Any) -> None:
             f"{name} must be a function or the name of a Keras activation, such as 'relu', 'gelu' "
             f"or 'tanh'; got {value!r}."
         )
+    try:
+        shape = tuple(keras.activations.get(value)(np.zeros((2, 4), np.float32)).shape)
+    except Exception as error:  # the function is the user's: anything may come
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{name}={value!r} fails on an array (2, 4): {reason}") from error
+    if shape != (2, 4):
+        raise ValueError(f"{name}={value!r} must keep the shape of its input; (2, 4) became {shape}.")
 
 
 def check_initializer(name: str, value: Any) -> None:
     """Raise unless `value` is None, a Keras initializer or the name of one."""
-    known = isinstance(value, str) and _keras_knows(keras.initializers, value)
+    # Asked for by attribute first: `get` makes one, with a seed from Python's global generator.
+    known = isinstance(value, str) and (
+        isinstance(getattr(keras.initializers, value, None), type)
+        or _keras_knows(keras.initializers, value)
+    )
     if value is not None and not known and not isinstance(value, keras.initializers.Initializer):
         raise ValueError(
             f"{name} must be None, a Keras initializer or the name of one, such as "
@@ -81,8 +124,30 @@ def check_initializer(name: str, value: Any) -> None:
 
 def check_optimizer(name: str, value: Any, words: Collection[str]) -> None:
     """Raise unless `value` is one of `words` or a Keras optimizer."""
-    if value not in list(words) and not isinstance(value, keras.optimizers.Optimizer):
+    known = isinstance(value, str) and value in words
+    if not known and not isinstance(value, keras.optimizers.Optimizer):
         raise ValueError(f"{name} must be {_or(words)[4:]} or a Keras optimizer; got {value!r}.")
+
+
+def check_callbacks(name: str, value: Any) -> None:
+    """Raise unless `value` is None or a sequence of Keras callbacks."""
+    if value is None:
+        return
+    are_callbacks = isinstance(value, Sequence) and all(
+        isinstance(callback, keras.callbacks.Callback) for callback in value
+    )
+    if not are_callbacks:
+        raise TypeError(f"{name} must be None or a list of Keras callbacks; got {value!r}.")
+
+
+def check_seed(name: str, value: Any) -> None:
+    """Raise unless scikit-learn takes `value` as a seed."""
+    try:
+        check_random_state(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be None, an integer from 0 to 2**32 - 1 or a RandomState; got {value!r}."
+        ) from error
 
 
 def _keras_knows(registry: Any, word: str) -> bool:

@@ -40,8 +40,8 @@ class ClusteringLayer(keras.layers.Layer):
 
     Notes
     -----
-    The centres start at random. Set them, usually to those of k-means on the embedded rows, with
-    ``layer.set_weights([centers])``.
+    The centres start at random, always the same. Set them, usually to those of k-means on the
+    embedded rows, with ``layer.set_weights([centers])``.
 
     References
     ----------
@@ -73,7 +73,10 @@ class ClusteringLayer(keras.layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the centres for embedded rows of shape (n, d), given as `input_shape`."""
         self.centers = self.add_weight(
-            shape=(self.n_clusters, input_shape[-1]), initializer="glorot_uniform", name="centers"
+            shape=(self.n_clusters, input_shape[-1]),
+            # Without a seed Keras would draw one from Python's global generator.
+            initializer=keras.initializers.GlorotUniform(seed=0),
+            name="centers",
         )
 
     def call(self, z: Any) -> Any:

@@ -1,5 +1,6 @@
 """The autoencoder of DEC as Keras models."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -116,16 +117,28 @@ def build_autoencoder(
 
 
 def _seeded_copies(initializer: Any, n_copies: int, seed: int | None) -> Any:
-    """Iterate over copies of one initializer, each with a seed of its own where it takes one."""
+    """Iterate over copies of one initializer, each with a seed of its own where it takes one.
+
+    None is ever made without: Keras would draw a seed from Python's global generator.
+    """
     if initializer is None:
         initializer = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=0)
-    template = keras.initializers.get(initializer)
-    seeds = np.random.SeedSequence(seed).generate_state(n_copies)
-    for layer_seed in seeds:
-        if not isinstance(template, keras.initializers.Initializer):
-            yield template  # a plain function of shape and dtype
-            continue
-        config = template.get_config()
-        if "seed" in config:
-            config["seed"] = int(layer_seed >> 1)
-        yield type(template).from_config(config)
+    if isinstance(initializer, str):
+        named = getattr(keras.initializers, initializer, None)
+        if isinstance(named, type):
+            seeded = {"seed": 0} if "seed" in inspect.signature(named).parameters else {}
+            initializer = named(**seeded)
+        else:
+            initializer = keras.initializers.get(initializer)
+    for state in np.random.SeedSequence(seed).generate_state(n_copies):
+        changed = {"seed": int(state >> 1)}
+        if isinstance(initializer, dict):
+            config = initializer["config"]
+            config = config | changed if "seed" in config else config
+            yield keras.initializers.deserialize({**initializer, "config": config})
+        elif isinstance(initializer, keras.initializers.Initializer):
+            config = initializer.get_config()
+            config = config | changed if "seed" in config else config
+            yield type(initializer).from_config(config)
+        else:
+            yield initializer  # a plain function of shape and dtype

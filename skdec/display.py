@@ -1,0 +1,127 @@
+"""Drawings in scikit-learn's Display convention: data in, `plot` draws, matplotlib on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ClusterCountDisplay"]
+
+
+class ClusterCountDisplay:
+    """
+    Scores over the number of clusters, the recommended one marked.
+
+    Use `from_choice` or `skdec.model_selection.ClusterCountChoice.plot` to make one.
+
+    Parameters
+    ----------
+    n_clusters : ndarray of shape (n_counts,)
+        Numbers of clusters.
+    scores : dict of ndarray of shape (n_counts,) or (n_counts, n_seeds)
+        Scores by their names. Of several seeds the mean is drawn as a line, and the range from
+        the least to the greatest as a band.
+    recommended : int, default=None
+        The number of clusters to mark.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where it is drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure of `ax_`.
+    lines_ : dict of matplotlib.lines.Line2D
+        The line of each score.
+
+    See Also
+    --------
+    skdec.model_selection.choose_n_clusters : Measures the scores.
+
+    Examples
+    --------
+    >>> from skdec.display import ClusterCountDisplay
+    >>> display = ClusterCountDisplay([2, 3, 4], {"stability": [0.8, 1.0, 0.7]}, recommended=3)
+    >>> display.plot()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, n_clusters: Any, scores: Mapping[str, Any], *, recommended: int | None = None
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.scores = scores
+        self.recommended = recommended
+
+    @classmethod
+    def from_choice(cls, choice: Any, *, ax: Any = None) -> ClusterCountDisplay:
+        """
+        Draw what `choose_n_clusters` measured.
+
+        Parameters
+        ----------
+        choice : skdec.model_selection.ClusterCountChoice
+            What it returned.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        ClusterCountDisplay
+            The drawing: stability, leak, silhouette and, if known, NMI.
+        """
+        scores = {
+            "stability": choice.stability,
+            "leak": choice.leak,
+            "silhouette": choice.silhouette,
+        }
+        if choice.nmi is not None:
+            scores["NMI"] = choice.nmi
+        return cls(choice.n_clusters, scores, recommended=choice.recommended).plot(ax=ax)
+
+    def plot(self, *, ax: Any = None) -> ClusterCountDisplay:
+        """
+        Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw. None makes a new figure.
+
+        Returns
+        -------
+        ClusterCountDisplay
+            This object, with `ax_`, `figure_` and `lines_` set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        ax = _new_axes() if ax is None else ax
+        self.lines_ = {}
+        for name, values in self.scores.items():
+            by_seed = np.asarray(values, dtype=float).reshape(len(self.n_clusters), -1)
+            (line,) = ax.plot(self.n_clusters, by_seed.mean(axis=1), marker="o", label=name)
+            if by_seed.shape[1] > 1:
+                lowest, highest = by_seed.min(axis=1), by_seed.max(axis=1)
+                ax.fill_between(
+                    self.n_clusters, lowest, highest, color=line.get_color(), alpha=0.2, linewidth=0
+                )
+            self.lines_[name] = line
+        if self.recommended is not None:
+            ax.axvline(self.recommended, color="black", linestyle=":", label="recommended")
+        ax.set(xlabel="Number of clusters", ylabel="Score", xticks=list(self.n_clusters))
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _new_axes() -> Any:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib: install it with `pip install skdec[plot]`."
+        ) from error
+    return pyplot.subplots()[1]
