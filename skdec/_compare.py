@@ -253,7 +253,13 @@ def compare(
         estimators = {
             "kmeans": KMeans(n_clusters, n_init=20, random_state=seed),
             "autoencoder+kmeans": DECClusterer(
-                n_clusters, init="k-means++", n_init=20, max_iter=0, memory=cache, **network
+                n_clusters,
+                init="k-means++",
+                n_init=20,
+                n_neighbors=0,  # they would settle the clusters of k-means
+                max_iter=0,
+                memory=cache,
+                **network,
             ),
             "dec": DECClusterer(n_clusters, max_iter=max_iter, memory=cache, **network),
         }

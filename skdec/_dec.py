@@ -397,15 +397,4 @@ class DECClusterer(FittedDEC):
             k-means, refinement by SGD (rate 0.01, momentum 0.9) with new targets every 140
             steps, until less than 0.1 percent of the rows change or 20,000 steps are made.
         """
-        published = {
-            "pretrain_epochs": 300,
-            "pretrain_optimizer": keras.optimizers.SGD(1.0, momentum=0.9),
-            "init": "k-means++",
-            "n_init": 20,
-            "n_neighbors": 0,
-            "optimizer": keras.optimizers.SGD(0.01, momentum=0.9),
-            "max_iter": 20_000,
-            "update_interval": 140,
-            "tol": 1e-3,
-        }
-        return cls(n_clusters, **{**published, **parameters})
+        return cls(n_clusters, **{**_parameters.published(), **parameters})

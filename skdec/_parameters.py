@@ -63,6 +63,21 @@ def _check_start_without_neighbors(init: str) -> None:
         )
 
 
+def published() -> dict[str, Any]:
+    """Parameters of DEC as published, where they are not the defaults."""
+    return {
+        "pretrain_epochs": 300,
+        "pretrain_optimizer": keras.optimizers.SGD(1.0, momentum=0.9),
+        "init": "k-means++",
+        "n_init": 20,
+        "n_neighbors": 0,
+        "optimizer": keras.optimizers.SGD(0.01, momentum=0.9),
+        "max_iter": 20_000,
+        "update_interval": 140,
+        "tol": 1e-3,
+    }
+
+
 def pass_steps(n_rows: int, batch_size: int) -> int:
     """Steps that make up one pass over the rows."""
     return -(-n_rows // batch_size)

@@ -27,7 +27,7 @@ from skdec._math import target_distribution
 from skdec._neighbors import consensus_targets
 from skdec._rows import DistinctRows, batched_output, chunk_steps, shuffled_batches
 from skdec._start import Start
-from skdec.networks import Architecture, build_autoencoder
+from skdec.networks import Architecture, initial_weights
 
 # Rounds of agreement among neighbours on what the network assigns: few, its view should count.
 _ROUNDS = 4
@@ -66,11 +66,10 @@ def pretrained_from(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> Pretrained:
     """`pretrain` by configurations and a seed, which joblib can tell apart by their contents."""
-    initializer = keras.initializers.get(kernel_initializer)
     return pretrain(
         rows,
         architecture,
-        build_autoencoder(*architecture, initializer, seed).autoencoder.get_weights(),
+        initial_weights(architecture, kernel_initializer, seed),
         keras.optimizers.deserialize(optimizer),
         n_epochs=n_epochs,
         batch_size=batch_size,

@@ -6,7 +6,6 @@ and its kin. The estimator is a clusterer with a `predict`, or a Pipeline that e
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -77,10 +76,9 @@ class _SpaceScorer:
     """Score of predicted clusters in one of the spaces that a clusterer knows."""
 
     space: str = "input"
-    max_rows: int | None = 5_000
+    max_rows: Any = 5_000
     random_state: int = 0
 
-    _metric: ClassVar[Callable[[Any, np.ndarray], float]]
     _worst: ClassVar[float]
 
     def __post_init__(self) -> None:
@@ -124,7 +122,10 @@ class _SpaceScorer:
         if not 1 < len(np.unique(labels)) < len(labels):
             return self._worst
         points = clusterer.transform(X) if self.space == "embedding" else X
-        return max(float(type(self)._metric(points, labels)), self._worst)
+        return max(float(self._metric(points, labels)), self._worst)
+
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
+        raise NotImplementedError
 
 
 class SilhouetteScorer(_SpaceScorer):
@@ -169,8 +170,7 @@ class SilhouetteScorer(_SpaceScorer):
 
     _worst = -1.0
 
-    @staticmethod
-    def _metric(points: Any, labels: np.ndarray) -> float:
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
         return silhouette_score(points, labels)
 
 
@@ -209,8 +209,7 @@ class DaviesBouldinScorer(_SpaceScorer):
 
     _worst = _WORST_DAVIES_BOULDIN
 
-    @staticmethod
-    def _metric(points: Any, labels: np.ndarray) -> float:
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
         return -davies_bouldin_score(_dense(points), labels)
 
 
@@ -248,8 +247,7 @@ class CalinskiHarabaszScorer(_SpaceScorer):
 
     _worst = 0.0
 
-    @staticmethod
-    def _metric(points: Any, labels: np.ndarray) -> float:
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
         return calinski_harabasz_score(_dense(points), labels)
 
 

@@ -22,6 +22,8 @@ _MAX_LANDMARK_ROWS = 20_000
 _LANDMARK_ITER = 20
 # Neighbouring landmarks that are joined.
 _NEIGHBORS = 5
+# Runs of k-means on their eigenvectors; further draws make up for few.
+_SPECTRAL_RUNS = 3
 # Rounds in which neighbours settle the ragged borders of clusters: to judge them, and to begin.
 _TRIAL_ROUNDS = 8
 _FIRST_ROUNDS = 32
@@ -45,7 +47,17 @@ class Start(NamedTuple):
     targets: np.ndarray | None
 
 
-def start_from(
+def start_from(*arguments: Any) -> Start:
+    """`_start_from`, in one thread.
+
+    Several threads add up in changing order; one makes the result the same on every machine with
+    the same arithmetic, in a worker process as in the main one.
+    """
+    with threadpool_limits(1, user_api="openmp"):
+        return _start_from(*arguments)
+
+
+def _start_from(
     init: Any,
     n_clusters: int | None,
     n_init: int,
@@ -89,11 +101,8 @@ def kmeans_centers(
     random_state: np.random.RandomState,
 ) -> np.ndarray:
     """Centres of the best of `n_init` k-means runs from k-means++, by inertia."""
-    # Several threads add up in changing order; one makes the result the same on every machine
-    # with the same arithmetic, in a worker process as in the main one.
-    with threadpool_limits(1, user_api="openmp"):
-        kmeans = KMeans(n_clusters, n_init=n_init, random_state=random_state)
-        return kmeans.fit(z, sample_weight=weights).cluster_centers_.astype(np.float32)
+    kmeans = KMeans(n_clusters, n_init=n_init, random_state=random_state)
+    return kmeans.fit(z, sample_weight=weights).cluster_centers_.astype(np.float32)
 
 
 def nearest_center(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
@@ -111,15 +120,18 @@ def landmark_labels(
 ) -> np.ndarray:
     """Best of several clusterings of each view of the rows, by normalised cut.
 
-    Each view gives `n_init` clusterings by landmarks and one by k-means. Neighbours settle them
-    for some rounds (`consensus_targets`); kept is the one whose clusters then cut the fewest
-    affinities of the `graph` of neighbours.
+    The views share `n_init` clusterings by landmarks, and each gives one by k-means. Neighbours
+    settle them for some rounds (`consensus_targets`); kept is the one whose clusters then cut the
+    fewest affinities of the `graph` of neighbours.
     """
     draws = []
     for view in views:
         centers = kmeans_centers(view, n_clusters, 1, weights, random_state)
         draws.append(nearest_center(view, centers))
-        draws += [_merged_landmarks(view, n_clusters, weights, random_state) for _ in range(n_init)]
+        n_draws = -(-n_init // len(views))
+        draws += [
+            _merged_landmarks(view, n_clusters, weights, random_state) for _ in range(n_draws)
+        ]
 
     def cut(labels: np.ndarray) -> float:
         settled = consensus_targets(_one_hot(labels, n_clusters), graph, _TRIAL_ROUNDS, weights)
@@ -146,7 +158,7 @@ def _merged_landmarks(
     if n_landmarks <= n_clusters:  # nothing to merge
         return nearest_center(points, kmeans_centers(points, n_clusters, 1, weights, random_state))
     sample = random_state.permutation(n_rows)[:_MAX_LANDMARK_ROWS]
-    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # Separate components of the graph are what is looked for, not a fault.
         warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
         landmarks = KMeans(
@@ -156,6 +168,7 @@ def _merged_landmarks(
             n_clusters,
             affinity="nearest_neighbors",
             n_neighbors=min(_NEIGHBORS, n_landmarks),
+            n_init=_SPECTRAL_RUNS,
             random_state=random_state,
         ).fit_predict(landmarks.cluster_centers_)
         return merged[landmarks.predict(points)].astype(np.int32)

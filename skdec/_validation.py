@@ -26,10 +26,12 @@ def check_integer(name: str, value: Any, minimum: int, *, words: Collection[str]
 
 def check_positive(name: str, value: Any) -> None:
     """Raise unless `value` is a finite number above 0 with which float32 can reckon."""
-    allowed = f"a finite number above 0, from {_SMALLEST} to {_LARGEST}"
+    allowed = "a finite number above 0"
     _check_kind(name, value, Real, allowed)
-    if not _SMALLEST <= value <= _LARGEST:
+    if not 0 < value < np.inf:
         raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+    if not _SMALLEST <= value <= _LARGEST:
+        raise ValueError(f"{name} must be from {_SMALLEST} to {_LARGEST}; got {value!r}.")
 
 
 def check_share(name: str, value: Any) -> None:
@@ -75,7 +77,8 @@ def checked_weights(sample_weight: Any, n_rows: int) -> np.ndarray | None:
 
 def check_widths(name: str, value: Any) -> None:
     """Raise unless `value` is a non-empty sequence of integers of at least 1."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+    is_sequence = isinstance(value, Sequence) or np.ndim(value) == 1
+    if isinstance(value, (str, bytes)) or not is_sequence:
         raise TypeError(
             f"{name} must be a sequence of integers of at least 1; got {value!r} of type "
             f"{type(value).__name__}."
@@ -105,7 +108,9 @@ def check_activation(name: str, value: Any) -> None:
         reason = " ".join(str(error).split())
         raise ValueError(f"{name}={value!r} fails on an array (2, 4): {reason}") from error
     if shape != (2, 4):
-        raise ValueError(f"{name}={value!r} must keep the shape of its input; (2, 4) became {shape}.")
+        raise ValueError(
+            f"{name}={value!r} must keep the shape of its input; (2, 4) became {shape}."
+        )
 
 
 def check_initializer(name: str, value: Any) -> None:

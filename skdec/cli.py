@@ -37,6 +37,9 @@ BUILT_IN = {"digits": load_digits, "mnist": load_mnist, "fashion_mnist": load_fa
 # Pixels, flowers and the like stay below 10; money beside percentages is above 100.
 WIDE_RATIO = 30
 
+# A message may quote the user's file, whose names and fields may be of any length.
+LONGEST_LINE = 600
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """
@@ -66,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             # The reader, such as head, has had enough; Python would complain of it at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (ValueError, OSError) as error:
-            _tell(" ".join(str(error).split()))
+        except (ValueError, OSError, FloatingPointError) as error:
+            line = " ".join(str(error).split())
+            _tell(line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} ...")
             return 2
         except KeyboardInterrupt:
             _tell("interrupted.")

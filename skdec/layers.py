@@ -6,6 +6,8 @@ import keras
 
 from skdec._math import soft_assignment
 
+__all__ = ["ClusteringLayer"]
+
 
 @keras.saving.register_keras_serializable(package="skdec")
 class ClusteringLayer(keras.layers.Layer):
@@ -71,7 +73,14 @@ class ClusteringLayer(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the centres for embedded rows of shape (n, d), given as `input_shape`."""
+        """
+        Create the centres.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of the embedded rows, (n, d).
+        """
         self.centers = self.add_weight(
             shape=(self.n_clusters, input_shape[-1]),
             # Without a seed Keras would draw one from Python's global generator.
@@ -80,13 +89,44 @@ class ClusteringLayer(keras.layers.Layer):
         )
 
     def call(self, z: Any) -> Any:
-        """Soft assignments (n, n_clusters) of the embedded rows `z` (n, d)."""
+        """
+        Assign embedded rows.
+
+        Parameters
+        ----------
+        z : tensor of shape (n, d)
+            Embedded rows.
+
+        Returns
+        -------
+        tensor of shape (n, n_clusters)
+            Soft assignments; each row sums to one.
+        """
         return soft_assignment(z, self.centers, self.alpha)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """Shape of the soft assignments for embedded rows of shape `input_shape`."""
+        """
+        Shape of the output.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of the embedded rows, (n, d).
+
+        Returns
+        -------
+        tuple
+            Shape of their soft assignments, (n, n_clusters).
+        """
         return (input_shape[0], self.n_clusters)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments that make an equal layer with `from_config`."""
+        """
+        Arguments of the constructor.
+
+        Returns
+        -------
+        dict
+            What `from_config` makes an equal layer of.
+        """
         return {**super().get_config(), "n_clusters": self.n_clusters, "alpha": self.alpha}

@@ -177,7 +177,7 @@ def choose_n_clusters(
         Where pretrained weights are kept. None takes that of `estimator`, or if there is none a
         folder that lives as long as the call.
     n_jobs : int, default=None
-        Seeds at work at the same time, as joblib counts. More than `n_seeds` are of no use.
+        Fits at work at the same time, as joblib counts.
     random_state : int, RandomState instance or None, default=None
         Seed of the seeds.
 
@@ -260,11 +260,7 @@ def choose_n_clusters(
     neighborhood = _neighborhood(X, random_state)
     memory = estimator.memory if memory is None else memory
     with TemporaryDirectory(prefix="skdec-") if memory is None else nullcontext(memory) as cache:
-        by_seed = Parallel(n_jobs=n_jobs)(
-            delayed(_measured_fits)(estimator, X, counts, seed, cache, neighborhood)
-            for seed in seeds
-        )
-    fits = list(zip(*by_seed, strict=True))  # by number of clusters, then by seed
+        fits = _measured_fits(estimator, X, counts, seeds, cache, neighborhood, n_jobs)
     stability = np.array([_agreement([fit.labels for fit in of_count]) for of_count in fits[:-1]])
     leak = _table(fits, "leak")
     evidence = stability * _rise(leak.mean(axis=1), counts)
@@ -303,48 +299,65 @@ class _MeasuredFit(NamedTuple):
 
 def _checked_counts(n_clusters: Sequence[int], n_rows: int) -> list[int]:
     """The numbers of clusters to fit: those given, ascending, and one more to compare with."""
-    counts = sorted(set(n_clusters))
+    for count in n_clusters:
+        check_integer("each of n_clusters", count, 2)
+    counts = sorted({int(count) for count in n_clusters})
     if not counts:
         raise ValueError("n_clusters must name at least one number of clusters; got none.")
-    for count in counts:
-        check_integer("each of n_clusters", count, 2)
     n_train = n_rows - int(np.ceil(_VALIDATION_SHARE * n_rows))
     if counts[-1] >= n_train:
         raise ValueError(
             f"n_clusters must be below the number of training rows, {n_train} of {n_rows}; got "
             f"{counts[-1]}."
         )
-    return [int(count) for count in [*counts, counts[-1] + 1]]
+    return [*counts, counts[-1] + 1]
 
 
 def _measured_fits(
     estimator: DECClusterer,
     X: Any,
     counts: Sequence[int],
+    seeds: Sequence[int],
+    memory: Any,
+    neighborhood: _Neighborhood,
+    n_jobs: int | None,
+) -> list[list[_MeasuredFit]]:
+    """Measured fits, for each number of clusters one of each seed."""
+    parallel = Parallel(n_jobs=n_jobs)
+    fits = []
+    # The fits of the first number pretrain for all. The seeds of one number follow each other,
+    # so that they share its compiled programs.
+    for several in (counts[:1], counts[1:]):
+        fits += parallel(
+            delayed(_measured_fit)(estimator, X, count, seed, memory, neighborhood)
+            for count in several
+            for seed in seeds
+        )
+    return [fits[start : start + len(seeds)] for start in range(0, len(fits), len(seeds))]
+
+
+def _measured_fit(
+    estimator: DECClusterer,
+    X: Any,
+    n_clusters: int,
     seed: int,
     memory: Any,
     neighborhood: _Neighborhood,
-) -> list[_MeasuredFit]:
-    """Measured fits of one seed, all on one pretrained autoencoder."""
+) -> _MeasuredFit:
     train, validation = train_test_split(X, test_size=_VALIDATION_SHARE, random_state=seed)
-    measured = []
-    for count in counts:
-        dec = clone(estimator).set_params(n_clusters=count, memory=memory, random_state=seed)
-        with catch_warnings():
-            # Clusters without rows are expected of numbers too large; the table counts them.
-            simplefilter("ignore", ConvergenceWarning)
-            dec.fit(train)
-        labels = dec.predict(X)
-        measured.append(
-            _MeasuredFit(
-                labels,
-                _greatest_leak(labels, neighborhood),
-                SilhouetteScorer()(dec, X),
-                generalizability(dec, train, validation),
-                len(np.unique(labels)),
-            )
-        )
-    return measured
+    dec = clone(estimator).set_params(n_clusters=n_clusters, memory=memory, random_state=seed)
+    with catch_warnings():
+        # Clusters without rows are expected of numbers too large; the table counts them.
+        simplefilter("ignore", ConvergenceWarning)
+        dec.fit(train)
+    labels = dec.predict(X)
+    return _MeasuredFit(
+        labels,
+        _greatest_leak(labels, neighborhood),
+        SilhouetteScorer()(dec, X),
+        generalizability(dec, train, validation),
+        len(np.unique(labels)),
+    )
 
 
 def _neighborhood(X: Any, random_state: np.random.RandomState) -> _Neighborhood:
@@ -353,7 +366,7 @@ def _neighborhood(X: Any, random_state: np.random.RandomState) -> _Neighborhood:
         X, np.arange(X.shape[0]), replace=False, n_samples=n_rows, random_state=random_state
     )
     n_neighbors = min(_LEAK_NEIGHBORS, n_rows - 1)
-    # Several threads add up in changing order, which would reach ties between neighbours.
+    # Several threads add up in changing order, and reach ties between neighbours.
     with threadpool_limits(1):
         if sample.shape[1] > _LEAK_COMPONENTS:
             method = TruncatedSVD if hasattr(sample, "tocsr") else PCA

@@ -2,16 +2,19 @@
 
 import inspect
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
+__all__ = ["Autoencoder", "build_autoencoder"]
+
 
 class Autoencoder(NamedTuple):
     """Three Keras models that share their weights.
 
-    Attributes
+    Parameters
     ----------
     autoencoder : keras.Model
         Rows (n, n_features) to their reconstruction (n, n_features).
@@ -27,7 +30,17 @@ class Autoencoder(NamedTuple):
 
 
 class Architecture(NamedTuple):
-    """What fixes the shapes of an autoencoder, in the order of `build_autoencoder`'s arguments."""
+    """What fixes the shapes of an autoencoder, in the order of `build_autoencoder`'s arguments.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the rows.
+    dims : tuple of int
+        Widths of the encoder's layers after the input.
+    activation : str or callable
+        Activation of the inner layers.
+    """
 
     n_features: int
     dims: tuple[int, ...]
@@ -114,6 +127,19 @@ def build_autoencoder(
     return Autoencoder(
         keras.Model(rows, decoder(encoder.output), name="autoencoder"), encoder, decoder
     )
+
+
+def initial_weights(
+    architecture: Architecture, kernel_initializer: Any, seed: int | None
+) -> list[np.ndarray]:
+    """Weights that `build_autoencoder` gives its autoencoder, without building a model."""
+    n_features, dims, _ = architecture
+    widths = [n_features, *dims, *dims[-2::-1], n_features]
+    weights = []
+    initializers = _seeded_copies(kernel_initializer, 2 * len(dims), seed)
+    for shape, initializer in zip(pairwise(widths), initializers, strict=True):
+        weights += [np.array(initializer(shape, "float32")), np.zeros(shape[1], np.float32)]
+    return weights
 
 
 def _seeded_copies(initializer: Any, n_copies: int, seed: int | None) -> Any:

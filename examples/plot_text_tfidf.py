@@ -1,0 +1,125 @@
+"""
+Clustering texts by tf-idf
+==========================
+
+Texts through `TfidfVectorizer` into `DECClusterer`, in one Pipeline. The rows stay sparse: they
+are fed to the network batch by batch and never made dense as a whole.
+
+The corpus is four subjects of the 20 newsgroups if scikit-learn has downloaded them before, and
+otherwise short texts made up here.
+"""
+
+# %%
+# The texts
+# ---------
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.datasets import fetch_20newsgroups
+from sklearn.decomposition import PCA
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skdec import DECClusterer
+from skdec.metrics import clustering_accuracy
+from skdec.model_selection import SilhouetteScorer
+
+SUBJECTS = {
+    "space": "orbit rocket launch moon satellite engine fuel mission crew lander telescope probe",
+    "cooking": "oven butter garlic simmer onion flour sauce pepper roast dough knife recipe",
+    "hockey": "goal puck skate referee playoff coach league penalty rink captain season trade",
+    "medicine": "doctor patient dose symptom fever clinic therapy virus nurse diagnosis trial pain",
+}
+COMMON = "today people think really question maybe year time read write problem answer good number"
+
+
+def made_up_texts(n_texts=1200, random_state=0):
+    """Texts of 30 words: six of one subject, five of any, the rest common ones."""
+    random = np.random.default_rng(random_state)
+    words = [text.split() for text in SUBJECTS.values()]
+    any_subject, common = np.concatenate(words), COMMON.split()
+    subjects = random.integers(len(words), size=n_texts)
+    texts = []
+    for subject in subjects:
+        drawn = [(words[subject], 6), (any_subject, 5), (common, 19)]
+        texts.append(" ".join(np.concatenate([random.choice(*some) for some in drawn])))
+    return texts, subjects
+
+
+def newsgroups():
+    """Texts and subjects of four newsgroups, from the disk only."""
+    bunch = fetch_20newsgroups(
+        categories=["sci.space", "rec.sport.hockey", "sci.med", "talk.politics.mideast"],
+        remove=("headers", "footers", "quotes"),
+        download_if_missing=False,
+    )
+    return bunch.data, bunch.target
+
+
+try:
+    texts, subjects = newsgroups()
+except OSError:
+    texts, subjects = made_up_texts()
+print(len(texts), "texts, for example:", texts[0][:70])
+
+# %%
+# The Pipeline
+# ------------
+# tf-idf rows have length one, spread over many columns, so that each value is small: the
+# autoencoder would learn to say zero. Scaled to a variance of one in all, they can be learnt;
+# `StandardScaler` with ``with_mean=False`` would keep them sparse too, but make rare words loud.
+
+
+def scaled(X):
+    """Rows whose values have a mean square of one."""
+    return X * np.sqrt(X.shape[1])
+
+
+def pipeline(clusterer):
+    """The same steps before every clusterer."""
+    return make_pipeline(
+        TfidfVectorizer(max_features=2000, stop_words="english", sublinear_tf=True),
+        FunctionTransformer(scaled, accept_sparse=True),
+        clusterer,
+    )
+
+
+dec = pipeline(DECClusterer(4, dims=(256, 10), pretrain_epochs=40, random_state=0)).fit(texts)
+kmeans = pipeline(KMeans(4, n_init=20, random_state=0)).fit(texts)
+
+# %%
+# How well
+# --------
+
+
+for name, fitted in [("k-means", kmeans), ("DEC", dec)]:
+    labels = fitted[-1].labels_
+    print(
+        f"{name:8} accuracy {clustering_accuracy(subjects, labels):.3f}  "
+        f"NMI {normalized_mutual_info_score(subjects, labels):.3f}  "
+        f"silhouette {SilhouetteScorer()(fitted, texts):.3f}"
+    )
+
+# %%
+# New texts, and what a cluster is about
+# --------------------------------------
+names = dec[0].get_feature_names_out()
+tfidf = dec[0].transform(texts)
+for cluster in range(4):
+    mean = np.asarray(tfidf[dec[-1].labels_ == cluster].mean(axis=0)).ravel()
+    typical = (mean - np.asarray(tfidf.mean(axis=0)).ravel()).argsort()[-6:][::-1]
+    print(cluster, " ".join(names[typical]))
+new = ["The crew of the mission watched the launch of the rocket to the moon"]
+print("new text: cluster", dec.predict(new)[0], "with", dec.predict_proba(new).max())
+
+# %%
+# The embedding in two principal components
+# -----------------------------------------
+
+plane = PCA(2, random_state=0).fit_transform(dec.transform(texts))
+fig, ax = plt.subplots()
+ax.scatter(*plane.T, c=dec[-1].labels_, s=6, cmap="tab10")
+ax.set(title="Texts in the embedding", xticks=[], yticks=[])
+plt.show()
