@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 from skdec._version import __version__
 
 if TYPE_CHECKING:
-    from skdec import datasets, layers, metrics, networks
+    from skdec import datasets, display, layers, metrics, model_selection, networks
     from skdec._compare import Comparison, compare
     from skdec._dec import DECClusterer
 
 # Importing skdec imports neither TensorFlow nor Keras: a name's room opens when it is asked for.
 _ROOMS = {"DECClusterer": "skdec._dec", "compare": "skdec._compare", "Comparison": "skdec._compare"}
-_MODULES = ("datasets", "layers", "metrics", "networks")
+_MODULES = ("datasets", "display", "layers", "metrics", "model_selection", "networks")
 
 __all__ = [
     "Comparison",
@@ -20,8 +20,10 @@ __all__ = [
     "__version__",
     "compare",
     "datasets",
+    "display",
     "layers",
     "metrics",
+    "model_selection",
     "networks",
 ]
 

@@ -20,7 +20,9 @@ from skdec import _math
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, build_autoencoder
 
-_MAX_IDLE_PROGRAMS = 8
+# As many as a search over a dozen shapes goes back and forth between. XLA keeps what it compiled
+# even when a program goes, so that compiling anew costs memory, too.
+_MAX_IDLE_PROGRAMS = 16
 
 
 class Trainer:

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_memory
 
 from skdec import _parameters
 from skdec._fitted import FittedDEC
@@ -323,7 +322,7 @@ class DECClusterer(FittedDEC):
 
     def _pretrained(self, rows: DistinctRows, architecture: Architecture, seed: int) -> Pretrained:
         """Pretrained autoencoder, from the cache if there is one and it knows these rows."""
-        remembered = check_memory(self.memory).cache(pretrained_from, ignore=["callbacks"])
+        remembered = _parameters.cache(self.memory).cache(pretrained_from, ignore=["callbacks"])
         return remembered(
             rows,
             architecture,

@@ -1,9 +1,12 @@
 """What the estimator's parameters may be, and what "auto" and names stand for."""
 
+import os
 from typing import Any
 
 import keras
 import numpy as np
+from joblib import Memory
+from sklearn.utils.validation import check_memory
 
 from skdec._validation import (
     check_activation,
@@ -107,6 +110,11 @@ def update_steps(given: Any, n_rows: int, batch_size: int) -> int:
 def restarts(given: Any, init: Any) -> int:
     """Draws of the start, of which the best is kept; one where `init` is no word for draws."""
     return (_N_INIT[init] if isinstance(init, str) else 1) if given == "auto" else given
+
+
+def cache(memory: Any) -> Memory:
+    """The joblib cache that `memory` names, or is."""
+    return check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
 
 
 def keras_optimizer(given: Any) -> keras.optimizers.Optimizer:

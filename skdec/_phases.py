@@ -144,11 +144,10 @@ def refine(
         report = _Report(callbacks, trainer.model, "refine", -(-max_iter // update_interval))
         batches = shuffled_batches(rows.shape[0], batch_size, random_state)
         course = _Course(trainer, _rates(optimizer, max_iter, decay), batches)
-        q = assigned(rows, architecture, encoder_weights, start.centers, alpha)
-        p = start.targets
-        if p is None:
+        p, labels = start.targets, start.labels
+        if p is None or not course.steps_left:
+            q = assigned(rows, architecture, encoder_weights, start.centers, alpha)
             p = _targets(q, graph, rows.weights, seen_frequencies)
-        labels = start.labels
         try:
             while course.steps_left and stop_reason == "max_iter":
                 report.begin(len(history))
