@@ -58,8 +58,8 @@ class DECClusterer(FittedDEC):
         - "landmarks" runs k-means for many more centres than clusters, up to 500, and merges
           them by spectral clustering of their neighbour graph ([2]_), so that clusters may have
           any shape. Of several draws, one plain k-means among them, the one is kept whose
-          clusters cut the fewest affinities between neighbours. Up to 20,000 rows are clustered
-          as they are given, too.
+          clusters neighbours tell most of. Up to 20,000 rows are clustered as they are given,
+          too.
         - "k-means++" is k-means alone, as in [1]_.
         - A scikit-learn clusterer or mixture, of which a copy clusters the embedded rows; rows
           that it calls noise join the nearest cluster.
@@ -73,7 +73,7 @@ class DECClusterer(FittedDEC):
     optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="sgd"
         Optimizer of the refinement, given like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
-        Steps of the refinement; 0 leaves the start. "auto" is four passes over the rows, or 500
+        Steps of the refinement; 0 for none. "auto" is four passes over the rows, or 500
         where that is more.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the targets. "auto" is one pass over the rows, or 50 where

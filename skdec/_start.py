@@ -24,9 +24,8 @@ _LANDMARK_ITER = 20
 _NEIGHBORS = 5
 # Runs of k-means on their eigenvectors; further draws make up for few.
 _SPECTRAL_RUNS = 3
-# Rounds in which neighbours settle the ragged borders of clusters: to judge them, and to begin.
-_TRIAL_ROUNDS = 8
-_FIRST_ROUNDS = 32
+# Rounds in which neighbours settle the ragged borders of clusters.
+_ROUNDS = 32
 
 
 class Start(NamedTuple):
@@ -88,7 +87,7 @@ def _start_from(
         labels = nearest_center(z, centers)
     if graph is None:
         return Start(labels, centers, None)
-    targets = consensus_targets(_one_hot(labels, len(centers)), graph, _FIRST_ROUNDS, weights)
+    targets = consensus_targets(_one_hot(labels, len(centers)), graph, _ROUNDS, weights)
     settled_centers = cluster_means(z, targets.argmax(axis=1), len(centers), weights)
     return Start(labels, settled_centers, targets)
 
@@ -118,11 +117,11 @@ def landmark_labels(
     weights: np.ndarray,
     random_state: np.random.RandomState,
 ) -> np.ndarray:
-    """Best of several clusterings of each view of the rows, by normalised cut.
+    """Best of several clusterings of the views of the rows, by what neighbours tell of clusters.
 
     The views share `n_init` clusterings by landmarks, and each gives one by k-means. Neighbours
-    settle them for some rounds (`consensus_targets`); kept is the one whose clusters then cut the
-    fewest affinities of the `graph` of neighbours.
+    settle them (`consensus_targets`); kept is the one whose clusters then have the highest
+    `neighbor_information`.
     """
     draws = []
     for view in views:
@@ -133,11 +132,11 @@ def landmark_labels(
             _merged_landmarks(view, n_clusters, weights, random_state) for _ in range(n_draws)
         ]
 
-    def cut(labels: np.ndarray) -> float:
-        settled = consensus_targets(_one_hot(labels, n_clusters), graph, _TRIAL_ROUNDS, weights)
-        return normalized_cut(graph, settled.argmax(axis=1), weights)
+    def information(labels: np.ndarray) -> float:
+        settled = consensus_targets(_one_hot(labels, n_clusters), graph, _ROUNDS, weights)
+        return neighbor_information(graph, settled.argmax(axis=1), weights)
 
-    return min(draws, key=cut)
+    return max(draws, key=information)
 
 
 def _merged_landmarks(
@@ -195,21 +194,22 @@ def estimator_labels(estimator: Any, z: np.ndarray, n_clusters: int | None) -> n
     return np.where(clustered, labels, nearest_center(z, means))
 
 
-def normalized_cut(graph: sp.csr_array, labels: np.ndarray, weights: np.ndarray) -> float:
-    """Sum over the clusters of the share of their affinities that leads out of them ([1]_).
+def neighbor_information(graph: sp.csr_array, labels: np.ndarray, weights: np.ndarray) -> float:
+    """Mutual information, in nats, of a row's cluster and that of a random neighbour ([1]_).
 
-    `graph` has rows that sum to one, so that a cluster's affinities sum to its weight.
+    It is high where neighbours share their cluster and clusters are of like size. A cut of the
+    graph alone would merge two clusters that touch and split another.
 
     References
     ----------
-    .. [1] J. Shi and J. Malik, "Normalized cuts and image segmentation", IEEE TPAMI 22, 2000.
+    .. [1] N. Tishby and N. Slonim, "Data clustering by Markovian relaxation and the information
+       bottleneck method", NIPS 2000.
     """
-    row_lengths = np.diff(graph.indptr)
-    sources = np.repeat(labels, row_lengths)
-    affinities = graph.data * np.repeat(weights, row_lengths)
-    leaving = np.bincount(sources, weights=affinities * (sources != labels[graph.indices]))
-    sizes = np.bincount(labels, weights=weights)
-    return float(np.sum(leaving[sizes > 0] / sizes[sizes > 0]))
+    members = _one_hot(labels, labels.max() + 1).astype(np.float64)
+    joint = (members * (weights / weights.sum())[:, None]).T @ (graph @ members)
+    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
+    seen = joint > 0
+    return float(np.sum(joint[seen] * np.log(joint[seen] / independent[seen])))
 
 
 def cluster_means(

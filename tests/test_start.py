@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
 from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
 from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
@@ -16,7 +17,7 @@ from skdec._start import (
     kmeans_centers,
     landmark_labels,
     nearest_center,
-    normalized_cut,
+    neighbor_information,
     start_from,
 )
 
@@ -56,15 +57,26 @@ def test_means_are_weighted_and_an_empty_cluster_gets_that_of_all(random):
     assert means.dtype == np.float32
 
 
-def test_normalized_cut_is_the_dense_one(random):
+def test_neighbor_information_is_the_dense_one(random):
     graph = graph_of(random(0).normal(size=(60, 3)), 5)
     labels, weights = random(1).integers(4, size=60), random(2).random(60)
-    dense = graph.toarray() * weights[:, None]
-    expected = sum(
-        dense[np.ix_(labels == k, labels != k)].sum() / dense[labels == k].sum() for k in range(4)
+    steps = graph.toarray() * weights[:, None] / weights.sum()
+    joint = np.array(
+        [[steps[np.ix_(labels == a, labels == b)].sum() for b in range(4)] for a in range(4)]
     )
-    assert normalized_cut(graph, labels, weights) == pytest.approx(expected, rel=1e-5)
-    assert normalized_cut(graph, np.zeros(60, int), weights) == 0
+    here, there = joint.sum(axis=1), joint.sum(axis=0)
+    expected = entropy(here) + entropy(there) - entropy(joint.ravel())
+    assert neighbor_information(graph, labels, weights) == pytest.approx(expected, rel=1e-4)
+    assert neighbor_information(graph, np.zeros(60, int), weights) == pytest.approx(0, abs=1e-6)
+
+
+def test_neighbor_information_prefers_whole_clusters(random):
+    z = np.concatenate([random(i).normal(size=(100, 2)) + np.array([4.5 * i, 0]) for i in range(3)])
+    whole, ones = np.repeat([0, 1, 2], 100), np.ones(300)
+    touching_merged = np.where(whole == 2, 1 + (z[:, 1] > 0), 0)
+    graph = graph_of(z, 10)
+    merged = neighbor_information(graph, touching_merged, ones)
+    assert merged < neighbor_information(graph, whole, ones)
 
 
 def moons():
@@ -88,7 +100,9 @@ def test_landmarks_find_bent_clusters_where_kmeans_does_not(data):
     by_kmeans = nearest_center(z, kmeans_centers(z, 2, 20, weights, state()))
     assert adjusted_rand_score(y, by_kmeans) < 0.6
     assert adjusted_rand_score(y, labels) > 0.95
-    assert normalized_cut(graph, labels, weights) < normalized_cut(graph, by_kmeans, weights)
+    assert neighbor_information(graph, labels, weights) > neighbor_information(
+        graph, by_kmeans, weights
+    )
     settled = start.targets.argmax(axis=1)
     assert adjusted_rand_score(y, settled) > 0.95
     np.testing.assert_allclose(start.targets.sum(axis=1), 1, rtol=1e-5)
