@@ -160,6 +160,8 @@ def _merged_landmarks(
     with warnings.catch_warnings():
         # Separate components of the graph are what is looked for, not a fault.
         warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
+        # As many landmarks as columns look like an affinity matrix to scikit-learn, but are none.
+        warnings.filterwarnings("ignore", "The spectral clustering API has changed", UserWarning)
         landmarks = KMeans(
             n_landmarks, n_init=1, max_iter=_LANDMARK_ITER, random_state=random_state
         ).fit(points[sample], sample_weight=weights[sample])
