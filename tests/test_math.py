@@ -47,7 +47,7 @@ def single(*arrays):
 def test_soft_assignment_is_student_t(seed, n, k, d, alpha):
     z, centers = drawn(seed, n, k, d)
     q = np.asarray(soft_assignment(*single(z, centers), alpha))
-    expected = student_t(*map(np.float64, single(z, centers)), alpha)
+    expected = student_t(*(array.astype(np.float64) for array in single(z, centers)), alpha)
     assert q.dtype == np.float32
     np.testing.assert_allclose(q, expected, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(q.sum(axis=1), 1, rtol=1e-5)
