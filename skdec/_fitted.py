@@ -271,6 +271,8 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
         )
+        if X.dtype == object:  # scikit-learn 1.6 leaves pandas' strings as they are
+            X = X.astype(np.float64)
         check_finite(X, getattr(self, "feature_names_in_", None))
         return X
 
