@@ -139,8 +139,9 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
             From -1 to 1, larger is better; -1 where all rows fall into one cluster, or each into
             one of its own.
         """
-        labels = self.predict(X)
+        check_is_fitted(self)
         X = self._checked_rows(X, reset=False)
+        labels = self._assigned(X).argmax(axis=1)
         if X.shape[0] > _SCORE_ROWS:
             rows = np.random.RandomState(0).choice(X.shape[0], _SCORE_ROWS, replace=False)
             X, labels = X[rows], labels[rows]

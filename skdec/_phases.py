@@ -162,7 +162,7 @@ def refine(
                     stop_reason = "tol"
                 elif trainer.model.stop_training:
                     stop_reason = "callback"
-                else:
+                elif course.steps_left:
                     p = _targets(q, graph, rows.weights, seen_frequencies)
         except KeyboardInterrupt:
             stop_reason = "interrupted"
