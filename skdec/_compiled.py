@@ -17,8 +17,11 @@ import numpy as np
 import tensorflow as tf
 
 from skdec import _math
+from skdec._threads import limit_tensorflow
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, build_autoencoder
+
+limit_tensorflow()
 
 # As many as a search over a dozen shapes goes back and forth between. XLA keeps what it compiled
 # even when a program goes, so that compiling anew costs memory, too.

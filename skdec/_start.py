@@ -1,17 +1,20 @@
 """Where refinement starts: clusters of the embedded rows, and the targets they lead to."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import pairwise_distances_argmin
 from threadpoolctl import threadpool_limits
 
 from skdec._neighbors import consensus_targets
+from skdec._threads import usable_threads
 
 # Landmarks: a tenth of the rows, but ten times as many as clusters and at most 500, found on at
 # most 20,000 rows. Enough to trace clusters of any shape, and a start of seconds for any data.
@@ -26,6 +29,9 @@ _NEIGHBORS = 5
 _SPECTRAL_RUNS = 3
 # Rounds in which neighbours settle the ragged borders of clusters.
 _ROUNDS = 32
+
+# Clusters of points, given their number, the points' weights and a random state.
+_Draw = Callable[[np.ndarray, int, np.ndarray, np.random.RandomState], np.ndarray]
 
 
 class Start(NamedTuple):
@@ -47,12 +53,12 @@ class Start(NamedTuple):
 
 
 def start_from(*arguments: Any) -> Start:
-    """`_start_from`, in one thread.
+    """`_start_from`, with one thread for each sum.
 
     Several threads add up in changing order; one makes the result the same on every machine with
     the same arithmetic, in a worker process as in the main one.
     """
-    with threadpool_limits(1, user_api="openmp"):
+    with threadpool_limits(1):
         return _start_from(*arguments)
 
 
@@ -123,20 +129,34 @@ def landmark_labels(
     settle them (`consensus_targets`); kept is the one whose clusters then have the highest
     `neighbor_information`.
     """
-    draws = []
-    for view in views:
-        centers = kmeans_centers(view, n_clusters, 1, weights, random_state)
-        draws.append(nearest_center(view, centers))
-        n_draws = -(-n_init // len(views))
-        draws += [
-            _merged_landmarks(view, n_clusters, weights, random_state) for _ in range(n_draws)
-        ]
+    n_draws = -(-n_init // len(views))
+    draws = [
+        (draw, view) for view in views for draw in (_kmeans_labels, *n_draws * [_merged_landmarks])
+    ]
 
-    def information(labels: np.ndarray) -> float:
+    def judged(draw: _Draw, view: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
+        with threadpool_limits(1, user_api="openmp"):  # each thread has a limit of its own
+            labels = draw(view, n_clusters, weights, np.random.RandomState(seed))
         settled = consensus_targets(_one_hot(labels, n_clusters), graph, _ROUNDS, weights)
-        return neighbor_information(graph, settled.argmax(axis=1), weights)
+        return neighbor_information(graph, settled.argmax(axis=1), weights), labels
 
-    return max(draws, key=information)
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=len(draws))
+    with warnings.catch_warnings():
+        # Separate components of the graph are what is looked for, not a fault.
+        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
+        # As many landmarks as columns look like an affinity matrix to scikit-learn, but are none.
+        warnings.filterwarnings("ignore", "The spectral clustering API has changed", UserWarning)
+        found = Parallel(usable_threads(), require="sharedmem")(
+            delayed(judged)(draw, view, seed)
+            for (draw, view), seed in zip(draws, seeds, strict=True)
+        )
+    return max(found, key=itemgetter(0))[1]
+
+
+def _kmeans_labels(
+    points: np.ndarray, n_clusters: int, weights: np.ndarray, random_state: np.random.RandomState
+) -> np.ndarray:
+    return nearest_center(points, kmeans_centers(points, n_clusters, 1, weights, random_state))
 
 
 def _merged_landmarks(
@@ -155,24 +175,19 @@ def _merged_landmarks(
     n_rows = len(points)
     n_landmarks = min(max(n_rows // _ROWS_PER_LANDMARK, 10 * n_clusters), _MAX_LANDMARKS, n_rows)
     if n_landmarks <= n_clusters:  # nothing to merge
-        return nearest_center(points, kmeans_centers(points, n_clusters, 1, weights, random_state))
+        return _kmeans_labels(points, n_clusters, weights, random_state)
     sample = random_state.permutation(n_rows)[:_MAX_LANDMARK_ROWS]
-    with warnings.catch_warnings():
-        # Separate components of the graph are what is looked for, not a fault.
-        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
-        # As many landmarks as columns look like an affinity matrix to scikit-learn, but are none.
-        warnings.filterwarnings("ignore", "The spectral clustering API has changed", UserWarning)
-        landmarks = KMeans(
-            n_landmarks, n_init=1, max_iter=_LANDMARK_ITER, random_state=random_state
-        ).fit(points[sample], sample_weight=weights[sample])
-        merged = SpectralClustering(
-            n_clusters,
-            affinity="nearest_neighbors",
-            n_neighbors=min(_NEIGHBORS, n_landmarks),
-            n_init=_SPECTRAL_RUNS,
-            random_state=random_state,
-        ).fit_predict(landmarks.cluster_centers_)
-        return merged[landmarks.predict(points)].astype(np.int32)
+    landmarks = KMeans(
+        n_landmarks, n_init=1, max_iter=_LANDMARK_ITER, random_state=random_state
+    ).fit(points[sample], sample_weight=weights[sample])
+    merged = SpectralClustering(
+        n_clusters,
+        affinity="nearest_neighbors",
+        n_neighbors=min(_NEIGHBORS, n_landmarks),
+        n_init=_SPECTRAL_RUNS,
+        random_state=random_state,
+    ).fit_predict(landmarks.cluster_centers_)
+    return merged[landmarks.predict(points)].astype(np.int32)
 
 
 def estimator_labels(estimator: Any, z: np.ndarray, n_clusters: int | None) -> np.ndarray:
