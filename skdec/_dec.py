@@ -235,14 +235,16 @@ class DECClusterer(FittedDEC):
         )
         encoder_weights = pretrained.weights[: 2 * len(self.dims)]
 
-        components = leading_components(rows, graph_random)
+        components = leading_components(rows, graph_random) if self.n_neighbors else None
         graph = self._neighbor_graph(components, rows.shape[0], graph_random)
         if goes_on:
             q = assigned(rows, architecture, encoder_weights, self.cluster_centers_, self.alpha)
             start = Start(q.argmax(axis=1), self.cluster_centers_, None)
         else:
             z = embedded(rows, architecture, encoder_weights)
-            views = [z, components(np.arange(len(z)))] if len(z) <= _FEW_ROWS else [z]
+            views = [z]
+            if components is not None and len(z) <= _FEW_ROWS:
+                views.append(components(np.arange(len(z))))
             n_init = _parameters.restarts(self.n_init, self.init)
             start = start_from(
                 self.init, self.n_clusters, n_init, views, graph, rows.weights, start_random
@@ -368,12 +370,12 @@ class DECClusterer(FittedDEC):
         )
 
     def _neighbor_graph(
-        self, components: Projection, n_rows: int, random_state: np.random.RandomState
+        self, components: Projection | None, n_rows: int, random_state: np.random.RandomState
     ) -> sp.csr_array | None:
         n_neighbors = min(self.n_neighbors, n_rows - 1)
-        return (
-            neighbor_graph(components, n_rows, n_neighbors, random_state) if n_neighbors else None
-        )
+        if components is None or not n_neighbors:
+            return None
+        return neighbor_graph(components, n_rows, n_neighbors, random_state)
 
     def _progress(self) -> list[keras.callbacks.Callback]:
         return [*(self.callbacks or []), *([PhaseProgress()] if self.verbose else [])]

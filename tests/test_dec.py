@@ -400,6 +400,31 @@ def test_partial_fit_takes_rows_in_parts(tiny, rows):
     np.testing.assert_array_equal(dec.labels_, dec.predict(rows[:64]))
 
 
+def test_partial_fit_follows_clusters_that_drift(tiny, random):
+    """Three groups go round a circle, until each stands nearer to another's first place."""
+    rng, plane = random(0), random(1).normal(size=(2, 6))
+
+    def batch(turn, groups=(0, 1, 2)):
+        group = rng.choice(groups, 300)
+        angles = turn + group * 2 * np.pi / 3
+        points = 0.3 * np.column_stack([np.cos(angles), np.sin(angles)]) @ plane
+        return points + rng.normal(scale=0.03, size=points.shape), group
+
+    X, group = batch(0)
+    dec = DECClusterer(**tiny | {"pretrain_epochs": 40, "n_init": 3}).fit(X)
+    name = np.array([np.bincount(dec.labels_[group == g]).argmax() for g in range(3)])
+    np.testing.assert_array_equal(name[group], dec.labels_)
+    left_behind = copy.deepcopy(dec)
+    for turn in np.linspace(0, np.pi / 2, 49)[1:]:
+        dec.partial_fit(batch(turn)[0])
+    X, group = batch(np.pi / 2)
+    assert np.mean(name[group] == left_behind.predict(X)) < 0.1
+    assert np.mean(name[group] == dec.predict(X)) > 0.95
+    for _ in range(5):  # a group stays away
+        dec.partial_fit(batch(np.pi / 2, groups=(0, 1))[0])
+    assert np.mean(name[group] == dec.predict(X)) > 0.95
+
+
 # ---- callbacks, progress
 
 
