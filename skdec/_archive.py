@@ -31,16 +31,16 @@ _END64, _END64_SIZE, _END64_FROM = b"PK\x06\x07", 20, 2**31
 
 
 @contextmanager
-def opened_archive(path: str | os.PathLike[str]) -> Iterator[Archive]:
+def opened_archive(
+    path: str | os.PathLike[str], kind: str = "a saved estimator"
+) -> Iterator[Archive]:
     """Open a file for reading: its absence is an OSError, all that is wrong in it a ValueError."""
     with open(path, "rb") as file:
         try:
             yield Archive(file)
         # zipfile, json, NumPy and Keras raise a dozen kinds of errors for what a file may hold.
         except Exception as error:
-            raise ValueError(
-                f"{path} cannot be read as a saved estimator: {_reason(error)}."
-            ) from error
+            raise ValueError(f"{path} cannot be read as {kind}: {_reason(error)}.") from error
 
 
 def write_archive(path: Path, document: str, state: Any, arrays: Mapping[str, Any]) -> None:

@@ -85,6 +85,19 @@ class Trainer:
         """Copies of the model's variables as they stand."""
         return [variable.numpy() for variable in self._variables]
 
+    def variables(self) -> list[np.ndarray]:
+        """Copies of the model's variables and the optimizer's."""
+        return [variable.numpy() for variable in self._all_variables()]
+
+    def restore(self, values: Sequence[np.ndarray]) -> None:
+        """Go on from what `variables` gave."""
+        for variable, value in zip(self._all_variables(), values, strict=True):
+            variable.assign(value)
+        self.model.stop_training = False
+
+    def _all_variables(self) -> list[Any]:
+        return [*self._variables, *self._optimizer.variables]
+
     def run(
         self, batches: Sequence[np.ndarray], rates: np.ndarray, scalars: Sequence[float] = ()
     ) -> np.ndarray:

@@ -8,13 +8,13 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from skdec import _parameters
+from skdec._checkpoint import Checkpoint
 from skdec._fitted import FittedDEC
-from skdec._neighbors import Projection, leading_components, neighbor_graph
+from skdec._neighbors import leading_components, neighbor_graph
 from skdec._phases import Pretrained, Refined, assigned, embedded, pretrained_from, refine
 from skdec._progress import PhaseProgress
 from skdec._rows import DistinctRows
 from skdec._start import Start, start_from
-from skdec._validation import checked_weights
 from skdec.networks import Architecture
 
 # Up to so many rows, the start looks for clusters among the rows as they are given, too: an
@@ -89,6 +89,10 @@ class DECClusterer(FittedDEC):
     callbacks : list of keras.callbacks.Callback, default=None
         Told of every epoch of the pretraining and every update of the refinement; their
         ``params["phase"]`` is "pretrain" or "refine".
+    checkpoint : str or pathlib.Path, default=None
+        Folder where `fit` leaves its state on the way. After a process was killed, the same fit
+        goes on from there and ends alike; done, it removes the state. `random_state` must be an
+        integer.
     verbose : int, default=0
         Above 0, progress is written to standard error.
     random_state : int, RandomState instance or None, default=None
@@ -105,11 +109,12 @@ class DECClusterer(FittedDEC):
     n_iter_ : int
         Steps of the refinement.
     stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
-        Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where clusters were left
-        without rows.
+        Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
+        without rows and were undone, or the start did.
     history_ : dict of dict of ndarray
         Under "pretrain" the loss of each epoch, under "refine" the loss of the steps before each
-        update and the share of rows it changed, under both the seconds since the phase began.
+        update, the share of rows it changed and the number of clusters with rows after it, under
+        both the seconds since the phase began.
     autoencoder_ : keras.Model
         Rows to their reconstruction, a copy with the fitted weights. The encoder is refined, the
         decoder stays as pretrained.
@@ -171,6 +176,7 @@ class DECClusterer(FittedDEC):
         warm_start: bool = False,
         memory: Any = None,
         callbacks: Any = None,
+        checkpoint: Any = None,
         verbose: int = 0,
         random_state: Any = None,
     ) -> None:
@@ -192,6 +198,7 @@ class DECClusterer(FittedDEC):
         self.warm_start = warm_start
         self.memory = memory
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.verbose = verbose
         self.random_state = random_state
 
@@ -230,13 +237,17 @@ class DECClusterer(FittedDEC):
         start_random, graph_random, refine_random = map(np.random.RandomState, seeds)
 
         architecture = Architecture(X.shape[1], tuple(map(int, self.dims)), self.activation)
-        pretrained = (
-            self._went_before() if goes_on else self._pretrained(rows, architecture, pretrain_seed)
-        )
+        before = self._went_before() if goes_on else None
+        weights = [*before.weights, self.cluster_centers_] if before else []
+        parameters = self.get_params(deep=False)
+        checkpoint = Checkpoint(self.checkpoint, rows.digest, parameters, weights)
+        pretrained = before or self._pretrained(rows, architecture, pretrain_seed, checkpoint)
         encoder_weights = pretrained.weights[: 2 * len(self.dims)]
 
         components = leading_components(rows, graph_random) if self.n_neighbors else None
-        graph = self._neighbor_graph(components, rows.shape[0], graph_random)
+        graph = components and neighbor_graph(
+            components, rows.shape[0], self.n_neighbors, graph_random
+        )
         if goes_on:
             q = assigned(rows, architecture, encoder_weights, self.cluster_centers_, self.alpha)
             start = Start(q.argmax(axis=1), self.cluster_centers_, None)
@@ -259,9 +270,12 @@ class DECClusterer(FittedDEC):
             graph,
             0 if pretrained.interrupted else max_iter,
             refine_random,
+            checkpoint=checkpoint,
         )
         self._keep(X, rows, architecture, pretrained, start, refined)
         self._warn_of_trouble()
+        if self.stop_reason_ != "interrupted":
+            checkpoint.remove()
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
@@ -309,22 +323,13 @@ class DECClusterer(FittedDEC):
         self._frequencies = self._frequencies + seen
         return self
 
-    def _distinct_rows(
-        self, X: Any, sample_weight: Any, n_clusters: int | None = None
-    ) -> DistinctRows:
-        weights = checked_weights(sample_weight, X.shape[0])
-        n_rows = X.shape[0] if weights is None else np.count_nonzero(weights)
-        needed = n_clusters or self.n_clusters or 1
-        if n_rows < needed:
-            raise ValueError(
-                f"n_clusters={needed} clusters need at least as many rows; X has "
-                f"n_samples={n_rows}. Lower n_clusters or give more rows."
-            )
-        return DistinctRows(X, weights)
-
-    def _pretrained(self, rows: DistinctRows, architecture: Architecture, seed: int) -> Pretrained:
+    def _pretrained(
+        self, rows: DistinctRows, architecture: Architecture, seed: int, checkpoint: Checkpoint
+    ) -> Pretrained:
         """Pretrained autoencoder, from the cache if there is one and it knows these rows."""
-        remembered = _parameters.cache(self.memory).cache(pretrained_from, ignore=["callbacks"])
+        remembered = _parameters.cache(self.memory).cache(
+            pretrained_from, ignore=["callbacks", "checkpoint"]
+        )
         return remembered(
             rows,
             architecture,
@@ -337,6 +342,7 @@ class DECClusterer(FittedDEC):
             decay=_parameters.decays(self.pretrain_optimizer),
             seed=seed,
             callbacks=self._progress(),
+            checkpoint=checkpoint,
         )
 
     def _refined(
@@ -348,7 +354,7 @@ class DECClusterer(FittedDEC):
         graph: sp.csr_array | None,
         max_iter: int,
         random_state: np.random.RandomState,
-        seen_frequencies: Any = 0.0,
+        **options: Any,
     ) -> Refined:
         n_rows = rows.shape[0]
         return refine(
@@ -366,16 +372,8 @@ class DECClusterer(FittedDEC):
             decay=_parameters.decays(self.optimizer),
             random_state=random_state,
             callbacks=self._progress(),
-            seen_frequencies=seen_frequencies,
+            **options,
         )
-
-    def _neighbor_graph(
-        self, components: Projection | None, n_rows: int, random_state: np.random.RandomState
-    ) -> sp.csr_array | None:
-        n_neighbors = min(self.n_neighbors, n_rows - 1)
-        if components is None or not n_neighbors:
-            return None
-        return neighbor_graph(components, n_rows, n_neighbors, random_state)
 
     def _progress(self) -> list[keras.callbacks.Callback]:
         return [*(self.callbacks or []), *([PhaseProgress()] if self.verbose else [])]

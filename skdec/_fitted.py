@@ -22,7 +22,7 @@ from skdec._math import cluster_frequencies
 from skdec._phases import Pretrained, Refined, assigned, embedded, reconstructed
 from skdec._rows import DistinctRows
 from skdec._start import Start
-from skdec._validation import check_finite
+from skdec._validation import check_finite, checked_weights
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, Autoencoder, build_autoencoder
 
@@ -248,12 +248,17 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        elif n_found < wanted:
+        elif n_found < wanted or self.stop_reason_ == "collapse":
+            found = (
+                f"Only {n_found} of n_clusters={wanted} clusters have rows."
+                if n_found < wanted
+                else f"The refinement was ended after {self.n_iter_} steps, because each further "
+                "update left a cluster without rows."
+            )
             self.stop_reason_ = "collapse"
             warnings.warn(
-                f"Only {n_found} of n_clusters={wanted} clusters have rows. Lower n_clusters, "
-                "scale the columns alike, or refine more gently with a lower learning rate in "
-                "optimizer or a smaller max_iter.",
+                f"{found} Lower n_clusters, scale the columns alike, or refine more gently with a "
+                "lower learning rate in optimizer or a smaller max_iter.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -276,6 +281,19 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
             X = X.astype(np.float64)
         check_finite(X, getattr(self, "feature_names_in_", None))
         return X
+
+    def _distinct_rows(
+        self, X: Any, sample_weight: Any, n_clusters: int | None = None
+    ) -> DistinctRows:
+        weights = checked_weights(sample_weight, X.shape[0])
+        n_rows = X.shape[0] if weights is None else np.count_nonzero(weights)
+        needed = n_clusters or self.n_clusters or 1
+        if n_rows < needed:
+            raise ValueError(
+                f"n_clusters={needed} clusters need at least as many rows; X has "
+                f"n_samples={n_rows}. Lower n_clusters or give more rows."
+            )
+        return DistinctRows(X, weights)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -57,8 +57,10 @@ def leading_components(rows: DistinctRows, random_state: np.random.RandomState) 
 
 def neighbor_graph(
     project: Projection, n_rows: int, n_neighbors: int, random_state: np.random.RandomState
-) -> sp.csr_array:
+) -> sp.csr_array | None:
     """Affinities of neighbouring rows, each row of the (n, n) matrix summing to one.
+
+    A single row has no neighbours, and there is no matrix.
 
     Rows i and j with one among the nearest `n_neighbors` of the other get the self-tuning
     affinity exp(-|x_i - x_j|^2 / (s_i s_j)), s_i the distance of row i to its seventh neighbour
@@ -68,6 +70,8 @@ def neighbor_graph(
     ----------
     .. [1] L. Zelnik-Manor and P. Perona, "Self-tuning spectral clustering", NIPS 2004.
     """
+    if n_rows == 1:
+        return None
     n_parts = -(-n_rows // _SEARCH_ROWS)
     neighbors = np.empty((n_rows, min(n_neighbors, n_rows // n_parts - 1)), dtype=np.int32)
     affinities = np.empty(neighbors.shape, dtype=np.float32)

@@ -1,6 +1,7 @@
 """What the estimator's parameters may be, and what "auto" and names stand for."""
 
 import os
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -54,6 +55,8 @@ def check_parameters(estimator: Any) -> None:
     check_share("tol", estimator.tol)
     check_callbacks("callbacks", estimator.callbacks)
     check_seed("random_state", estimator.random_state)
+    if estimator.checkpoint is not None:
+        _check_checkpoint(estimator.checkpoint, estimator.random_state)
     if estimator.n_neighbors == 0 and isinstance(estimator.init, str):
         _check_start_without_neighbors(estimator.init)
 
@@ -63,6 +66,16 @@ def _check_start_without_neighbors(init: str) -> None:
         raise ValueError(
             "init='landmarks' judges its clusters by neighbours and needs n_neighbors of at least "
             "1; got n_neighbors=0. Set init='k-means++' to do without them."
+        )
+
+
+def _check_checkpoint(folder: Any, random_state: Any) -> None:
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"checkpoint={folder!r} must be the path of a folder, or None.")
+    if not isinstance(random_state, Integral):
+        raise ValueError(
+            "checkpoint needs an integer as random_state: no other fit would go on alike; got "
+            f"random_state={random_state!r}."
         )
 
 

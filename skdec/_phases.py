@@ -4,9 +4,8 @@ Nothing of scikit-learn's API here: each phase takes arrays and what it needs of
 and returns arrays. Between the phases stands the start (`_start`).
 """
 
-import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -14,25 +13,20 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from skdec._compiled import (
-    Trainer,
-    assignment,
-    borrowed_pretrainer,
-    borrowed_refiner,
-    decoding,
-    encoding,
-    has_own_schedule,
-)
+from skdec._checkpoint import Checkpoint, State
+from skdec._compiled import assignment, borrowed_pretrainer, borrowed_refiner, decoding, encoding
+from skdec._course import Course, learning_rates
 from skdec._math import target_distribution
 from skdec._neighbors import consensus_targets
-from skdec._rows import DistinctRows, batched_output, chunk_steps, shuffled_batches
+from skdec._rows import DistinctRows, batched_output
 from skdec._start import Start
 from skdec.networks import Architecture, initial_weights
 
 # Rounds of agreement among neighbours on what the network assigns: few, its view should count.
 _ROUNDS = 4
-# How much lower the learning rate of the one retry after a divergence is.
-_RETRY_RATE = 0.1
+
+
+NO_CHECKPOINT = Checkpoint(None)
 
 
 class Pretrained(NamedTuple):
@@ -64,6 +58,7 @@ def pretrained_from(
     batch_size: int,
     decay: bool,
     callbacks: Sequence[keras.callbacks.Callback],
+    checkpoint: Checkpoint,
 ) -> Pretrained:
     """`pretrain` by configurations and a seed, which joblib can tell apart by their contents."""
     return pretrain(
@@ -76,6 +71,7 @@ def pretrained_from(
         decay=decay,
         random_state=np.random.RandomState(seed),
         callbacks=callbacks,
+        checkpoint=checkpoint,
     )
 
 
@@ -90,27 +86,30 @@ def pretrain(
     decay: bool,
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback],
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> Pretrained:
     """Train the autoencoder to reconstruct the rows, weighted mean squared error."""
-    epoch_steps = -(-rows.shape[0] // batch_size)
-    history, interrupted = _History("loss"), False
+    epoch_steps, interrupted = -(-rows.shape[0] // batch_size), False
+    rates = learning_rates(optimizer, n_epochs * epoch_steps, decay)
     with borrowed_pretrainer(architecture, batch_size, optimizer) as trainer:
         trainer.reset(initial_weights)
         report = _Report(callbacks, trainer.model, "pretrain", n_epochs)
-        batches = shuffled_batches(rows.shape[0], batch_size, random_state)
-        course = _Course(trainer, _rates(optimizer, n_epochs * epoch_steps, decay), batches)
+        course = Course(trainer, rates, rows.shape[0], random_state, "loss")
+        ended = _gone_on(course, checkpoint, "pretrain")
         try:
-            for epoch in range(n_epochs):
-                report.begin(epoch)
+            while course.steps_left and not ended:
+                report.begin(course.n_entries)
                 loss = course.advance(epoch_steps, [rows, rows.weights])
-                history.append(loss=loss)
-                report.end(epoch, loss=loss)
-                if trainer.model.stop_training:
-                    break
+                course.note(loss=loss)
+                report.end(course.n_entries - 1, loss=loss)
+                ended = trainer.model.stop_training
+                checkpoint.keep("pretrain", course.state)
         except KeyboardInterrupt:
             interrupted = True
         report.close()
-        return Pretrained(trainer.weights(), history.arrays(), interrupted)
+        if not interrupted:
+            checkpoint.keep("pretrain", lambda: _ended(course.state()), at_once=True)
+        return Pretrained(trainer.weights(), course.history(), interrupted)
 
 
 def refine(
@@ -130,47 +129,64 @@ def refine(
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback],
     seen_frequencies: Any = 0.0,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> Refined:
     """Train encoder and centres towards targets that are renewed at every update.
 
     Without a `graph` of neighbours these are DEC's own, the sharpened assignments; with one, the
     neighbours' assignments are sharpened. The first targets are the start's, if it has some: its
     centres cannot tell them where clusters are not convex.
+
+    An update that leaves a cluster without rows is undone and made again at a lower rate; the
+    second one ends the refinement.
     """
-    n_clusters = len(start.centers)
-    history, stop_reason = _History("loss", "changed"), "max_iter"
-    with borrowed_refiner(architecture, n_clusters, batch_size, optimizer) as trainer:
+    stop_reason = "max_iter"
+    rates = learning_rates(optimizer, max_iter, decay)
+    with borrowed_refiner(architecture, len(start.centers), batch_size, optimizer) as trainer:
         trainer.reset([*encoder_weights, start.centers])
         report = _Report(callbacks, trainer.model, "refine", -(-max_iter // update_interval))
-        batches = shuffled_batches(rows.shape[0], batch_size, random_state)
-        course = _Course(trainer, _rates(optimizer, max_iter, decay), batches)
-        p, labels = start.targets, start.labels
-        if p is None or not course.steps_left:
-            q = assigned(rows, architecture, encoder_weights, start.centers, alpha)
+        course = Course(trainer, rates, rows.shape[0], random_state, "loss", "changed", "clusters")
+
+        def current_assignments() -> np.ndarray:
+            *weights, centers = trainer.weights()
+            return assigned(rows, architecture, weights, centers, alpha)
+
+        _gone_on(course, checkpoint, "refine")
+        p, labels, q = start.targets, start.labels, None
+        n_clusters = len(np.unique(labels if p is None else p.argmax(axis=1)))
+        if course.n_steps or p is None or not course.steps_left:
+            q = current_assignments()
             p = _targets(q, graph, rows.weights, seen_frequencies)
+            labels = q.argmax(axis=1) if course.n_steps else labels
         try:
             while course.steps_left and stop_reason == "max_iter":
-                report.begin(len(history))
+                report.begin(course.n_entries)
                 loss = course.advance(update_interval, [rows, p, rows.weights], [alpha])
-                *weights, centers = trainer.weights()
-                q = assigned(rows, architecture, weights, centers, alpha)
-                changed = float(np.average(q.argmax(axis=1) != labels, weights=rows.weights))
-                labels = q.argmax(axis=1)
-                history.append(loss=loss, changed=changed)
-                report.end(len(history) - 1, loss=loss, changed=changed)
+                q = current_assignments()
+                found = q.argmax(axis=1)
+                changed = float(np.average(found != labels, weights=rows.weights))
+                n_left = len(np.unique(found))
+                course.note(loss=loss, changed=changed, clusters=n_left)
+                report.end(course.n_entries - 1, loss=loss, changed=changed, clusters=n_left)
+                if n_left < n_clusters:
+                    q = None
+                    if not _gentler(course, n_left, n_clusters):
+                        stop_reason = "collapse"
+                    continue
+                labels = found
                 if changed < tol:
                     stop_reason = "tol"
                 elif trainer.model.stop_training:
                     stop_reason = "callback"
                 elif course.steps_left:
                     p = _targets(q, graph, rows.weights, seen_frequencies)
+                    checkpoint.keep("refine", course.state)
         except KeyboardInterrupt:
-            stop_reason = "interrupted"
+            stop_reason, q = "interrupted", None
         report.close()
         *weights, centers = trainer.weights()
-        if stop_reason == "interrupted":
-            q = assigned(rows, architecture, weights, centers, alpha)
-    return Refined(weights, centers, q, history.arrays(), course.n_steps, stop_reason)
+        q = current_assignments() if q is None else q
+    return Refined(weights, centers, q, course.history(), course.n_steps, stop_reason)
 
 
 def embedded(X: Any, architecture: Architecture, weights: Sequence[np.ndarray]) -> np.ndarray:
@@ -195,72 +211,31 @@ def assigned(
     return batched_output(run, X, len(centers))
 
 
-class _Course:
-    """The steps of a phase: learning rates, batches, and what is done when the loss diverges."""
-
-    def __init__(self, trainer: Trainer, rates: np.ndarray, batches: Iterator[np.ndarray]) -> None:
-        self._trainer = trainer
-        self._rates = rates
-        self._batches = batches
-        self._retried = False
-        self.n_steps = 0
-
-    @property
-    def steps_left(self) -> int:
-        """Steps until the end of the phase."""
-        return len(self._rates) - self.n_steps
-
-    def advance(self, n_steps: int, sources: Sequence[Any], scalars: Sequence[float] = ()) -> float:
-        """Train for some steps on the next batches of the sources; the mean loss.
-
-        Where the loss is not finite, the weights from before come back and the steps are made
-        once more at a lower rate; a second time is an error.
-        """
-        rates = self._rates[self.n_steps : self.n_steps + n_steps]
-        healthy = self._trainer.weights()
-        loss = self._trained(rates, sources, scalars)
-        while not np.isfinite(loss):
-            self._trainer.reset(healthy)
-            if self._retried or not rates.any():
-                raise FloatingPointError(
-                    f"The loss became {loss} after {self.n_steps} steps and did not recover at a "
-                    "lower learning rate. Scale the columns of X alike, for example with "
-                    "MinMaxScaler, or pass an optimizer with a lower learning rate."
-                )
-            self._retried = True
-            warnings.warn(
-                f"The loss became {loss} after {self.n_steps} steps. The phase goes on from there "
-                f"with {_RETRY_RATE} times the learning rate; scale the columns of X alike, or "
-                "pass an optimizer with a lower learning rate.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-            self._rates = self._rates * _RETRY_RATE
-            rates = rates * _RETRY_RATE
-            loss = self._trained(rates, sources, scalars)
-        self.n_steps += len(rates)
-        return loss
-
-    def _trained(
-        self, rates: np.ndarray, sources: Sequence[Any], scalars: Sequence[float]
-    ) -> float:
-        losses = []
-        chunk = chunk_steps(sources[0].shape[1], self._trainer.batch_size)
-        for start in range(0, len(rates), chunk):
-            chunk_rates = rates[start : start + chunk]
-            indices = np.stack([next(self._batches) for _ in chunk_rates])
-            stacked = [source[indices.ravel()] for source in sources]
-            shaped = [rows.reshape(*indices.shape, *rows.shape[1:]) for rows in stacked]
-            losses.append(self._trainer.run(shaped, chunk_rates, scalars))
-        return float(np.concatenate(losses).mean())
+def _gone_on(course: Course, checkpoint: Checkpoint, phase: str) -> bool:
+    """Go on from the checkpoint, if it has a state; whether the phase had ended there."""
+    state = checkpoint.found(phase)
+    if state is None:
+        return False
+    course.go_on_from(state)
+    return bool(state.numbers.get("ended"))
 
 
-def _rates(optimizer: keras.optimizers.Optimizer, n_steps: int, decay: bool) -> np.ndarray:
-    """Learning rate of every step: constant, or falling to zero by half a cosine."""
-    if has_own_schedule(optimizer):
-        return np.zeros(n_steps)  # the optimizer does not look at them
-    rates = np.full(n_steps, float(optimizer.learning_rate))
-    return rates * 0.5 * (1 + np.cos(np.pi * np.arange(n_steps) / n_steps)) if decay else rates
+def _ended(state: State) -> State:
+    return State({**state.numbers, "ended": True}, state.arrays)
+
+
+def _gentler(course: Course, n_left: int, n_clusters: int) -> bool:
+    """Take an update back that left clusters without rows; whether it is made again."""
+    made_again = course.take_back()
+    if made_again:
+        warnings.warn(
+            f"After {course.n_steps} steps of the refinement an update left {n_left} of "
+            f"{n_clusters} clusters with rows. It is undone, and the refinement goes on with a "
+            f"lower learning rate.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    return made_again
 
 
 def _targets(
@@ -269,25 +244,6 @@ def _targets(
     if graph is None:
         return target_distribution(q, weights, seen_frequencies)
     return consensus_targets(q, graph, _ROUNDS, weights)
-
-
-class _History:
-    """Numbers of a phase, an entry an epoch or update, with the seconds since its beginning."""
-
-    def __init__(self, *names: str) -> None:
-        self._values: dict[str, list[float]] = {name: [] for name in (*names, "seconds")}
-        self._begun = time.perf_counter()
-
-    def append(self, **values: float) -> None:
-        for name, value in values.items():
-            self._values[name].append(value)
-        self._values["seconds"].append(time.perf_counter() - self._begun)
-
-    def __len__(self) -> int:
-        return len(self._values["seconds"])
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        return {name: np.array(values) for name, values in self._values.items()}
 
 
 class _Report:

@@ -32,12 +32,14 @@ class DistinctRows:
         Weights of the distinct rows, one on average.
     shape : tuple of int
         Number of distinct rows, number of features.
+    digest : str
+        Equal for equal rows of equal weights.
     """
 
     def __init__(self, X: Any, sample_weight: np.ndarray | None = None) -> None:
         self._X = X
         weighted = np.arange(X.shape[0]) if sample_weight is None else np.flatnonzero(sample_weight)
-        _, first, self._copy_of = np.unique(
+        digests, first, self._copy_of = np.unique(
             _digests(X, weighted), return_index=True, return_inverse=True
         )
         self._positions, self._weighted = weighted[first], weighted
@@ -45,6 +47,7 @@ class DistinctRows:
         weights = np.bincount(self._copy_of, weights=given)
         self.weights = (weights / weights.mean()).astype(np.float32)
         self.shape = (len(first), X.shape[1])
+        self.digest = blake2b(digests.tobytes() + weights.tobytes()).hexdigest()
 
     def __getitem__(self, selection: Any) -> np.ndarray:
         """Selected distinct rows, dense float32."""

@@ -20,7 +20,10 @@ def limit_tensorflow() -> None:
 
     A number of threads that somebody gave TensorFlow stays, and so do threads already at work.
     """
-    if "OMP_NUM_THREADS" in os.environ and not tf.config.threading.get_intra_op_parallelism_threads():
+    if (
+        "OMP_NUM_THREADS" in os.environ
+        and not tf.config.threading.get_intra_op_parallelism_threads()
+    ):
         try:
             tf.config.threading.set_intra_op_parallelism_threads(usable_threads())
         except RuntimeError:  # its threads have been started

@@ -25,6 +25,7 @@ FLOORS = (
     ("networks", "_start"),
     ("_compiled", "_persistence"),
     ("_strategy", "_checkpoint"),
+    ("_course",),
     ("_phases", "_progress"),
     ("_fitted",),
     ("_dec",),

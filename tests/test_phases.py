@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from skdec import _compiled
+from skdec import _compiled, _phases
 from skdec._compiled import Trainer
 from skdec._neighbors import leading_components, neighbor_graph
 from skdec._phases import pretrain, refine
@@ -223,7 +223,8 @@ def net_embedding(net, X):
 
 def test_targets_of_the_start_come_first(rows, X, weights, centers):
     """One step towards given targets is the step that they alone decide."""
-    targets = np.random.default_rng(2).dirichlet(np.ones(4), N_ROWS).astype(np.float32)
+    targets = np.random.default_rng(2).dirichlet((9, 1, 1, 1), N_ROWS).astype(np.float32)
+    targets[targets.argmax(axis=1) > 0] = 0.25  # no cluster but the first to lose
     start = Start(np.zeros(N_ROWS, int), centers, targets)
     found = refined(rows, weights, start, sgd(0.5), max_iter=1)
     net = NumPyNet([*weights[:N_ENCODER], centers], linear=(1,))
@@ -349,6 +350,62 @@ class Interrupt(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:
             raise KeyboardInterrupt
+
+
+def emptying(monkeypatch, *updates):
+    """Give all clusters rows, but after these updates, counted from 0, only the first."""
+    calls = iter(range(100))
+
+    def assigned(*arguments):
+        n_clusters = 1 if next(calls) in updates else 4
+        return np.eye(4, dtype=np.float32)[np.arange(N_ROWS) % n_clusters]
+
+    monkeypatch.setattr(_phases, "assigned", assigned)
+
+
+def four_clusters(centers):
+    labels = np.arange(N_ROWS) % 4
+    return Start(labels, centers, np.eye(4, dtype=np.float32)[labels])
+
+
+def in_steps(rows, weights, start, n_updates, rate):
+    return refined(
+        rows, weights, start, sgd(rate), max_iter=2 * n_updates, update_interval=2, tol=0.0
+    )
+
+
+def test_an_update_that_empties_a_cluster_is_made_again_gently(rows, weights, centers, monkeypatch):
+    start = four_clusters(centers)
+    monkeypatch.setattr(_phases, "_targets", lambda *arguments: start.targets)
+    emptying(monkeypatch)
+    after_one = in_steps(rows, weights, start, 1, 1e-3)
+    undisturbed = in_steps(rows, weights, start, 2, 1e-3)
+    assert undisturbed.history["clusters"].tolist() == [4, 4]
+    emptying(monkeypatch, 1)
+    with pytest.warns(ConvergenceWarning, match="update left 1 of 4 clusters with rows. It is und"):
+        found = in_steps(rows, weights, start, 2, 1e-3)
+    assert found.history["clusters"].tolist() == [4, 1, 4]
+    assert (found.stop_reason, found.n_iter) == ("max_iter", 4)
+    # The second update moves a tenth as far as without the fault.
+    moved, expected = (
+        np.linalg.norm(refined.centers - after_one.centers) for refined in (found, undisturbed)
+    )
+    assert 0.02 < moved / expected < 0.3
+
+
+def test_a_second_collapse_ends_the_refinement_before_it(rows, weights, centers, monkeypatch):
+    start = four_clusters(centers)
+    emptying(monkeypatch)
+    after_one = in_steps(rows, weights, start, 1, 1e-3)
+    emptying(monkeypatch, 1, 2)
+    with pytest.warns(ConvergenceWarning, match="It is undone"):
+        found = in_steps(rows, weights, start, 4, 1e-3)
+    assert (found.stop_reason, found.n_iter) == ("collapse", 2)
+    assert found.history["clusters"].tolist() == [4, 1, 1]
+    assert len(np.unique(found.q.argmax(axis=1))) == 4
+    for mine, before in zip(found.weights, after_one.weights, strict=True):
+        np.testing.assert_array_equal(mine, before)
+    np.testing.assert_array_equal(found.centers, after_one.centers)
 
 
 def test_ctrl_c_ends_a_phase_with_what_it_has(rows, weights, centers):
