@@ -10,16 +10,12 @@ from sklearn.utils import check_random_state
 from skdec import _parameters
 from skdec._checkpoint import Checkpoint
 from skdec._fitted import FittedDEC
-from skdec._neighbors import leading_components, neighbor_graph
+from skdec._neighbors import neighborhood
 from skdec._phases import Pretrained, Refined, assigned, embedded, pretrained_from, refine
 from skdec._progress import PhaseProgress
 from skdec._rows import DistinctRows
 from skdec._start import Start, start_from
 from skdec.networks import Architecture
-
-# Up to so many rows, the start looks for clusters among the rows as they are given, too: an
-# autoencoder of few rows may embed worse than that.
-_FEW_ROWS = 20_000
 
 
 class DECClusterer(FittedDEC):
@@ -84,8 +80,8 @@ class DECClusterer(FittedDEC):
         Whether `fit` goes on from the networks and centres of the fit before: then it only
         refines.
     memory : str, pathlib.Path or joblib.Memory, default=None
-        Where pretrained weights are kept and looked for: fits that share rows, seed and the
-        parameters of the pretraining pay for it once.
+        Where pretrained weights, neighbours and starts are kept and looked for: fits that share
+        rows, seed and the parameters of these pay for them once.
     callbacks : list of keras.callbacks.Callback, default=None
         Told of every epoch of the pretraining and every update of the refinement; their
         ``params["phase"]`` is "pretrain" or "refine".
@@ -233,8 +229,8 @@ class DECClusterer(FittedDEC):
         X = self._checked_rows(X, reset=not goes_on)
         rows = self._distinct_rows(X, sample_weight)
         random_state = check_random_state(self.random_state)
-        pretrain_seed, *seeds = _parameters.plain_seeds(random_state, 4)
-        start_random, graph_random, refine_random = map(np.random.RandomState, seeds)
+        seeds = _parameters.plain_seeds(random_state, 4)
+        pretrain_seed, start_seed, graph_seed, refine_seed = seeds
 
         architecture = Architecture(X.shape[1], tuple(map(int, self.dims)), self.activation)
         before = self._went_before() if goes_on else None
@@ -244,21 +240,21 @@ class DECClusterer(FittedDEC):
         pretrained = before or self._pretrained(rows, architecture, pretrain_seed, checkpoint)
         encoder_weights = pretrained.weights[: 2 * len(self.dims)]
 
-        components = leading_components(rows, graph_random) if self.n_neighbors else None
-        graph = components and neighbor_graph(
-            components, rows.shape[0], self.n_neighbors, graph_random
-        )
+        remember = _parameters.cache(self.memory).cache
+        graph, points = remember(neighborhood)(rows, self.n_neighbors, graph_seed)
         if goes_on:
             q = assigned(rows, architecture, encoder_weights, self.cluster_centers_, self.alpha)
             start = Start(q.argmax(axis=1), self.cluster_centers_, None)
         else:
             z = embedded(rows, architecture, encoder_weights)
-            views = [z]
-            if components is not None and len(z) <= _FEW_ROWS:
-                views.append(components(np.arange(len(z))))
-            n_init = _parameters.restarts(self.n_init, self.init)
-            start = start_from(
-                self.init, self.n_clusters, n_init, views, graph, rows.weights, start_random
+            start = remember(start_from)(
+                self.init,
+                self.n_clusters,
+                _parameters.restarts(self.n_init, self.init),
+                [z] if points is None else [z, points],
+                graph,
+                rows.weights,
+                np.random.RandomState(start_seed),
             )
 
         max_iter = _parameters.refinement_steps(self.max_iter, rows.shape[0], self.batch_size)
@@ -269,7 +265,7 @@ class DECClusterer(FittedDEC):
             start,
             graph,
             0 if pretrained.interrupted else max_iter,
-            refine_random,
+            np.random.RandomState(refine_seed),
             checkpoint=checkpoint,
         )
         self._keep(X, rows, architecture, pretrained, start, refined)

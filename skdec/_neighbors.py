@@ -20,6 +20,9 @@ from skdec._rows import DistinctRows
 _N_COMPONENTS = 50
 _COMPONENT_ROWS = 20_000
 _COMPONENT_VALUES = 2**24
+# Up to so many rows, the start looks for clusters among these points, too: an autoencoder of few
+# rows may embed worse than that.
+_FEW_ROWS = 20_000
 # Exact search is quadratic: beyond this many rows neighbours are looked for in random parts of
 # the rows, so that the time grows like the number of rows.
 _SEARCH_ROWS = 70_000
@@ -31,6 +34,19 @@ _BLOCK_VALUES = 2**23
 
 
 Projection = Callable[[np.ndarray], np.ndarray]
+
+
+def neighborhood(
+    rows: DistinctRows, n_neighbors: int, seed: int
+) -> tuple[sp.csr_array | None, np.ndarray | None]:
+    """`neighbor_graph` of the rows, if they have neighbours, and the points of few rows in it."""
+    n_rows = rows.shape[0]
+    if n_rows == 1 or not n_neighbors:
+        return None, None
+    random_state = np.random.RandomState(seed)
+    project = leading_components(rows, random_state)
+    graph = neighbor_graph(project, n_rows, n_neighbors, random_state)
+    return graph, project(np.arange(n_rows)) if n_rows <= _FEW_ROWS else None
 
 
 def leading_components(rows: DistinctRows, random_state: np.random.RandomState) -> Projection:
@@ -57,10 +73,8 @@ def leading_components(rows: DistinctRows, random_state: np.random.RandomState) 
 
 def neighbor_graph(
     project: Projection, n_rows: int, n_neighbors: int, random_state: np.random.RandomState
-) -> sp.csr_array | None:
+) -> sp.csr_array:
     """Affinities of neighbouring rows, each row of the (n, n) matrix summing to one.
-
-    A single row has no neighbours, and there is no matrix.
 
     Rows i and j with one among the nearest `n_neighbors` of the other get the self-tuning
     affinity exp(-|x_i - x_j|^2 / (s_i s_j)), s_i the distance of row i to its seventh neighbour
@@ -70,8 +84,6 @@ def neighbor_graph(
     ----------
     .. [1] L. Zelnik-Manor and P. Perona, "Self-tuning spectral clustering", NIPS 2004.
     """
-    if n_rows == 1:
-        return None
     n_parts = -(-n_rows // _SEARCH_ROWS)
     neighbors = np.empty((n_rows, min(n_neighbors, n_rows // n_parts - 1)), dtype=np.int32)
     affinities = np.empty(neighbors.shape, dtype=np.float32)

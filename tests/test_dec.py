@@ -271,7 +271,7 @@ def test_histories_have_an_entry_an_epoch_and_an_update(fitted, tiny):
     }
     n_updates = -(-fitted.n_iter_ // tiny["update_interval"])
     assert {name: values.shape for name, values in refine.items()} == dict.fromkeys(
-        ("loss", "changed", "seconds"), (n_updates,)
+        ("loss", "changed", "clusters", "seconds"), (n_updates,)
     )
     for series in (pretrain["loss"], refine["loss"]):
         assert np.isfinite(series).all()

@@ -16,7 +16,7 @@ from skdec import DECClusterer
 
 
 def entries(folder):
-    return sorted(folder.rglob("output.pkl"))
+    return sorted(folder.rglob("pretrained_from/*/output.pkl"))
 
 
 @pytest.fixture

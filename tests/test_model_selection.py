@@ -275,7 +275,7 @@ SMALL = {
 
 
 def count_pretrainings(folder):
-    return len(list(folder.rglob("output.pkl")))
+    return len(list(folder.rglob("pretrained_from/*/output.pkl")))
 
 
 @pytest.fixture(scope="module")
