@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from skdec import _math
-from skdec._threads import limit_tensorflow
+from skdec._threads import check_threads, limit_tensorflow
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, build_autoencoder
 
@@ -231,6 +231,7 @@ def _compiled(run: Callable[[list[Any], Any], Any]) -> Any:
 
 
 def _bound(program: Any, parameters: Sequence[np.ndarray]) -> Inference:
+    check_threads()
     tensors = [tf.constant(parameter) for parameter in parameters]
     return lambda rows: program(tensors, tf.constant(rows)).numpy()
 

@@ -22,6 +22,7 @@ from skdec._math import cluster_frequencies
 from skdec._phases import Pretrained, Refined, assigned, embedded, reconstructed
 from skdec._rows import DistinctRows
 from skdec._start import Start
+from skdec._threads import check_threads
 from skdec._validation import check_finite, checked_weights
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, Autoencoder, build_autoencoder
@@ -184,6 +185,7 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
     @cached_property
     def _networks(self) -> Autoencoder:
         check_is_fitted(self)
+        check_threads()
         networks = build_autoencoder(*self._architecture, "zeros")
         networks.autoencoder.set_weights(self._weights)
         return networks
@@ -274,6 +276,7 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
         return self._weights[: 2 * len(self._architecture.dims)]
 
     def _checked_rows(self, X: Any, *, reset: bool) -> Any:
+        check_threads()
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
         )

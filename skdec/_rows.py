@@ -9,6 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
+
+from skdec._threads import usable_threads
 
 # Rows that go through a network at once outside training. One fixed shape, because the order in
 # which a matrix product adds up, and so the last bits of a row's result, depends on the shape.
@@ -106,10 +109,17 @@ def batched_output(run: Callable[[np.ndarray], Any], X: Any, width: int) -> np.n
     """
     n_rows = X.shape[0]
     output = np.empty((n_rows, width), dtype=np.float32)
-    for start in range(0, n_rows, INFERENCE_BATCH):
+
+    def fill(start: int) -> None:
         rows = float32_rows(X, slice(start, start + INFERENCE_BATCH))
         if len(rows) < INFERENCE_BATCH:
             padding = np.zeros((INFERENCE_BATCH - len(rows), X.shape[1]), dtype=np.float32)
             rows = np.concatenate([rows, padding])
         output[start : start + INFERENCE_BATCH] = run(rows)[: n_rows - start]
+
+    # While one batch waits for the slowest of its threads, the next ones are under way.
+    n_threads = 1 if n_rows <= INFERENCE_BATCH else usable_threads() + 1
+    Parallel(n_threads, require="sharedmem")(
+        delayed(fill)(start) for start in range(0, n_rows, INFERENCE_BATCH)
+    )
     return output
