@@ -33,8 +33,9 @@ class PhaseProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the state of the phase, if it is time for it."""
-        of_total = "" if self._total is None else f"/{self._total}"
         done = epoch + 1
+        # Updates that were undone are made again, and counted.
+        of_total = "" if self._total is None else f"/{max(done, self._total)}"
         self._line = f"{self._phase} {done}{of_total}{_measured(logs or {})}"
         if _is_terminal():
             # Blanks wipe out what a longer line before has left.
