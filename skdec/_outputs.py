@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import TextIO
 
 import numpy as np
@@ -54,4 +55,5 @@ def write_labels(file: TextIO, labels: np.ndarray, confidence: np.ndarray) -> No
 def _part_of(path: Path) -> Path:
     # The same folder, for a rename to be one step; the same ending, which may mean something.
     path = path.resolve()
-    return path.with_name(f".{os.getpid()}-{path.name}")
+    # Threads may write to one path at a time, too.
+    return path.with_name(f".{os.getpid()}-{get_ident()}-{path.name}")

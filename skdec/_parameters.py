@@ -54,6 +54,8 @@ def check_parameters(estimator: Any) -> None:
     check_integer("update_interval", estimator.update_interval, 1, words=("auto",))
     check_share("tol", estimator.tol)
     check_callbacks("callbacks", estimator.callbacks)
+    if not isinstance(estimator.verbose, bool):
+        check_integer("verbose", estimator.verbose, 0)
     check_seed("random_state", estimator.random_state)
     if estimator.checkpoint is not None:
         _check_checkpoint(estimator.checkpoint, estimator.random_state)

@@ -725,6 +725,8 @@ def test_odd_input_is_fitted(tiny, rows, make_odd, init):
         ("n_clusters", 0, ValueError, r"n_clusters must be an integer of at least 1; got 0"),
         ("n_clusters", 2.5, TypeError, r"n_clusters .* got 2\.5 of type float"),
         ("n_clusters", True, TypeError, r"n_clusters .* got True of type bool"),
+        ("verbose", "x", TypeError, r"verbose must be an integer of at least 0; got 'x'"),
+        ("verbose", -1, ValueError, r"verbose must be an integer of at least 0; got -1"),
         ("dims", (), ValueError, r"dims must name at least one width.* got \(\)"),
         ("dims", (8, 0), ValueError, r"dims\[1\] must be an integer of at least 1; got 0"),
         ("dims", (-3, 2), ValueError, r"dims\[0\] must be an integer of at least 1; got -3"),

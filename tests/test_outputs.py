@@ -2,7 +2,9 @@
 
 import io
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -38,6 +40,20 @@ def test_a_file_takes_its_place_only_when_it_is_whole(tmp_path):
         assert part.suffix == ".csv"
         part.write_text("after")
     assert path.read_text() == "after"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_threads_may_write_to_one_path(tmp_path):
+    path, together = tmp_path / "labels.csv", threading.Barrier(4)
+
+    def write(number):
+        with written_whole(path) as part:
+            part.write_text(str(number))
+            together.wait(10)  # all have begun before any ends
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, range(4))) == [None] * 4
+    assert path.read_text() in "0123"
     assert list(tmp_path.iterdir()) == [path]
 
 
