@@ -25,7 +25,6 @@ from skdec.networks import Architecture, initial_weights
 # Rounds of agreement among neighbours on what the network assigns: few, its view should count.
 _ROUNDS = 4
 
-
 NO_CHECKPOINT = Checkpoint(None)
 
 
@@ -102,8 +101,9 @@ def pretrain(
                 loss = course.advance(epoch_steps, [rows, rows.weights])
                 course.note(loss=loss)
                 report.end(course.n_entries - 1, loss=loss)
-                ended = trainer.model.stop_training
-                checkpoint.keep("pretrain", course.state)
+                ended = trainer.model.stop_training or not course.steps_left
+                if not ended:  # the end is kept once the callbacks are done with the weights
+                    checkpoint.keep("pretrain", course.state)
         except KeyboardInterrupt:
             interrupted = True
         report.close()
@@ -231,7 +231,7 @@ def _gentler(course: Course, n_left: int, n_clusters: int) -> bool:
         warnings.warn(
             f"After {course.n_steps} steps of the refinement an update left {n_left} of "
             f"{n_clusters} clusters with rows. It is undone, and the refinement goes on with a "
-            f"lower learning rate.",
+            "lower learning rate.",
             ConvergenceWarning,
             stacklevel=5,
         )

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -43,17 +43,9 @@ def test_workers_share_the_cores(tiny, rows):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
 def test_eight_threads_get_what_one_gets(fitted, rows, method):
-    expected, found = getattr(fitted, method)(rows), []
-    threads = [
-        threading.Thread(
-            target=lambda: found.extend(getattr(fitted, method)(rows) for _ in range(5))
-        )
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    expected = getattr(fitted, method)(rows)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: getattr(fitted, method)(rows), range(40)))
     assert len(found) == 40
     for result in found:
         np.testing.assert_array_equal(result, expected)
