@@ -18,9 +18,11 @@ import numpy as np
 
 from skdec._archive import opened_archive, write_archive
 from skdec._outputs import written_whole
+from skdec._strategy import writes_files
 
 _FORMAT = 1
 _DOCUMENT = "checkpoint.json"
+_PHASES = ("pretrain", "refine")
 _VERSIONS_OF = ("skdec", "tensorflow", "keras", "numpy", "scikit-learn")
 # Parameters that change nothing of what a fit finds.
 _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
@@ -100,7 +102,8 @@ class Checkpoint:
 
     def keep(self, phase: str, state: Callable[[], State], *, at_once: bool = False) -> None:
         """Write a phase's state, if it is time to or `at_once`; the one before stays until then."""
-        if self._folder is None or not (at_once or time.monotonic() >= self._next_time):
+        is_due = at_once or time.monotonic() >= self._next_time
+        if self._folder is None or not is_due or not writes_files():
             return
         begun = time.monotonic()
         numbers, arrays = state()
@@ -119,10 +122,12 @@ class Checkpoint:
         self._next_time = now + _PATIENCE * (now - begun)
 
     def remove(self) -> None:
-        """Forget all states: the fit is done."""
-        if self._folder is not None:
-            for path in self._folder.glob("*.checkpoint"):
-                path.unlink()
+        """Forget the states of both phases, half-written ones too: the fit is done."""
+        if self._folder is not None and writes_files():
+            for phase in _PHASES:
+                torn = self._folder.glob(f".*-{self._path(phase).name}")
+                for path in (self._path(phase), *torn):
+                    path.unlink(missing_ok=True)
 
     def _path(self, phase: str) -> Path:
         assert self._folder is not None

@@ -17,9 +17,17 @@ import numpy as np
 import tensorflow as tf
 
 from skdec import _math
+from skdec._strategy import (
+    Replicas,
+    check_whole_gradients,
+    is_distributed,
+    lost_hosts_named,
+    outside_of_scopes,
+    strategy_in_scope,
+)
 from skdec._threads import check_threads, limit_tensorflow
 from skdec.layers import ClusteringLayer
-from skdec.networks import Architecture, build_autoencoder
+from skdec.networks import Architecture, Autoencoder, build_autoencoder
 
 limit_tensorflow()
 
@@ -31,6 +39,9 @@ _MAX_IDLE_PROGRAMS = 16
 class Trainer:
     """A Keras model with its optimizer, trained by one compiled loop over batches.
 
+    In the scope of a strategy each replica computes the gradient of its part of a batch, and the
+    optimizer adds them up.
+
     Parameters
     ----------
     model : keras.Model
@@ -39,7 +50,8 @@ class Trainer:
         Scalar loss of one batch, called with one tensor per entry of `batch_specs`, then one
         scalar per entry of `n_scalars`.
     batch_specs : sequence of tuple of int
-        Static shapes of one batch's tensors.
+        Static shapes of one batch's tensors. The loss is that of a part of the batch: a sum over
+        rows, divided by the size of the batch.
     n_scalars : int
         Number of float scalars that `loss` takes after the batch.
     optimizer : keras.optimizers.Optimizer
@@ -56,15 +68,23 @@ class Trainer:
     ) -> None:
         self.model = model
         self.batch_size = batch_specs[0][0]
+        self._replicas = Replicas()
+        self.own_rows = self._replicas.own_rows(self.batch_size)
+        check_whole_gradients(optimizer)
         self._variables = model.trainable_variables
         self._loss = loss
         self._optimizer = optimizer
         optimizer.build(self._variables)
+        self._gradients = tf.function(self._loss_and_gradients, jit_compile=True)
         self._step = tf.function(self._one_step, jit_compile=True)
+        n_own_rows = len(range(self.batch_size)[self.own_rows])
         self._loop = tf.function(
             self._steps,
             input_signature=[
-                [tf.TensorSpec((None, *shape), tf.float32) for shape in batch_specs],
+                [
+                    tf.TensorSpec((None, n_own_rows, *shape[1:]), tf.float32)
+                    for shape in batch_specs
+                ],
                 tf.TensorSpec((None,), tf.float32),
                 [tf.TensorSpec((), tf.float32)] * n_scalars,
             ],
@@ -101,28 +121,45 @@ class Trainer:
     def run(
         self, batches: Sequence[np.ndarray], rates: np.ndarray, scalars: Sequence[float] = ()
     ) -> np.ndarray:
-        """Train on batches stacked along a first axis, one step each; the losses of the steps."""
-        return self._loop(
-            [tf.constant(batch) for batch in batches],
-            tf.constant(rates, tf.float32),
-            [tf.constant(scalar, tf.float32) for scalar in scalars],
-        ).numpy()
+        """Train on the own rows of batches stacked along a first axis; the losses of the steps."""
+        with lost_hosts_named():
+            return self._loop(
+                [tf.constant(batch) for batch in batches],
+                tf.constant(rates, tf.float32),
+                [tf.constant(scalar, tf.float32) for scalar in scalars],
+            ).numpy()
 
     def _steps(self, batches: list[Any], rates: Any, scalars: list[Any]) -> Any:
         losses = tf.TensorArray(tf.float32, size=tf.shape(rates)[0])
         for i in tf.range(tf.shape(rates)[0]):
-            loss = self._step([batch[i] for batch in batches], rates[i], scalars)
+            batch = [source[i] for source in batches]
+            if is_distributed():
+                loss = self._replicas.loss(self._replica_step, batch, rates[i], scalars)
+            else:
+                loss = self._step(batch, rates[i], scalars)
             losses = losses.write(i, loss)
         return losses.stack()
 
     def _one_step(self, batch: list[Any], rate: Any, scalars: list[Any]) -> Any:
-        if not has_own_schedule(self._optimizer):
-            self._optimizer.learning_rate = rate
+        loss, gradients = self._loss_and_gradients(batch, scalars)
+        self._update(gradients, rate)
+        return loss
+
+    def _replica_step(self, batch: list[Any], rate: Any, scalars: list[Any]) -> Any:
+        # The update talks to the other replicas, which XLA cannot compile.
+        loss, gradients = self._gradients(batch, scalars)
+        self._update(gradients, rate)
+        return loss
+
+    def _loss_and_gradients(self, batch: list[Any], scalars: list[Any]) -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
             loss = self._loss(*batch, *scalars)
-        gradients = tape.gradient(loss, self._variables)
+        return loss, tape.gradient(loss, self._variables)
+
+    def _update(self, gradients: list[Any], rate: Any) -> None:
+        if not has_own_schedule(self._optimizer):
+            self._optimizer.learning_rate = rate
         self._optimizer.apply(gradients, self._variables)
-        return loss
 
 
 def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
@@ -143,7 +180,7 @@ def borrowed_pretrainer(
 
         def reconstruction_error(rows: Any, weights: Any) -> Any:
             errors = tf.reduce_mean(tf.square(autoencoder(rows, training=True) - rows), axis=1)
-            return tf.reduce_mean(weights * errors)
+            return tf.reduce_sum(weights * errors) / batch_size
 
         shapes = [(batch_size, architecture.n_features), (batch_size,)]
         return Trainer(autoencoder, reconstruction_error, shapes, 0, _copy(optimizer))
@@ -170,7 +207,7 @@ def borrowed_refiner(
         def divergence(rows: Any, p: Any, weights: Any, alpha: Any) -> Any:
             z = encoder(rows, training=True)
             log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
-            return tf.reduce_mean(weights * _math.kl_divergence(p, log_q))
+            return tf.reduce_sum(weights * _math.kl_divergence(p, log_q)) / batch_size
 
         shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters), (batch_size,)]
         return Trainer(model, divergence, shapes, 1, _copy(optimizer))
@@ -204,19 +241,19 @@ def assignment(
 
 @lru_cache(maxsize=_MAX_IDLE_PROGRAMS)
 def _encoder_program(architecture: Architecture) -> Any:
-    encoder = build_autoencoder(*architecture, "zeros").encoder
+    encoder = bare_autoencoder(architecture).encoder
     return _compiled(lambda weights, rows: encoder.stateless_call(weights, [], rows)[0])
 
 
 @lru_cache(maxsize=_MAX_IDLE_PROGRAMS)
 def _decoder_program(architecture: Architecture) -> Any:
-    decoder = build_autoencoder(*architecture, "zeros").decoder
+    decoder = bare_autoencoder(architecture).decoder
     return _compiled(lambda weights, code: decoder.stateless_call(weights, [], code)[0])
 
 
 @lru_cache(maxsize=_MAX_IDLE_PROGRAMS)
 def _assignment_program(architecture: Architecture) -> Any:
-    encoder = build_autoencoder(*architecture, "zeros").encoder
+    encoder = bare_autoencoder(architecture).encoder
 
     def assign(parameters: list[Any], rows: Any) -> Any:
         *weights, centers, alpha = parameters
@@ -224,6 +261,11 @@ def _assignment_program(architecture: Architecture) -> Any:
         return _math.soft_assignment(z, centers, alpha)
 
     return _compiled(assign)
+
+
+def bare_autoencoder(architecture: Architecture) -> Autoencoder:
+    """Networks with weights of zero, on this process alone whatever scope holds."""
+    return outside_of_scopes(lambda: build_autoencoder(*architecture, "zeros"))
 
 
 def _compiled(run: Callable[[list[Any], Any], Any]) -> Any:
@@ -242,10 +284,11 @@ _idle_lock = Lock()
 
 @contextmanager
 def _borrowed(key: Any, build: Callable[[], Any]) -> Iterator[Any]:
-    """Lend an idle program of this key, or a new one, to one borrower at a time.
+    """Lend an idle program of this key and strategy, or a new one, to one borrower at a time.
 
     The longest idle programs are freed first. A program whose borrower failed is not kept.
     """
+    key = (strategy_in_scope(), key)
     with _idle_lock:
         found = next((entry for entry in reversed(_idle) if entry[0] == key), None)
         if found is not None:

@@ -130,7 +130,8 @@ class Course:
         chunk = chunk_steps(sources[0].shape[1], self._trainer.batch_size)
         for start in range(0, len(rates), chunk):
             chunk_rates = rates[start : start + chunk]
-            indices = np.stack([self._next_batch() for _ in chunk_rates])
+            batches = np.stack([self._next_batch() for _ in chunk_rates])
+            indices = batches[:, self._trainer.own_rows]
             stacked = [source[indices.ravel()] for source in sources]
             shaped = [rows.reshape(*indices.shape, *rows.shape[1:]) for rows in stacked]
             losses.append(self._trainer.run(shaped, chunk_rates, scalars))
@@ -146,5 +147,5 @@ def learning_rates(optimizer: keras.optimizers.Optimizer, n_steps: int, decay: b
     """Learning rate of every step: constant, or falling to zero by half a cosine."""
     if has_own_schedule(optimizer):
         return np.zeros(n_steps)  # the optimizer does not look at them
-    rates = np.full(n_steps, float(optimizer.learning_rate))
+    rates = np.full(n_steps, float(optimizer.learning_rate.numpy()))
     return rates * 0.5 * (1 + np.cos(np.pi * np.arange(n_steps) / n_steps)) if decay else rates

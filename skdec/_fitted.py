@@ -18,14 +18,16 @@ from sklearn.utils import ClassifierTags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec import _persistence
+from skdec._compiled import bare_autoencoder
 from skdec._math import cluster_frequencies
 from skdec._phases import Pretrained, Refined, assigned, embedded, reconstructed
 from skdec._rows import DistinctRows
 from skdec._start import Start
+from skdec._strategy import outside_of_scopes
 from skdec._threads import check_threads
 from skdec._validation import check_finite, checked_weights
 from skdec.layers import ClusteringLayer
-from skdec.networks import Architecture, Autoencoder, build_autoencoder
+from skdec.networks import Architecture, Autoencoder
 
 _SCORE_ROWS = 5_000
 
@@ -186,7 +188,7 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
     def _networks(self) -> Autoencoder:
         check_is_fitted(self)
         check_threads()
-        networks = build_autoencoder(*self._architecture, "zeros")
+        networks = bare_autoencoder(self._architecture)
         networks.autoencoder.set_weights(self._weights)
         return networks
 
@@ -203,10 +205,14 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
     @cached_property
     def model_(self) -> keras.Model:
         """Rows to soft assignments."""
-        clustering = ClusteringLayer(len(self.cluster_centers_), self.alpha, name="clustering")
-        model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
-        clustering.set_weights([self.cluster_centers_])
-        return model
+
+        def build() -> keras.Model:
+            clustering = ClusteringLayer(len(self.cluster_centers_), self.alpha, name="clustering")
+            model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
+            clustering.set_weights([self.cluster_centers_])
+            return model
+
+        return outside_of_scopes(build)
 
     def _keep(
         self,

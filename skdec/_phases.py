@@ -20,6 +20,7 @@ from skdec._math import target_distribution
 from skdec._neighbors import consensus_targets
 from skdec._rows import DistinctRows, batched_output
 from skdec._start import Start
+from skdec._strategy import check_alike, has_other_hosts
 from skdec.networks import Architecture, initial_weights
 
 # Rounds of agreement among neighbours on what the network assigns: few, its view should count.
@@ -95,6 +96,7 @@ def pretrain(
         report = _Report(callbacks, trainer.model, "pretrain", n_epochs)
         course = Course(trainer, rates, rows.shape[0], random_state, "loss")
         ended = _gone_on(course, checkpoint, "pretrain")
+        check_alike(lambda: ("pretrain", ended, rows.digest, course.state()))
         try:
             while course.steps_left and not ended:
                 report.begin(course.n_entries)
@@ -105,6 +107,8 @@ def pretrain(
                 if not ended:  # the end is kept once the callbacks are done with the weights
                     checkpoint.keep("pretrain", course.state)
         except KeyboardInterrupt:
+            if has_other_hosts():
+                raise
             interrupted = True
         report.close()
         if not interrupted:
@@ -158,6 +162,7 @@ def refine(
             q = current_assignments()
             p = _targets(q, graph, rows.weights, seen_frequencies)
             labels = q.argmax(axis=1) if course.n_steps else labels
+        check_alike(lambda: ("refine", p, update_interval, tol, course.state()))
         try:
             while course.steps_left and stop_reason == "max_iter":
                 report.begin(course.n_entries)
@@ -182,6 +187,8 @@ def refine(
                     p = _targets(q, graph, rows.weights, seen_frequencies)
                     checkpoint.keep("refine", course.state)
         except KeyboardInterrupt:
+            if has_other_hosts():
+                raise
             stop_reason, q = "interrupted", None
         report.close()
         *weights, centers = trainer.weights()

@@ -20,12 +20,21 @@ ROOMS = sorted(
 ALONE = ("_version", "metrics", "datasets", "display")
 # Each room imports only from the rooms of lines above its own, and from those that stand alone.
 FLOORS = (
-    ("_math", "_validation", "_threads", "_outputs", "_archive", "_tables", "_scorers"),
+    (
+        "_math",
+        "_validation",
+        "_threads",
+        "_strategy",
+        "_outputs",
+        "_archive",
+        "_tables",
+        "_scorers",
+    ),
     ("_rows",),
     ("layers", "_neighbors", "_parameters", "_preparation"),
     ("networks", "_start"),
     ("_compiled", "_persistence"),
-    ("_strategy", "_checkpoint"),
+    ("_checkpoint",),
     ("_course",),
     ("_phases", "_progress"),
     ("_fitted",),

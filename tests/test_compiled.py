@@ -184,7 +184,7 @@ def test_the_pool_keeps_the_latest_few(empty_pool):
     for key in range(50):
         with _compiled._borrowed(key, object):
             pass
-    kept = [key for key, _ in empty_pool]
+    kept = [key for (_, key), _ in empty_pool]
     assert kept == list(range(50 - _compiled._MAX_IDLE_PROGRAMS, 50))
 
 
