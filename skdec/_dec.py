@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
 from skdec import _parameters
+from skdec._blocks import BlocksMixin
 from skdec._checkpoint import Checkpoint
 from skdec._fitted import FittedDEC
 from skdec._neighbors import neighborhood
@@ -18,7 +19,7 @@ from skdec._start import Start, start_from
 from skdec.networks import Architecture
 
 
-class DECClusterer(FittedDEC):
+class DECClusterer(BlocksMixin, FittedDEC):
     """Deep Embedded Clustering.
 
     An autoencoder is trained to reconstruct the rows; the embedded rows are clustered; then the

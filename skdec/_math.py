@@ -43,8 +43,10 @@ def target_distribution(
     frequencies = cluster_frequencies(q, sample_weight) + seen
     # A cluster that no row belongs to has no mass to sharpen, and must not divide zero by zero.
     scale = np.divide(1.0, frequencies, out=np.zeros_like(frequencies), where=frequencies > 0)
-    weights = np.square(q) * scale.astype(q.dtype)
-    return weights / weights.sum(axis=1, keepdims=True)
+    p = np.square(q)
+    p *= scale.astype(q.dtype)  # in place: these are the largest arrays beside the rows
+    p /= p.sum(axis=1, keepdims=True)
+    return p
 
 
 def cluster_frequencies(q: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:

@@ -31,7 +31,7 @@ FLOORS = (
         "_scorers",
     ),
     ("_rows",),
-    ("layers", "_neighbors", "_parameters", "_preparation"),
+    ("_blocks", "layers", "_neighbors", "_parameters", "_preparation"),
     ("networks", "_start"),
     ("_compiled", "_persistence"),
     ("_checkpoint",),
