@@ -20,7 +20,7 @@ from skdec._math import target_distribution
 from skdec._neighbors import consensus_targets
 from skdec._rows import DistinctRows, batched_output
 from skdec._start import Start
-from skdec._strategy import check_alike, has_other_hosts
+from skdec._strategy import check_alike, has_other_hosts, own_share, sum_over_hosts
 from skdec.networks import Architecture, initial_weights
 
 # Rounds of agreement among neighbours on what the network assigns: few, its view should count.
@@ -153,7 +153,8 @@ def refine(
 
         def current_assignments() -> np.ndarray:
             *weights, centers = trainer.weights()
-            return assigned(rows, architecture, weights, centers, alpha)
+            own = own_share(rows.shape[0])
+            return sum_over_hosts(assigned(rows, architecture, weights, centers, alpha, own))
 
         _gone_on(course, checkpoint, "refine")
         p, labels, q = start.targets, start.labels, None
@@ -212,10 +213,11 @@ def assigned(
     weights: Sequence[np.ndarray],
     centers: np.ndarray,
     alpha: float,
+    part: slice = slice(None),
 ) -> np.ndarray:
-    """Soft assignments q (n, k) of the rows of `X`, float32."""
+    """Soft assignments q (n, k) of the rows of `X`, float32; zero for those not in `part`."""
     run = assignment(architecture, weights, centers, alpha)
-    return batched_output(run, X, len(centers))
+    return batched_output(run, X, len(centers), part)
 
 
 def _gone_on(course: Course, checkpoint: Checkpoint, phase: str) -> bool:

@@ -101,25 +101,28 @@ def chunk_steps(n_features: int, batch_size: int) -> int:
     return int(np.clip(_CHUNK_BYTES // (4 * n_features * batch_size), 1, _MAX_CHUNK_STEPS))
 
 
-def batched_output(run: Callable[[np.ndarray], Any], X: Any, width: int) -> np.ndarray:
-    """Outputs (n, width) of `run` over all rows of `X`, float32.
+def batched_output(
+    run: Callable[[np.ndarray], Any], X: Any, width: int, part: slice = slice(None)
+) -> np.ndarray:
+    """Outputs (n, width) of `run` over the rows of `X`, float32; zero for those not in `part`.
 
     `run` always sees `INFERENCE_BATCH` rows, the last batch filled up with zeros: a row's output
     depends on that row only, bit for bit.
     """
-    n_rows = X.shape[0]
-    output = np.empty((n_rows, width), dtype=np.float32)
+    first, end, _ = part.indices(X.shape[0])
+    output = np.zeros((X.shape[0], width), dtype=np.float32)
 
     def fill(start: int) -> None:
-        rows = float32_rows(X, slice(start, start + INFERENCE_BATCH))
+        stop = min(start + INFERENCE_BATCH, end)
+        rows = float32_rows(X, slice(start, stop))
         if len(rows) < INFERENCE_BATCH:
             padding = np.zeros((INFERENCE_BATCH - len(rows), X.shape[1]), dtype=np.float32)
             rows = np.concatenate([rows, padding])
-        output[start : start + INFERENCE_BATCH] = run(rows)[: n_rows - start]
+        output[start:stop] = run(rows)[: stop - start]
 
     # While one batch waits for the slowest of its threads, the next ones are under way.
-    n_threads = 1 if n_rows <= INFERENCE_BATCH else usable_threads() + 1
+    n_threads = 1 if end - first <= INFERENCE_BATCH else usable_threads() + 1
     Parallel(n_threads, require="sharedmem")(
-        delayed(fill)(start) for start in range(0, n_rows, INFERENCE_BATCH)
+        delayed(fill)(start) for start in range(first, end, INFERENCE_BATCH)
     )
     return output

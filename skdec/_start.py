@@ -222,8 +222,9 @@ def neighbor_information(graph: sp.csr_array, labels: np.ndarray, weights: np.nd
     .. [1] N. Tishby and N. Slonim, "Data clustering by Markovian relaxation and the information
        bottleneck method", NIPS 2000.
     """
-    members = _one_hot(labels, labels.max() + 1).astype(np.float64)
-    joint = (members * (weights / weights.sum())[:, None]).T @ (graph @ members)
+    shares = weights.astype(np.float64) / weights.sum()
+    members, weighted = (_membership(labels, values) for values in (np.ones_like(weights), shares))
+    joint = (weighted.T @ (graph @ members)).toarray()
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     seen = joint > 0
     return float(np.sum(joint[seen] * np.log(joint[seen] / independent[seen])))
@@ -233,11 +234,19 @@ def cluster_means(
     z: np.ndarray, labels: np.ndarray, n_clusters: int, weights: np.ndarray
 ) -> np.ndarray:
     """Mean of the embedded rows of each cluster, shape (n_clusters, d); of none, that of all."""
-    members = sp.csr_array((weights, labels, np.arange(len(z) + 1)), (len(z), n_clusters))
+    members = _membership(labels, weights, n_clusters)
     sizes = members.sum(axis=0)[:, None]
     empty = sizes == 0
     means = np.where(empty, z.mean(axis=0), (members.T @ z) / np.where(empty, 1, sizes))
     return means.astype(np.float32)
+
+
+def _membership(
+    labels: np.ndarray, values: np.ndarray, n_clusters: int | None = None
+) -> sp.csr_array:
+    """Sparse (n, k) with one value in each row, in the column of its cluster."""
+    shape = (len(labels), n_clusters or labels.max() + 1)
+    return sp.csr_array((values, labels, np.arange(len(labels) + 1)), shape)
 
 
 def _one_hot(labels: np.ndarray, n_clusters: int) -> np.ndarray:

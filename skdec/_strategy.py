@@ -1,8 +1,8 @@
 """Several devices and hosts: the only user of `tf.distribute`.
 
 A fit in the scope of a strategy trains one replica of the networks on each device of the strategy,
-each on its part of every batch. All else is done by every host for itself, alike, from the same
-rows and the same seed.
+each on its part of every batch, and shares out the assignment of all rows among the hosts. All else
+is done by every host for itself, alike, from the same rows and the same seed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -98,6 +98,29 @@ def writes_files() -> bool:
     return 0 in Replicas().own
 
 
+def own_share(n_rows: int) -> slice:
+    """Rows that are this process's share of what the hosts do once for all of them."""
+    replicas = Replicas()
+    host, n_hosts = replicas.own.start // len(replicas.own), _n_hosts(replicas)
+    return slice(n_rows * host // n_hosts, n_rows * (host + 1) // n_hosts)
+
+
+def sum_over_hosts(values: np.ndarray) -> np.ndarray:
+    """Sum of the arrays that the hosts call this with, all at the same time."""
+    if not has_other_hosts():
+        return values
+    replicas = Replicas()
+
+    def contribution(context: Any) -> Any:
+        is_first = context.replica_id_in_sync_group == replicas.own.start
+        return tf.constant(values if is_first else np.zeros_like(values))
+
+    with lost_hosts_named():
+        contributions = replicas.strategy.experimental_distribute_values_from_function(contribution)
+        total = replicas.strategy.reduce(tf.distribute.ReduceOp.SUM, contributions, axis=None)
+        return total.numpy()
+
+
 def check_whole_gradients(optimizer: Any) -> None:
     """Raise a ValueError where the optimizer would treat the replicas' gradients one by one."""
     given = [name for name in _WHOLE_GRADIENT_OPTIONS if getattr(optimizer, name, None)]
@@ -112,12 +135,8 @@ def check_alike(facts: Callable[[], Any]) -> None:
     """Raise a RuntimeError unless all processes of the strategy are here with equal facts."""
     if not has_other_hosts():
         return
-    strategy = strategy_in_scope()
     mine = np.frombuffer(bytes.fromhex(joblib.hash(facts())), np.uint16).astype(np.int64)
-    with lost_hosts_named():
-        values = strategy.run(lambda: tf.constant(mine))
-        total = strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None).numpy()
-    if (total != mine * strategy.num_replicas_in_sync).any():
+    if (sum_over_hosts(mine) != mine * _n_hosts(Replicas())).any():
         raise RuntimeError(
             "The workers of the strategy do not do the same. Give all of them the same rows, "
             "parameters, integer random_state and versions, and the same folders, which all of "
@@ -148,6 +167,10 @@ def outside_of_scopes(build: Callable[[], Any]) -> Any:
         return build()
     with ThreadPoolExecutor(1) as elsewhere:
         return elsewhere.submit(build).result()
+
+
+def _n_hosts(replicas: Replicas) -> int:
+    return replicas.strategy.num_replicas_in_sync // len(replicas.own)
 
 
 def _numbers_of_replicas(strategy: Any) -> list[int]:
