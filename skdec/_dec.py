@@ -257,6 +257,7 @@ class DECClusterer(BlocksMixin, FittedDEC):
                 rows.weights,
                 np.random.RandomState(start_seed),
             )
+            del z  # as large as all that the refinement keeps of it
 
         max_iter = _parameters.refinement_steps(self.max_iter, rows.shape[0], self.batch_size)
         refined = self._refined(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from skdec._maps import let_go
 from skdec._threads import usable_threads
 
 # Rows that go through a network at once outside training. One fixed shape, because the order in
@@ -77,7 +78,9 @@ def float32_rows(X: Any, selection: Any) -> np.ndarray:
     rows = X[selection]
     if hasattr(rows, "toarray"):
         rows = rows.toarray()
-    return np.ascontiguousarray(rows, dtype=np.float32)
+    rows = np.ascontiguousarray(rows, dtype=np.float32)
+    let_go(X)
+    return rows
 
 
 def shuffled_batches(

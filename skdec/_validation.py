@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
+from skdec._maps import let_go
+
 _FINITE_CHECK_BYTES = 2**25
 _SMALLEST, _LARGEST = 1e-20, 1e20
 _MAX_WIDTH = 2**31 - 1
@@ -177,6 +179,7 @@ def check_finite(X: Any, feature_names: Any = None) -> None:
         if not fits.all():
             row, column = np.argwhere(~fits)[0] + (start, 0)
             raise _not_finite(X[row, column], row, column, feature_names)
+        let_go(X)
 
 
 def _fits_float32(values: np.ndarray) -> np.ndarray:

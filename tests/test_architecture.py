@@ -20,16 +20,8 @@ ROOMS = sorted(
 ALONE = ("_version", "metrics", "datasets", "display")
 # Each room imports only from the rooms of lines above its own, and from those that stand alone.
 FLOORS = (
-    (
-        "_math",
-        "_validation",
-        "_threads",
-        "_strategy",
-        "_outputs",
-        "_archive",
-        "_tables",
-        "_scorers",
-    ),
+    ("_math", "_maps", "_threads", "_strategy", "_outputs", "_archive", "_tables", "_scorers"),
+    ("_validation",),
     ("_rows",),
     ("_blocks", "layers", "_neighbors", "_parameters", "_preparation"),
     ("networks", "_start"),

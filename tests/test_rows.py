@@ -1,6 +1,8 @@
 """Feeding rows: fair shuffles, and outputs that do not depend on the batch."""
 
+import sys
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,3 +123,32 @@ def test_distinct_rows_do_not_depend_on_the_order_of_the_rows():
     twice = DistinctRows(np.repeat(X, 2, axis=0))
     np.testing.assert_array_equal(twice[:], DistinctRows(X)[:])
     np.testing.assert_array_equal(twice.weights, 1)
+
+
+def resident_file_pages():
+    fields = Path("/proc/self/status").read_text().split("RssFile:")[1]
+    return int(fields.split()[0]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is resident")
+@pytest.mark.parametrize("view", [np.asarray, lambda X: X, lambda X: X[5:]])
+def test_a_map_that_was_read_leaves_no_pages(view, tmp_path):
+    X = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.float32, (20_000, 500))
+    X[:] = np.arange(500)
+    X.flush()
+    del X
+    X = view(np.load(tmp_path / "rows.npy", mmap_mode="r"))
+    before = resident_file_pages()
+    X.sum()
+    assert resident_file_pages() > before + X.nbytes * 0.9
+    float32_rows(X, [0])
+    assert resident_file_pages() < before + X.nbytes * 0.1
+    np.testing.assert_array_equal(X[-1], np.arange(500))
+
+
+def test_changes_that_are_in_no_file_are_kept(tmp_path):
+    np.save(tmp_path / "rows.npy", np.zeros((2000, 3)))
+    X = np.load(tmp_path / "rows.npy", mmap_mode="c")
+    X += 1
+    float32_rows(X, slice(0, 5))
+    assert (X == 1).all()
