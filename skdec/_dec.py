@@ -134,7 +134,8 @@ class DECClusterer(BlocksMixin, FittedDEC):
     Scale the columns alike beforehand, for example to [0, 1]: the reconstruction error sees a
     column in proportion to its variance.
 
-    `DECClusterer.classic` is the method as published.
+    `DECClusterer.classic` is the method as published. In the scope of a `tf.distribute` strategy,
+    `fit` trains on all its replicas.
 
     References
     ----------
