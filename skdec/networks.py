@@ -138,7 +138,24 @@ def initial_weights(
     weights = []
     initializers = _seeded_copies(kernel_initializer, 2 * len(dims), seed)
     for shape, initializer in zip(pairwise(widths), initializers, strict=True):
-        weights += [np.array(initializer(shape, "float32")), np.zeros(shape[1], np.float32)]
+        weights += [_drawn(initializer, shape), np.zeros(shape[1], np.float32)]
+    return weights
+
+
+def _drawn(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        weights = np.array(initializer(shape, "float32"))
+    except Exception as error:  # the initializer may be the user's: anything may come
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"The kernel_initializer {type(initializer).__name__} cannot make weights of shape "
+            f"{shape}: {reason}"
+        ) from error
+    if weights.shape != shape:
+        raise ValueError(
+            f"The kernel_initializer {type(initializer).__name__} must make weights of shape "
+            f"{shape}; it made {weights.shape}."
+        )
     return weights
 
 

@@ -136,6 +136,20 @@ def test_initializers_without_a_seed():
         assert (made == 1).all()
 
 
+@pytest.mark.parametrize("initializer", ["stft", keras.initializers.Constant([1.0, 2.0])])
+def test_an_initializer_of_other_shapes_is_named(initializer):
+    with pytest.raises(ValueError, match=r"kernel_initializer \w+ cannot make weights of shape"):
+        initial_weights(Architecture(6, (5,), "relu"), initializer, 0)
+
+
+def test_an_initializer_that_ignores_the_shape_is_named():
+    def ignorant(shape, dtype):
+        return np.zeros((2, 2), dtype)
+
+    with pytest.raises(ValueError, match=r"must make weights of shape \(6, 5\); it made \(2, 2\)"):
+        initial_weights(Architecture(6, (5,), "relu"), ignorant, 0)
+
+
 def test_an_unknown_initializer_is_refused():
     with pytest.raises(ValueError, match="no_such"):
         build_autoencoder(3, (2,), kernel_initializer="no_such")
