@@ -13,7 +13,6 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import silhouette_score
 from sklearn.utils import ClassifierTags, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,14 +21,13 @@ from skdec._compiled import bare_autoencoder
 from skdec._math import cluster_frequencies
 from skdec._phases import Pretrained, Refined, assigned, embedded, reconstructed
 from skdec._rows import DistinctRows
+from skdec._scorers import SilhouetteScorer
 from skdec._start import Start
 from skdec._strategy import outside_of_scopes
 from skdec._threads import check_threads
 from skdec._validation import check_finite, checked_weights
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, Autoencoder
-
-_SCORE_ROWS = 5_000
 
 
 class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -142,15 +140,7 @@ class FittedDEC(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin,
             From -1 to 1, larger is better; -1 where all rows fall into one cluster, or each into
             one of its own.
         """
-        check_is_fitted(self)
-        X = self._checked_rows(X, reset=False)
-        labels = self._assigned(X).argmax(axis=1)
-        if X.shape[0] > _SCORE_ROWS:
-            rows = np.random.RandomState(0).choice(X.shape[0], _SCORE_ROWS, replace=False)
-            X, labels = X[rows], labels[rows]
-        if not 1 < len(np.unique(labels)) < len(labels):
-            return -1.0
-        return float(silhouette_score(X, labels))
+        return SilhouetteScorer()(self, X)
 
     def save(self, path: Any) -> None:
         """Write the fitted estimator to one file, without pickle.

@@ -145,7 +145,7 @@ class SilhouetteScorer(_SpaceScorer):
     See Also
     --------
     sklearn.metrics.silhouette_score : The score itself.
-    skdec.DECClusterer.score : The same in the input, on another sample of many rows.
+    skdec.DECClusterer.score : The same, by its defaults.
 
     Notes
     -----
