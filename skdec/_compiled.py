@@ -72,6 +72,7 @@ class Trainer:
         self.own_rows = self._replicas.own_rows(self.batch_size)
         check_whole_gradients(optimizer)
         self._variables = model.trainable_variables
+        self._fresh = _uniform_start(optimizer, self._variables)
         self._loss = loss
         self._optimizer = optimizer
         optimizer.build(self._variables)
@@ -94,10 +95,16 @@ class Trainer:
         """Start anew from `weights`, in the order of the model's variables."""
         for variable, value in zip(self._variables, weights, strict=True):
             variable.assign(value)
-        # Some optimizers start from the weights, so a new one tells where this one has to.
-        fresh = _copy(self._optimizer)
-        fresh.build(self._variables)
-        for variable, start in zip(self._optimizer.variables, fresh.variables, strict=True):
+        if self._fresh is None:
+            fresh = _copy(self._optimizer)
+            fresh.build(self._variables)
+            starts = [variable.numpy() for variable in fresh.variables]
+        else:
+            starts = [
+                np.broadcast_to(number, variable.shape)
+                for number, variable in zip(self._fresh, self._optimizer.variables, strict=True)
+            ]
+        for variable, start in zip(self._optimizer.variables, starts, strict=True):
             variable.assign(start)
         self.model.stop_training = False
 
@@ -160,6 +167,28 @@ class Trainer:
         if not has_own_schedule(self._optimizer):
             self._optimizer.learning_rate = rate
         self._optimizer.apply(gradients, self._variables)
+
+
+def _uniform_start(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> list[Any] | None:
+    """The number that fills each variable of the optimizer at first; None if weights matter.
+
+    Most optimizers start from zeros, which is less work than to make a new one. Some start from
+    the weights.
+    """
+    found = []
+    for scale in (1.0, 2.0):
+        for variable in variables:
+            variable.assign(np.linspace(0, scale, np.prod(variable.shape)).reshape(variable.shape))
+        fresh = _copy(optimizer)
+        fresh.build(variables)
+        found.append([variable.numpy() for variable in fresh.variables])
+    alike = all(
+        (one == one.flat[0]).all() and (one == other).all()
+        for one, other in zip(*found, strict=True)
+    )
+    return [values.flat[0] for values in found[0]] if alike else None
 
 
 def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:

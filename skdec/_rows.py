@@ -9,10 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from skdec._maps import let_go
-from skdec._threads import usable_threads
+from skdec._threads import side_by_side, usable_threads
 
 # Rows that go through a network at once outside training. One fixed shape, because the order in
 # which a matrix product adds up, and so the last bits of a row's result, depends on the shape.
@@ -21,6 +20,9 @@ INFERENCE_BATCH = 256
 # Bytes of rows gathered ahead for one call of a compiled loop.
 _CHUNK_BYTES = 2**25
 _MAX_CHUNK_STEPS = 128
+# Rows gathered between two looks at what a memory map holds: a row of a few kilobytes, read alone,
+# brings sixteen pages in.
+_ROWS_AT_A_TIME = 512
 
 
 class DistinctRows:
@@ -73,8 +75,18 @@ def _digests(X: Any, positions: np.ndarray) -> np.ndarray:
     return digests
 
 
-def float32_rows(X: Any, selection: Any) -> np.ndarray:
+def float32_rows(X: Any, selection: slice | np.ndarray) -> np.ndarray:
     """Selected rows of a dense or sparse `X` as a dense float32 array."""
+    if isinstance(selection, slice):
+        return _float32(X, selection)
+    rows = np.empty((len(selection), X.shape[1]), dtype=np.float32)
+    for start in range(0, len(selection), _ROWS_AT_A_TIME):
+        part = slice(start, start + _ROWS_AT_A_TIME)
+        rows[part] = _float32(X, selection[part])
+    return rows
+
+
+def _float32(X: Any, selection: slice | np.ndarray) -> np.ndarray:
     rows = X[selection]
     if hasattr(rows, "toarray"):
         rows = rows.toarray()
@@ -125,7 +137,5 @@ def batched_output(
 
     # While one batch waits for the slowest of its threads, the next ones are under way.
     n_threads = 1 if end - first <= INFERENCE_BATCH else usable_threads() + 1
-    Parallel(n_threads, require="sharedmem")(
-        delayed(fill)(start) for start in range(first, end, INFERENCE_BATCH)
-    )
+    side_by_side(fill, range(first, end, INFERENCE_BATCH), n_threads)
     return output

@@ -2,19 +2,19 @@
 
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import product
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import pairwise_distances_argmin
 from threadpoolctl import threadpool_limits
 
 from skdec._neighbors import consensus_targets
-from skdec._threads import usable_threads
+from skdec._threads import side_by_side, usable_threads
 
 # Landmarks: a tenth of the rows, but ten times as many as clusters and at most 500, found on at
 # most 20,000 rows. Enough to trace clusters of any shape, and a start of seconds for any data.
@@ -27,6 +27,8 @@ _LANDMARK_ITER = 20
 _NEIGHBORS = 5
 # Runs of k-means on their eigenvectors; further draws make up for few.
 _SPECTRAL_RUNS = 3
+# Up to so many rows, draws are made one after the other.
+_FEW_ROWS = 500
 # Rounds in which neighbours settle the ragged borders of clusters.
 _ROUNDS = 32
 
@@ -130,8 +132,10 @@ def landmark_labels(
     `neighbor_information`.
     """
     n_draws = -(-n_init // len(views))
-    draws = [
-        (draw, view) for view in views for draw in (_kmeans_labels, *n_draws * [_merged_landmarks])
+    draws = (_kmeans_labels, *n_draws * [_merged_landmarks])
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=len(views) * len(draws))
+    waiting = [
+        (draw, view, seed) for (view, draw), seed in zip(product(views, draws), seeds, strict=True)
     ]
 
     def judged(draw: _Draw, view: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
@@ -140,16 +144,14 @@ def landmark_labels(
         settled = consensus_targets(_one_hot(labels, n_clusters), graph, _ROUNDS, weights)
         return neighbor_information(graph, settled.argmax(axis=1), weights), labels
 
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=len(draws))
+    # Few rows are clustered sooner than threads are started.
+    n_threads = usable_threads() if len(weights) > _FEW_ROWS else 1
     with warnings.catch_warnings():
         # Separate components of the graph are what is looked for, not a fault.
         warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)
         # As many landmarks as columns look like an affinity matrix to scikit-learn, but are none.
         warnings.filterwarnings("ignore", "The spectral clustering API has changed", UserWarning)
-        found = Parallel(usable_threads(), require="sharedmem")(
-            delayed(judged)(draw, view, seed)
-            for (draw, view), seed in zip(draws, seeds, strict=True)
-        )
+        found = side_by_side(lambda drawn: judged(*drawn), waiting, n_threads)
     return max(found, key=itemgetter(0))[1]
 
 

@@ -1,6 +1,9 @@
 """Threads: how many a fit may use, and processes that lost theirs."""
 
 import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import tensorflow as tf
 from joblib import cpu_count
@@ -16,6 +19,14 @@ def usable_threads() -> int:
     """
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(cpu_count(), int(limit)) if limit.isdigit() and int(limit) else cpu_count()
+
+
+def side_by_side(function: Callable[[Any], Any], items: Iterable[Any], n_threads: int) -> list[Any]:
+    """What `function` returns for each item, in their order, by so many threads."""
+    if n_threads == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(n_threads) as threads:
+        return list(threads.map(function, items))
 
 
 def limit_tensorflow() -> None:

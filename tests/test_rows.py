@@ -141,7 +141,7 @@ def test_a_map_that_was_read_leaves_no_pages(view, tmp_path):
     before = resident_file_pages()
     X.sum()
     assert resident_file_pages() > before + X.nbytes * 0.9
-    float32_rows(X, [0])
+    float32_rows(X, np.array([0]))
     assert resident_file_pages() < before + X.nbytes * 0.1
     np.testing.assert_array_equal(X[-1], np.arange(500))
 
