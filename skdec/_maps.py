@@ -1,21 +1,51 @@
-"""Memory maps: what reading them leaves in memory, and how to let it go."""
+"""Memory maps: reading rows of files that are larger than the memory."""
 
 import mmap
 from typing import Any
 
 import numpy as np
 
+# Where the system takes no advice, it reads all the same.
+_TAKES_ADVICE = hasattr(mmap, "MADV_DONTNEED")
 
-def let_go(X: Any) -> None:
-    """Give back the pages of the file that reading a memory map brought into this process.
 
-    The system keeps them in its own cache as long as it has room. An array that is no memory map
-    opened for reading is left alone.
+def read_rows(X: Any, selection: slice | np.ndarray) -> Any:
+    """``X[selection]``; a memory map is left without pages of the file in this process.
+
+    The system keeps pages in its own cache as long as it has room.
     """
-    array, is_read_only_map = X, False
+    file_map = _read_only_map(X) if _TAKES_ADVICE else None
+    if file_map is None:
+        return X[selection]
+    if isinstance(selection, slice):
+        file_map.madvise(mmap.MADV_NORMAL)
+    else:
+        _ask_for(file_map, X, selection)
+    rows = np.array(X[selection])
+    file_map.madvise(mmap.MADV_DONTNEED)
+    return rows
+
+
+def _read_only_map(X: Any) -> mmap.mmap | None:
+    """The map of a file behind an array, if it was opened for reading only."""
+    array, is_read_only = X, False
     while isinstance(array, np.ndarray):
-        # With mode "c" the pages would hold changes that the file does not.
-        is_read_only_map = is_read_only_map or getattr(array, "mode", None) == "r"
+        # With mode "c" pages would hold changes that the file does not.
+        is_read_only = is_read_only or getattr(array, "mode", None) == "r"
         array = array.base
-    if is_read_only_map and isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        array.madvise(mmap.MADV_DONTNEED)
+    return array if is_read_only and isinstance(array, mmap.mmap) else None
+
+
+def _ask_for(file_map: mmap.mmap, X: np.ndarray, indices: np.ndarray) -> None:
+    """Have the system read scattered rows, these alone and all at once.
+
+    Left to itself it would read them one after the other, each with a dozen of its neighbours.
+    """
+    file_map.madvise(mmap.MADV_RANDOM)
+    row_bytes, stride = X[:1].nbytes, X.strides[0]
+    if stride < row_bytes:  # columns, not rows, lie together
+        return
+    beginning = X.ctypes.data - np.frombuffer(file_map, np.uint8).ctypes.data
+    for start in (beginning + np.asarray(indices) * stride).tolist():
+        ahead = start % mmap.PAGESIZE
+        file_map.madvise(mmap.MADV_WILLNEED, start - ahead, row_bytes + ahead)

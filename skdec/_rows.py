@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skdec._maps import let_go
+from skdec._maps import read_rows
 from skdec._threads import side_by_side, usable_threads
 
 # Rows that go through a network at once outside training. One fixed shape, because the order in
@@ -20,8 +20,7 @@ INFERENCE_BATCH = 256
 # Bytes of rows gathered ahead for one call of a compiled loop.
 _CHUNK_BYTES = 2**25
 _MAX_CHUNK_STEPS = 128
-# Rows gathered between two looks at what a memory map holds: a row of a few kilobytes, read alone,
-# brings sixteen pages in.
+# Rows gathered at a time: of a memory map each brings a dozen of its neighbours into memory.
 _ROWS_AT_A_TIME = 512
 
 
@@ -87,12 +86,10 @@ def float32_rows(X: Any, selection: slice | np.ndarray) -> np.ndarray:
 
 
 def _float32(X: Any, selection: slice | np.ndarray) -> np.ndarray:
-    rows = X[selection]
+    rows = read_rows(X, selection)
     if hasattr(rows, "toarray"):
         rows = rows.toarray()
-    rows = np.ascontiguousarray(rows, dtype=np.float32)
-    let_go(X)
-    return rows
+    return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def shuffled_batches(

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import check_random_state
 
-from skdec._maps import let_go
+from skdec._maps import read_rows
 
 _FINITE_CHECK_BYTES = 2**25
 _SMALLEST, _LARGEST = 1e-20, 1e20
@@ -175,11 +175,10 @@ def check_finite(X: Any, feature_names: Any = None) -> None:
         return
     block = max(1, _FINITE_CHECK_BYTES // max(1, X[:1].nbytes))
     for start in range(0, X.shape[0], block):
-        fits = _fits_float32(X[start : start + block])
+        fits = _fits_float32(read_rows(X, slice(start, start + block)))
         if not fits.all():
             row, column = np.argwhere(~fits)[0] + (start, 0)
             raise _not_finite(X[row, column], row, column, feature_names)
-        let_go(X)
 
 
 def _fits_float32(values: np.ndarray) -> np.ndarray:
