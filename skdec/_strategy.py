@@ -150,7 +150,7 @@ def lost_hosts_named() -> Iterator[None]:
     try:
         yield
     except _LOST as error:
-        if not is_distributed():
+        if not has_other_hosts():
             raise
         raise RuntimeError(
             "Another worker of the strategy was lost. Start all of them again; with checkpoint= "

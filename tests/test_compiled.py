@@ -103,6 +103,25 @@ def test_a_schedule_of_the_optimizers_own_is_followed(made):
     assert_equal_to_keras(optimizer, None)
 
 
+class Anchored(keras.optimizers.SGD):
+    """Pulls the weights back to where they started."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.anchors = [self.add_variable_from_reference(v, "anchor") for v in variables]
+        for anchor, variable in zip(self.anchors, variables, strict=True):
+            anchor.assign(variable)
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate)
+        anchor = self.anchors[self._get_variable_index(variable)]
+        self.assign_add(variable, 0.1 * (anchor - variable))
+
+
+def test_an_optimizer_may_start_from_the_weights():
+    assert_equal_to_keras(Anchored(0.1), np.full(5, 0.1))
+
+
 def test_a_reset_forgets_the_fit_before():
     stacked, rates = batches(4), np.full(4, 0.01)
 
