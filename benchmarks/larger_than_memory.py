@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 from _results import Item, Record, benchmark_parser, number, run, table, timed
+from _synthetic import write_low_rank_rows
 
-N_FEATURES, RANK = 3072, 20
+N_FEATURES = 3072
 TIMES = 3
 GROUPS = Path("/sys/fs/cgroup")
 BLOCK = 10_000
@@ -31,7 +32,8 @@ def measure(item: Item) -> dict[str, Any]:
     """Seconds and peak memory of each method, under the limit."""
     with tempfile.TemporaryDirectory() as folder:
         path, n_rows = Path(folder, "rows.npy"), -(-TIMES * item["limit"] // (4 * N_FEATURES))
-        _write_low_rank_rows(path, n_rows)
+        write_low_rank_rows(path, n_rows, N_FEATURES)
+        _forget(path)
         group = _limited_group(item["limit"])
         try:
             from skdec import DECClusterer
@@ -58,16 +60,9 @@ def measure(item: Item) -> dict[str, Any]:
     return {"rows": n_rows, "file": X.nbytes, "peak": peak, "read": read, **seconds}
 
 
-def _write_low_rank_rows(path: Path, n_rows: int) -> None:
-    generator = np.random.default_rng(0)
-    directions = generator.random((RANK, N_FEATURES), dtype=np.float32) / RANK
-    rows = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, N_FEATURES))
-    for start in range(0, n_rows, BLOCK):
-        part = rows[start : start + BLOCK]
-        part[:] = generator.random((len(part), RANK), dtype=np.float32) @ directions
-    rows.flush()
-    del rows
-    with path.open("rb") as file:  # what the system has kept of it would not count
+def _forget(path: Path) -> None:
+    """Have the system drop what it has kept of a file, which would not count."""
+    with path.open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 from _results import Item, Record, benchmark_parser, number, run, table, timed
+from _synthetic import low_rank_rows, write_low_rank_rows
 from sklearn.datasets import load_iris
 
-N_FEATURES, RANK = 784, 20
+N_FEATURES = 784
 BATCH_SIZE = 256
 STATEMENTS = (
     "import skdec",
@@ -96,7 +97,7 @@ def memory_of_file(item: Item) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.npy")
-        _write_low_rank_rows(path, item["rows"])
+        write_low_rank_rows(path, item["rows"], N_FEATURES)
         from skdec import DECClusterer
 
         X = np.load(path, mmap_mode="r")
@@ -112,17 +113,6 @@ def _one_pass(n_rows: int) -> dict[str, int]:
     """Arguments for a refinement of one pass with an update in its middle and one at its end."""
     steps = -(-n_rows // BATCH_SIZE)
     return {"max_iter": steps, "update_interval": -(-steps // 2), "tol": 0}
-
-
-def _write_low_rank_rows(path: Path, n_rows: int, block: int = 10_000) -> None:
-    """Random rows that an autoencoder can learn, written block by block."""
-    generator = np.random.default_rng(0)
-    directions = generator.random((RANK, N_FEATURES), dtype=np.float32) / RANK
-    rows = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, N_FEATURES))
-    for start in range(0, n_rows, block):
-        stop = min(start + block, n_rows)
-        rows[start:stop] = generator.random((stop - start, RANK), dtype=np.float32) @ directions
-    rows.flush()
 
 
 @contextmanager
@@ -155,10 +145,7 @@ def _memory() -> dict[str, int]:
 
 def growth(item: Item) -> dict[str, Any]:
     """Seconds per epoch of either phase, and of what comes between, at two numbers of rows."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "rows.npy")
-        _write_low_rank_rows(path, LARGE_ROWS)
-        X = np.load(path)
+    X = low_rank_rows(LARGE_ROWS, N_FEATURES)
     _phase_seconds(X[:SMALL_ROWS])  # compiles
     small, large = _phase_seconds(X[:SMALL_ROWS]), _phase_seconds(X)
     return {phase: {"small": small[phase], "large": large[phase]} for phase in small}
