@@ -19,9 +19,10 @@ def read_rows(X: Any, selection: slice | np.ndarray) -> Any:
         return X[selection]
     if isinstance(selection, slice):
         file_map.madvise(mmap.MADV_NORMAL)
+        rows = X[selection].copy()
     else:
         _ask_for(file_map, X, selection)
-    rows = np.array(X[selection])
+        rows = X[selection]
     file_map.madvise(mmap.MADV_DONTNEED)
     return rows
 

@@ -77,19 +77,16 @@ def _digests(X: Any, positions: np.ndarray) -> np.ndarray:
 def float32_rows(X: Any, selection: slice | np.ndarray) -> np.ndarray:
     """Selected rows of a dense or sparse `X` as a dense float32 array."""
     if isinstance(selection, slice):
-        return _float32(X, selection)
+        return np.ascontiguousarray(_dense(read_rows(X, selection)), dtype=np.float32)
     rows = np.empty((len(selection), X.shape[1]), dtype=np.float32)
     for start in range(0, len(selection), _ROWS_AT_A_TIME):
         part = slice(start, start + _ROWS_AT_A_TIME)
-        rows[part] = _float32(X, selection[part])
+        rows[part] = _dense(read_rows(X, selection[part]))
     return rows
 
 
-def _float32(X: Any, selection: slice | np.ndarray) -> np.ndarray:
-    rows = read_rows(X, selection)
-    if hasattr(rows, "toarray"):
-        rows = rows.toarray()
-    return np.ascontiguousarray(rows, dtype=np.float32)
+def _dense(rows: Any) -> np.ndarray:
+    return rows.toarray() if hasattr(rows, "toarray") else rows
 
 
 def shuffled_batches(

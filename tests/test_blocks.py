@@ -86,7 +86,7 @@ def test_what_is_no_block_of_rows_is_refused(blocks, message, tiny, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-# Only the first page of each row is written, so that the file takes a twentieth of its size.
+# Only the first page of each row is written, so that the file takes a fortieth of its size.
 LIMITED = """
 import resource, sys
 import numpy as np
@@ -111,7 +111,7 @@ print(dec.transform(X).shape)
 @pytest.mark.slow
 def test_a_file_of_three_times_the_memory_is_fitted(tmp_path, random):
     """The limit holds for all that a process can write to, its reserves for threads included."""
-    limit, n_features = 2**31, 20_000
+    limit, n_features = 2**31, 40_000
     n_rows = -(-3 * limit // (4 * n_features))
     rows = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.float32, (n_rows, n_features))
     groups = random(0).random((3, 100), dtype=np.float32)
