@@ -18,10 +18,10 @@ from skdec._threads import side_by_side, usable_threads
 INFERENCE_BATCH = 256
 
 # Bytes of rows gathered ahead for one call of a compiled loop.
-_CHUNK_BYTES = 2**25
+_CHUNK_BYTES = 2**24
 _MAX_CHUNK_STEPS = 128
 # Rows gathered at a time: of a memory map each brings a dozen of its neighbours into memory.
-_ROWS_AT_A_TIME = 512
+_ROWS_AT_A_TIME = 256
 
 
 class DistinctRows:
@@ -106,7 +106,7 @@ def shuffled_batches(
 
 
 def chunk_steps(n_features: int, batch_size: int) -> int:
-    """Steps whose rows are gathered at once, so that they stay within a few dozen megabytes."""
+    """Steps whose rows are gathered at once: as many as make up a few megabytes, and at most 128."""
     return int(np.clip(_CHUNK_BYTES // (4 * n_features * batch_size), 1, _MAX_CHUNK_STEPS))
 
 
