@@ -106,7 +106,7 @@ def shuffled_batches(
 
 
 def chunk_steps(n_features: int, batch_size: int) -> int:
-    """Steps whose rows are gathered at once: as many as make up a few megabytes, and at most 128."""
+    """Steps whose rows are gathered at once, within a few megabytes."""
     return int(np.clip(_CHUNK_BYTES // (4 * n_features * batch_size), 1, _MAX_CHUNK_STEPS))
 
 
