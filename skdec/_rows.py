@@ -20,8 +20,8 @@ INFERENCE_BATCH = 256
 # Bytes of rows gathered ahead for one call of a compiled loop.
 _CHUNK_BYTES = 2**24
 _MAX_CHUNK_STEPS = 128
-# Rows gathered at a time: of a memory map each brings a dozen of its neighbours into memory.
-_ROWS_AT_A_TIME = 256
+# Rows gathered at a time: of a memory map each brings up to a megabyte around it into memory.
+_ROWS_AT_A_TIME = 64
 
 
 class DistinctRows:
