@@ -53,7 +53,8 @@ def cluster_frequencies(q: np.ndarray, sample_weight: np.ndarray | None = None) 
     """Sum of the soft assignments to each cluster, shape (k,), float64."""
     if sample_weight is None:
         return q.sum(axis=0, dtype=np.float64)
-    return sample_weight.astype(np.float64) @ q
+    # Unlike a matrix product, it makes no copy of q in float64.
+    return np.einsum("i,ij->j", sample_weight.astype(np.float64), q)
 
 
 def kl_divergence(p: Any, log_q: Any) -> Any:
