@@ -214,9 +214,8 @@ def page(records: list[Record]) -> str:
 Imports: medians of {N_IMPORTS} fresh interpreters, in turn. Small fits: 150 x 4 rows (iris), one
 epoch per phase, otherwise the defaults. Memory: one epoch per phase of a float32 `.npy` of
 {N_FEATURES} columns opened with `mmap_mode="r"`, above the interpreter with TensorFlow loaded,
-sampled every {1000 * SAMPLING_SECONDS:.0f} ms. Resident memory counts pages of the file itself,
-which the system keeps while it has room and drops when it has not; anonymous memory is what the
-process needs. Growth: {SMALL_ROWS:,} against {LARGE_ROWS:,} rows of {N_FEATURES} columns, programs
+sampled every {1000 * SAMPLING_SECONDS:.0f} ms. Resident memory counts pages of the file as well,
+as far as they are in the process. Growth: {SMALL_ROWS:,} against {LARGE_ROWS:,} rows of {N_FEATURES} columns, programs
 compiled before; an epoch of the refinement has one target update, the rest is the neighbours'
 graph, the start and the labels."""
 
@@ -241,8 +240,8 @@ def _small_lines(record: Record) -> Lines:
 def _memory_lines(record: Record) -> Lines:
     told = record["result"]
     rows = f"{record['item']['rows']:,} rows, {number(told['file'], 0)} MB"
-    yield f"peak of anonymous memory, {rows}", f"{number(told['anonymous'], 0)} MB", "700 MB"
-    yield f"peak of resident memory, {rows}", f"{number(told['resident'], 0)} MB", ""
+    yield f"peak of resident memory, {rows}", f"{number(told['resident'], 0)} MB", "700 MB"
+    yield f"peak of what no file backs, {rows}", f"{number(told['anonymous'], 0)} MB", ""
 
 
 def _growth_lines(record: Record) -> Lines:
