@@ -216,8 +216,8 @@ epoch per phase, otherwise the defaults. Memory: one epoch per phase of a float3
 {N_FEATURES} columns opened with `mmap_mode="r"`, above the interpreter with TensorFlow loaded,
 sampled every {1000 * SAMPLING_SECONDS:.0f} ms. Resident memory counts pages of the file as well,
 as far as they are in the process. Growth: {SMALL_ROWS:,} against {LARGE_ROWS:,} rows of
-{N_FEATURES} columns, programs compiled before; an epoch of the refinement has one target update, the rest is the neighbours'
-graph, the start and the labels."""
+{N_FEATURES} columns, programs compiled before; an epoch of the refinement has one target update,
+the rest is the neighbours' graph, the start and the labels."""
 
 
 Lines = Iterator[tuple[str, str, str]]
