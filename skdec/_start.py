@@ -225,8 +225,8 @@ def neighbor_information(graph: sp.csr_array, labels: np.ndarray, weights: np.nd
        bottleneck method", NIPS 2000.
     """
     shares = weights.astype(np.float64) / weights.sum()
-    members, weighted = (_membership(labels, values) for values in (np.ones_like(weights), shares))
-    joint = (weighted.T @ (graph @ members)).toarray()
+    neighbors = graph @ _membership(labels, np.ones_like(weights))
+    joint = (_membership(labels, shares).T @ neighbors).toarray()
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     seen = joint > 0
     return float(np.sum(joint[seen] * np.log(joint[seen] / independent[seen])))
