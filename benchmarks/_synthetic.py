@@ -1,30 +1,30 @@
-"""Random rows on a plane of few dimensions, which an autoencoder can learn."""
+"""Random samples in a subspace of few dimensions, which an autoencoder can learn."""
 
 from pathlib import Path
 
 import numpy as np
 
 _RANK = 20
-_BLOCK = 10_000
+_BLOCK_SIZE = 10_000
 
 
-def low_rank_rows(n_rows: int, n_features: int) -> np.ndarray:
-    """Rows (n_rows, n_features), float32."""
-    rows = np.empty((n_rows, n_features), np.float32)
-    _fill(rows)
-    return rows
+def make_low_rank_samples(n_samples: int, n_features: int) -> np.ndarray:
+    """Generate samples of shape (n_samples, n_features), float32."""
+    X = np.empty((n_samples, n_features), np.float32)
+    _fill(X)
+    return X
 
 
-def write_low_rank_rows(path: Path, n_rows: int, n_features: int) -> None:
-    """Write such rows to a ``.npy`` file, a block at a time."""
-    rows = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, n_features))
-    _fill(rows)
-    rows.flush()
+def write_low_rank_samples(path: Path, n_samples: int, n_features: int) -> None:
+    """Write such samples to a ``.npy`` file, one block at a time."""
+    X = np.lib.format.open_memmap(path, "w+", np.float32, (n_samples, n_features))
+    _fill(X)
+    X.flush()
 
 
-def _fill(rows: np.ndarray) -> None:
+def _fill(X: np.ndarray) -> None:
     generator = np.random.default_rng(0)
-    directions = generator.random((_RANK, rows.shape[1]), dtype=np.float32) / _RANK
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
+    directions = generator.random((_RANK, X.shape[1]), dtype=np.float32) / _RANK
+    for first in range(0, len(X), _BLOCK_SIZE):
+        block = X[first : first + _BLOCK_SIZE]
         block[:] = generator.random((len(block), _RANK), dtype=np.float32) @ directions

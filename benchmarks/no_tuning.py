@@ -1,8 +1,8 @@
-"""The same defaults on many data sets: plain k-means, autoencoder with k-means, and DEC.
+"""The same defaults on many data sets: plain k-means, autoencoder + k-means, and DEC.
 
-Labels are used for scoring alone. Digits, iris, wine and breast cancer ship with scikit-learn;
-MNIST, Fashion-MNIST and College.csv are looked for in the folder named by the environment variable
-SKDEC_DATA_HOME and left out where they are not.
+Labels are used for scoring only. Digits, iris, wine and breast cancer ship with scikit-learn;
+MNIST, Fashion-MNIST and College.csv are read from the folder named by the environment variable
+SKDEC_DATA_HOME and skipped if they are missing.
 """
 
 import os
@@ -14,66 +14,72 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from _results import Item, Record, benchmark_parser, number, run, table
+from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_blobs
 from sklearn.preprocessing import minmax_scale, scale
 
 from skdec.datasets import load_digits, load_fashion_mnist, load_mnist
 
-Labelled = tuple[np.ndarray, np.ndarray]
+Labeled = tuple[np.ndarray, np.ndarray]
 METHODS = ("kmeans", "autoencoder+kmeans", "dec")
-# With more rows, k-means on them runs for one seed: it takes minutes and hardly varies.
-SLOW_ROWS = 20_000
+# Above this number of samples, k-means on the features runs with one seed: it takes minutes and
+# hardly varies.
+MAX_SAMPLES_KMEANS = 20_000
 
 
-def some_digits() -> Labelled:
-    """The first 200 digits."""
+def load_some_digits() -> Labeled:
+    """Load the first 200 digits."""
     X, y = load_digits()
     return X[:200], y[:200]
 
 
-def mnist_test() -> Labelled:
-    """MNIST's own test rows alone."""
+def load_mnist_test() -> Labeled:
+    """Load the test samples of MNIST."""
     X, y = load_mnist()
     return X[60_000:], y[60_000:]
 
 
-def college() -> Labelled:
-    """The U.S. colleges, standardised; whether they are private is held back."""
-    with _at_hand("College.csv").open() as file:
+def load_college() -> Labeled:
+    """Load the U.S. colleges, standardized; the label is whether a college is private."""
+    with _get_data_path("College.csv").open() as file:
         cells = np.loadtxt(file, delimiter=",", skiprows=1, dtype=str)
     return scale(cells[:, 1:].astype(np.float64)).astype(np.float32), cells[:, 0]
 
 
-def blobs(n_clusters: int) -> Labelled:
-    """Gaussian blobs in 50 dimensions."""
+def generate_blobs(n_clusters: int) -> Labeled:
+    """Generate Gaussian blobs in 50 dimensions, scaled to [0, 1]."""
     X, y = make_blobs(3000, n_features=50, centers=n_clusters, cluster_std=4.0, random_state=0)
-    return _scaled(X, y)
+    return _scale(X, y)
 
 
-def _scaled(X: np.ndarray, y: np.ndarray) -> Labelled:
+def _scale(X: np.ndarray, y: np.ndarray) -> Labeled:
     return minmax_scale(X).astype(np.float32), y
 
 
-def _at_hand(name: str) -> Path:
+def _get_data_path(name: str) -> Path:
     return Path(os.environ.get("SKDEC_DATA_HOME", "."), name)
 
 
-DATA: dict[str, Callable[[], Labelled]] = {
+# Names as in the stored results and recorded commands; DISPLAYED_NAMES has those of the page.
+DATA: dict[str, Callable[[], Labeled]] = {
     "digits": load_digits,
-    "digits, 200 rows": some_digits,
-    "iris": lambda: _scaled(*load_iris(return_X_y=True)),
-    "wine": lambda: _scaled(*load_wine(return_X_y=True)),
-    "breast cancer": lambda: _scaled(*load_breast_cancer(return_X_y=True)),
-    "College": college,
-    "3 blobs": lambda: blobs(3),
-    "10 blobs": lambda: blobs(10),
-    "30 blobs": lambda: blobs(30),
-    "MNIST, test rows": mnist_test,
+    "digits, 200 rows": load_some_digits,
+    "iris": lambda: _scale(*load_iris(return_X_y=True)),
+    "wine": lambda: _scale(*load_wine(return_X_y=True)),
+    "breast cancer": lambda: _scale(*load_breast_cancer(return_X_y=True)),
+    "College": load_college,
+    "3 blobs": lambda: generate_blobs(3),
+    "10 blobs": lambda: generate_blobs(10),
+    "30 blobs": lambda: generate_blobs(30),
+    "MNIST, test rows": load_mnist_test,
     "MNIST": load_mnist,
     "Fashion-MNIST": load_fashion_mnist,
 }
-# Files without which a data set is left out.
+DISPLAYED_NAMES = {
+    "digits, 200 rows": "digits, 200 samples",
+    "MNIST, test rows": "MNIST, test samples",
+}
+# Files that a data set is read from; without its file it is skipped.
 FILES = {
     "College": "College.csv",
     "MNIST, test rows": "mnist.npz",
@@ -82,78 +88,79 @@ FILES = {
 }
 
 
-def items(options: Namespace) -> Iterator[Item]:
-    """Each data set that is at hand, once per seed."""
+def list_items(options: Namespace) -> Iterator[Item]:
+    """Yield each available data set, once per seed."""
     for data in options.data:
-        if data in FILES and not _at_hand(FILES[data]).is_file():
-            sys.stdout.write(f"{data} is left out: no {FILES[data]} in SKDEC_DATA_HOME\n")
+        if data in FILES and not _get_data_path(FILES[data]).is_file():
+            sys.stdout.write(f"{data} is skipped: no {FILES[data]} in SKDEC_DATA_HOME\n")
             continue
         yield from ({"data": data, "seed": seed} for seed in options.seeds)
 
 
 def measure(item: Item) -> dict[str, Any]:
-    """Scores of the three methods on one data set with one seed."""
+    """Compute the scores of the three methods on one data set with one seed."""
     from skdec import compare
 
     X, y = DATA[item["data"]]()
-    methods = METHODS if len(X) <= SLOW_ROWS or item["seed"] == 0 else METHODS[1:]
+    methods = METHODS if len(X) <= MAX_SAMPLES_KMEANS or item["seed"] == 0 else METHODS[1:]
     return compare(X, y, methods=methods, random_state=item["seed"]).to_dict()
 
 
-def page(records: list[Record]) -> str:
-    """One line per data set, its seeds taken together."""
-    found: dict[str, list[dict[str, Any]]] = {}
+def format_page(records: list[Record]) -> str:
+    """Format one line per data set, aggregated over its seeds."""
+    results_of_data: dict[str, list[dict[str, Any]]] = {}
     order = list(DATA)
     for record in sorted(records, key=lambda record: order.index(record["item"]["data"])):
-        found.setdefault(record["item"]["data"], []).append(record["result"])
+        results_of_data.setdefault(record["item"]["data"], []).append(record["result"])
     seeds = sorted({record["item"]["seed"] for record in records})
     titles = (
         "data",
-        "rows",
-        "columns",
+        "samples",
+        "features",
         "clusters",
         "k-means",
-        "autoencoder, k-means",
+        "autoencoder + k-means",
         "skdec",
-        "above k-means",
-        "above autoencoder, k-means",
+        "minus k-means",
+        "minus autoencoder + k-means",
         "worst seed",
         "seconds",
     )
-    return f"""# One set of defaults for all data
+    lines = [_format_line(data, results) for data, results in results_of_data.items()]
+    return f"""# One set of defaults on all data sets
 
-Accuracy of plain k-means (20 restarts), of k-means on the embedding of the pretrained autoencoder
-(20 restarts) and of `DECClusterer(n_clusters, random_state=seed)`, means over the seeds
-{", ".join(map(str, seeds))}. Differences are in points of a hundred; the worst seed is the one with
-the smallest difference to the autoencoder with k-means. Columns are scaled to [0, 1], those of
-College standardised. Beyond {SLOW_ROWS:,} rows plain k-means runs for seed 0 alone. Labels are
-used for scoring alone.
+Accuracy of plain k-means (20 runs), of k-means (20 runs) on the embedding of the pretrained
+autoencoder, and of `DECClusterer(n_clusters, random_state=seed)`, means over the seeds
+{", ".join(map(str, seeds))}. Differences are in percentage points; the last one is that of the seed
+with the smallest difference between skdec and autoencoder + k-means. Features are scaled to [0, 1],
+those of College standardized. Above {MAX_SAMPLES_KMEANS:,} samples plain k-means runs with seed 0
+only. Labels are used for scoring only. The defaults were chosen on MNIST and digits.
 
-{table(titles, (_line(data, results) for data, results in found.items()))}"""
+{format_table(titles, lines)}"""
 
 
-def _line(data: str, results: list[dict[str, Any]]) -> list[str]:
-    scores = [{told["method"]: told for told in result["results"]} for result in results]
-    plain = mean(told["kmeans"]["accuracy"] for told in scores if "kmeans" in told)
-    start = [told["autoencoder+kmeans"]["accuracy"] for told in scores]
-    ours = [told["dec"]["accuracy"] for told in scores]
-    gains = [100 * (after - before) for before, after in zip(start, ours, strict=True)]
+def _format_line(data: str, results: list[dict[str, Any]]) -> list[str]:
+    scores = [{row["method"]: row for row in result["results"]} for result in results]
+    kmeans = mean(methods["kmeans"]["accuracy"] for methods in scores if "kmeans" in methods)
+    autoencoder = [methods["autoencoder+kmeans"]["accuracy"] for methods in scores]
+    dec = [methods["dec"]["accuracy"] for methods in scores]
+    gains = [100 * (after - before) for before, after in zip(autoencoder, dec, strict=True)]
     return [
-        data,
-        *(number(results[0][size], 0) for size in ("n_samples", "n_features", "n_clusters")),
-        *(number(value) for value in (plain, mean(start), mean(ours))),
-        f"{100 * (mean(ours) - plain):+.1f}",
+        DISPLAYED_NAMES.get(data, data),
+        *(format_number(results[0][size], 0) for size in ("n_samples", "n_features", "n_clusters")),
+        *(format_number(value) for value in (kmeans, mean(autoencoder), mean(dec))),
+        f"{100 * (mean(dec) - kmeans):+.1f}",
         f"{mean(gains):+.1f}",
         f"{min(gains):+.1f}",
-        number(mean(told["dec"]["seconds"] for told in scores), 1),
+        format_number(mean(methods["dec"]["seconds"] for methods in scores), 1),
     ]
 
 
 def main() -> int:
-    parser = benchmark_parser(__doc__)
+    parser = build_parser(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
-    return run(parser, items, measure, page)
+    return run_benchmark(parser, list_items, measure, format_page)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,16 @@ from skdec._version import __version__
 
 if TYPE_CHECKING:
     from skdec import datasets, display, layers, metrics, model_selection, networks
-    from skdec._compare import Comparison, compare
-    from skdec._dec import DECClusterer
+    from skdec._comparison import Comparison, compare
+    from skdec._estimator import DECClusterer
 
-# Importing skdec imports neither TensorFlow nor Keras: a name's room opens when it is asked for.
-_ROOMS = {"DECClusterer": "skdec._dec", "compare": "skdec._compare", "Comparison": "skdec._compare"}
+# Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
 _MODULES = ("datasets", "display", "layers", "metrics", "model_selection", "networks")
+_MODULE_OF_NAME = {
+    "Comparison": "skdec._comparison",
+    "DECClusterer": "skdec._estimator",
+    "compare": "skdec._comparison",
+}
 
 __all__ = [
     "Comparison",
@@ -31,8 +35,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"skdec.{name}")
-    if name in _ROOMS:
-        return getattr(import_module(_ROOMS[name]), name)
+    if name in _MODULE_OF_NAME:
+        return getattr(import_module(_MODULE_OF_NAME[name]), name)
     raise AttributeError(f"module 'skdec' has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""``python -m skdec`` is the command ``skdec``."""
+"""Run the command line by ``python -m skdec``."""
 
 import sys
 

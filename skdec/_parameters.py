@@ -1,88 +1,172 @@
-"""What the estimator's parameters may be, and what "auto" and names stand for."""
+"""What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
 
-import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import keras
 import numpy as np
-from joblib import Memory
-from sklearn.utils.validation import check_memory
+from sklearn.utils import check_random_state
 
-from skdec._validation import (
-    check_activation,
-    check_callbacks,
-    check_initializer,
-    check_integer,
-    check_optimizer,
-    check_positive,
-    check_seed,
-    check_share,
-    check_start,
-    check_widths,
+from skdec._constraints import (
+    Activation,
+    Callbacks,
+    Constraint,
+    Directory,
+    Fraction,
+    Initializer,
+    Integer,
+    Optimizer,
+    Positive,
+    Seed,
+    Verbosity,
+    Widths,
+    join_words,
 )
+from skdec._engine.training_loop import TrainingSettings
 
 _OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
     "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"),
 }
-STARTS = ("landmarks", "k-means++")
+_INIT_METHODS = ("landmarks", "k-means++")
 
-# What "auto" stands for: passes over the rows, and the steps that they make up at least.
-_PRETRAIN_PASSES, _PRETRAIN_STEPS = 10, 1000
-_REFINE_PASSES, _REFINE_STEPS = 4, 500
-_UPDATE_PASSES, _UPDATE_STEPS = 1, 50
+# What "auto" stands for: epochs, and the least number of steps.
+_PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 10, 1000
+_REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 500
+_UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 50
 _N_INIT = {"landmarks": 10, "k-means++": 20}
+
+# Parameters that can be checked by themselves, in the order of the constructor.
+PARAMETERS: Mapping[str, Constraint] = {
+    "dims": Widths(),
+    "alpha": Positive(),
+    "activation": Activation(),
+    "kernel_initializer": Initializer(),
+    "batch_size": Integer(1),
+    "pretrain_epochs": Integer(0, words=("auto",)),
+    "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "n_init": Integer(1, words=("auto",)),
+    "n_neighbors": Integer(0),
+    "optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "max_iter": Integer(0, words=("auto",)),
+    "update_interval": Integer(1, words=("auto",)),
+    "tol": Fraction(),
+    "callbacks": Callbacks(),
+    "checkpoint": Directory(),
+    "verbose": Verbosity(),
+    "random_state": Seed(),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of one fit with "auto" and names resolved.
+
+    Attributes
+    ----------
+    pretraining, refinement : TrainingSettings
+        Steps, batch size and optimizer of the two training phases.
+    n_init : int
+        Number of runs of the initialization.
+    pretrain_seed, init_seed, neighbors_seed, refine_seed : int
+        Seeds of the steps.
+    """
+
+    pretraining: TrainingSettings
+    refinement: TrainingSettings
+    n_init: int
+    pretrain_seed: int
+    init_seed: int
+    neighbors_seed: int
+    refine_seed: int
 
 
 def check_parameters(estimator: Any) -> None:
     """Raise a ValueError or TypeError that names the first parameter out of its range."""
     if estimator.n_clusters is not None or not hasattr(estimator.init, "fit_predict"):
-        check_integer("n_clusters", estimator.n_clusters, 1)
-    check_widths("dims", estimator.dims)
-    check_positive("alpha", estimator.alpha)
-    check_activation("activation", estimator.activation)
-    check_initializer("kernel_initializer", estimator.kernel_initializer)
-    check_integer("batch_size", estimator.batch_size, 1)
-    check_integer("pretrain_epochs", estimator.pretrain_epochs, 0, words=("auto",))
-    check_optimizer("pretrain_optimizer", estimator.pretrain_optimizer, _OPTIMIZERS)
-    check_start("init", estimator.init, STARTS, (estimator.n_clusters, estimator.dims[-1]))
-    check_integer("n_init", estimator.n_init, 1, words=("auto",))
-    check_integer("n_neighbors", estimator.n_neighbors, 0)
-    check_optimizer("optimizer", estimator.optimizer, _OPTIMIZERS)
-    check_integer("max_iter", estimator.max_iter, 0, words=("auto",))
-    check_integer("update_interval", estimator.update_interval, 1, words=("auto",))
-    check_share("tol", estimator.tol)
-    check_callbacks("callbacks", estimator.callbacks)
-    if not isinstance(estimator.verbose, bool):
-        check_integer("verbose", estimator.verbose, 0)
-    check_seed("random_state", estimator.random_state)
-    if estimator.checkpoint is not None:
-        _check_checkpoint(estimator.checkpoint, estimator.random_state)
-    if estimator.n_neighbors == 0 and isinstance(estimator.init, str):
-        _check_start_without_neighbors(estimator.init)
-
-
-def _check_start_without_neighbors(init: str) -> None:
-    if init == "landmarks":
+        Integer(1).check("n_clusters", estimator.n_clusters)
+    for name, constraint in PARAMETERS.items():
+        constraint.check(name, getattr(estimator, name))
+    _check_init(estimator)
+    if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
         raise ValueError(
-            "init='landmarks' judges its clusters by neighbours and needs n_neighbors of at least "
-            "1; got n_neighbors=0. Set init='k-means++' to do without them."
+            "checkpoint needs an integer as random_state, because no other fit could resume with "
+            f"identical results; got random_state={estimator.random_state!r}."
         )
 
 
-def _check_checkpoint(folder: Any, random_state: Any) -> None:
-    if not isinstance(folder, str | os.PathLike):
-        raise TypeError(f"checkpoint={folder!r} must be the path of a folder, or None.")
-    if not isinstance(random_state, Integral):
+def _check_init(estimator: Any) -> None:
+    init, shape = estimator.init, (estimator.n_clusters, estimator.dims[-1])
+    if hasattr(init, "fit_predict"):
+        return
+    if isinstance(init, str) and init in _INIT_METHODS:
+        if init == "landmarks" and estimator.n_neighbors == 0:
+            raise ValueError(
+                "init='landmarks' compares its runs by neighbors and needs n_neighbors of at "
+                "least 1; got n_neighbors=0. Set init='k-means++' to do without them."
+            )
+        return
+    allowed = (
+        f"{join_words(_INIT_METHODS)[4:]}, a scikit-learn clusterer or mixture, or an array of "
+        "centers"
+    )
+    if not isinstance(init, (Sequence, np.ndarray)) or isinstance(init, (str, bytes)):
+        raise ValueError(f"init must be {allowed}; got {init!r}.")
+    centers = np.asarray(init, dtype=np.float32)
+    if centers.shape != shape or not np.isfinite(centers).all():
         raise ValueError(
-            "checkpoint needs an integer as random_state: no other fit would go on alike; got "
-            f"random_state={random_state!r}."
+            f"init must be {allowed}, finite and of shape (n_clusters, dims[-1])={shape}; got an "
+            f"array of shape {centers.shape}."
         )
 
 
-def published() -> dict[str, Any]:
-    """Parameters of DEC as published, where they are not the defaults."""
+def resolve(estimator: Any, n_samples: int) -> Settings:
+    """Return the settings of a fit of checked parameters on `n_samples` distinct samples."""
+    steps_per_epoch = -(-n_samples // estimator.batch_size)
+    pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
+    update_interval, n_init = estimator.update_interval, estimator.n_init
+    if pretrain_epochs == "auto":
+        pretrain_epochs = max(_PRETRAIN_EPOCHS, -(-_MIN_PRETRAIN_STEPS // steps_per_epoch))
+    if max_iter == "auto":
+        max_iter = max(_REFINE_EPOCHS * steps_per_epoch, _MIN_REFINE_STEPS)
+    if update_interval == "auto":
+        update_interval = max(_UPDATE_EPOCHS * steps_per_epoch, _MIN_UPDATE_STEPS)
+    if n_init == "auto":
+        n_init = _N_INIT[estimator.init] if isinstance(estimator.init, str) else 1
+    seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=4).tolist()
+    pretrain_seed, init_seed, neighbors_seed, refine_seed = seeds
+    return Settings(
+        pretraining=TrainingSettings(
+            n_steps=pretrain_epochs * steps_per_epoch,
+            epoch_steps=steps_per_epoch,
+            batch_size=estimator.batch_size,
+            **_resolve_optimizer(estimator.pretrain_optimizer),
+        ),
+        refinement=TrainingSettings(
+            n_steps=max_iter,
+            epoch_steps=update_interval,
+            batch_size=estimator.batch_size,
+            tol=estimator.tol,
+            **_resolve_optimizer(estimator.optimizer),
+        ),
+        n_init=n_init,
+        pretrain_seed=pretrain_seed,
+        init_seed=init_seed,
+        neighbors_seed=neighbors_seed,
+        refine_seed=refine_seed,
+    )
+
+
+def _resolve_optimizer(given: Any) -> dict[str, Any]:
+    # The learning rate decays where a name leaves it to the estimator.
+    is_name = isinstance(given, str)
+    return {"optimizer": _OPTIMIZERS[given]() if is_name else given, "has_decay": is_name}
+
+
+def published_parameters() -> dict[str, Any]:
+    """Return the parameters of DEC as published, where they differ from the defaults."""
     return {
         "pretrain_epochs": 300,
         "pretrain_optimizer": keras.optimizers.SGD(1.0, momentum=0.9),
@@ -94,54 +178,3 @@ def published() -> dict[str, Any]:
         "update_interval": 140,
         "tol": 1e-3,
     }
-
-
-def pass_steps(n_rows: int, batch_size: int) -> int:
-    """Steps that make up one pass over the rows."""
-    return -(-n_rows // batch_size)
-
-
-def pretrain_epochs(given: Any, n_rows: int, batch_size: int) -> int:
-    """Passes over the rows in pretraining."""
-    if given != "auto":
-        return given
-    return max(_PRETRAIN_PASSES, -(-_PRETRAIN_STEPS // pass_steps(n_rows, batch_size)))
-
-
-def refinement_steps(given: Any, n_rows: int, batch_size: int) -> int:
-    """Steps of the refinement."""
-    if given != "auto":
-        return given
-    return max(_REFINE_PASSES * pass_steps(n_rows, batch_size), _REFINE_STEPS)
-
-
-def update_steps(given: Any, n_rows: int, batch_size: int) -> int:
-    """Steps between two updates of the targets."""
-    if given != "auto":
-        return given
-    return max(_UPDATE_PASSES * pass_steps(n_rows, batch_size), _UPDATE_STEPS)
-
-
-def restarts(given: Any, init: Any) -> int:
-    """Draws of the start, of which the best is kept; one where `init` is no word for draws."""
-    return (_N_INIT[init] if isinstance(init, str) else 1) if given == "auto" else given
-
-
-def cache(memory: Any) -> Memory:
-    """The joblib cache that `memory` names, or is."""
-    return check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
-
-
-def keras_optimizer(given: Any) -> keras.optimizers.Optimizer:
-    """The optimizer that a name stands for, or the one given."""
-    return _OPTIMIZERS[given]() if isinstance(given, str) else given
-
-
-def decays(optimizer: Any) -> bool:
-    """Whether the learning rate falls over the phase: where a name leaves it to the estimator."""
-    return isinstance(optimizer, str)
-
-
-def plain_seeds(random_state: np.random.RandomState, n_seeds: int) -> list[int]:
-    """Seeds for the parts of a fit."""
-    return [int(seed) for seed in random_state.randint(2**31 - 1, size=n_seeds)]

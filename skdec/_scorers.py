@@ -1,39 +1,40 @@
-"""Scorers of clusterers for scikit-learn's searches, and DEC's generalizability.
+"""Scorers of clusterers for scikit-learn's searches, and the generalizability of DEC.
 
 A scorer is called as ``scorer(estimator, X, y)``, so it can be the ``scoring`` of `GridSearchCV`
-and its kin. The estimator is a clusterer with a `predict`, or a Pipeline that ends in one.
+and similar searches. The estimator is a clusterer with a `predict`, or a Pipeline that ends in one.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.special import rel_entr
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import resample
 
+from skdec._math import target_distribution
 from skdec.metrics import clustering_accuracy
 
 SPACES = ("input", "embedding")
-# Below anything that clusters with different means reach; finite, because a search averages the
-# scores of its folds, and warns of those that are not.
+# Below the score of any clusters whose means differ; finite, because a search averages the scores
+# of its folds and warns about those that are not finite.
 _WORST_DAVIES_BOULDIN = -1e6
 
 
 def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any) -> float:
-    """Hungarian accuracy of the predicted clusters against known classes.
+    """Accuracy of the predicted clusters after the best matching to known classes.
 
     Parameters
     ----------
     estimator : object
         Fitted clusterer with a `predict`, or a Pipeline that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Rows.
+        Samples.
     y : array-like of shape (n_samples,)
-        Their classes.
+        Classes of the samples.
 
     Returns
     -------
@@ -47,13 +48,13 @@ def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any) -> float:
 
     See Also
     --------
-    skdec.metrics.clustering_accuracy : The accuracy itself.
+    skdec.metrics.clustering_accuracy : Compute the accuracy from labels.
 
     Notes
     -----
-    It misleads as soon as the classes choose the parameters: the result is then supervised, and
-    its accuracy on the same rows is not that of a clustering without labels. It also takes the
-    classes for the only right grouping, although the rows may have others.
+    It is misleading if the classes are used to select parameters: the selection is then
+    supervised, and the accuracy on the same samples is not that of a clustering without labels. It
+    also assumes that the classes are the only meaningful partition, although there may be others.
 
     Examples
     --------
@@ -71,12 +72,24 @@ def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any) -> float:
     return clustering_accuracy(y, np.asarray(estimator.predict(X)))
 
 
+def score_clusters(
+    metric: Callable[[Any, np.ndarray], float], points: Any, labels: np.ndarray
+) -> float | None:
+    """Return ``metric(points, labels)``, or None if it is undefined.
+
+    It is undefined for a single cluster, and if each sample is a cluster of its own.
+    """
+    if 1 < len(np.unique(labels)) < len(labels):
+        return float(metric(points, labels))
+    return None
+
+
 @dataclass(frozen=True)
 class _SpaceScorer:
-    """Score of predicted clusters in one of the spaces that a clusterer knows."""
+    """Score of the predicted clusters in the input or in the embedding."""
 
     space: str = "input"
-    max_rows: Any = 5_000
+    max_samples: Any = 5_000
     random_state: int = 0
 
     _worst: ClassVar[float]
@@ -85,11 +98,11 @@ class _SpaceScorer:
         if self.space not in SPACES:
             allowed = " or ".join(map(repr, SPACES))
             raise ValueError(f"space must be {allowed}; got {self.space!r}.")
-        if self.max_rows is not None and (
-            not isinstance(self.max_rows, Integral) or self.max_rows < 2
+        if self.max_samples is not None and (
+            not isinstance(self.max_samples, Integral) or self.max_samples < 2
         ):
             raise ValueError(
-                f"max_rows must be None or an integer of at least 2; got {self.max_rows!r}."
+                f"max_samples must be None or an integer of at least 2; got {self.max_samples!r}."
             )
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
@@ -100,29 +113,28 @@ class _SpaceScorer:
         estimator : object
             Fitted clusterer with a `predict`, or a Pipeline that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Samples.
         y : None
-            Not used: labels choose nothing here.
+            Ignored.
 
         Returns
         -------
         float
-            Larger is better.
+            The score, larger is better.
         """
-        clusterer, X = _last_step(estimator, X)
+        clusterer, X = _split_pipeline(estimator, X)
         labels = np.asarray(clusterer.predict(X))
-        if self.max_rows is not None and len(labels) > self.max_rows:
+        if self.max_samples is not None and len(labels) > self.max_samples:
             X, labels = resample(
                 X,
                 labels,
                 replace=False,
-                n_samples=self.max_rows,
+                n_samples=self.max_samples,
                 random_state=self.random_state,
             )
-        if not 1 < len(np.unique(labels)) < len(labels):
-            return self._worst
         points = clusterer.transform(X) if self.space == "embedding" else X
-        return max(float(self._metric(points, labels)), self._worst)
+        score = score_clusters(self._metric, points, labels)
+        return self._worst if score is None else max(score, self._worst)
 
     def _metric(self, points: Any, labels: np.ndarray) -> float:
         raise NotImplementedError
@@ -134,31 +146,33 @@ class SilhouetteScorer(_SpaceScorer):
     Parameters
     ----------
     space : {"input", "embedding"}, default="input"
-        Where distances are taken. "input" is what the clusterer is given: in a Pipeline, what the
-        steps before it make of the rows. "embedding" is what its `transform` returns: for a
-        `DECClusterer` the embedding, for `KMeans` the distances to its centres.
-    max_rows : int or None, default=5000
-        More rows than that are represented by a sample; None measures all, in quadratic time.
+        Space in which distances are measured. "input" is the input of the clusterer: in a
+        Pipeline, the output of the steps before it. "embedding" is the output of its `transform`:
+        for a `DECClusterer` the embedding, for `KMeans` the distances to its centers.
+    max_samples : int or None, default=5000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples, in quadratic time.
     random_state : int, default=0
-        Seed of the sample, the same for every estimator, so that scores can be compared.
+        Seed of the subset, the same for every estimator, so that scores can be compared.
 
     See Also
     --------
-    sklearn.metrics.silhouette_score : The score itself.
-    skdec.DECClusterer.score : The same, by its defaults.
+    sklearn.metrics.silhouette_score : Compute the score from labels.
+    skdec.DECClusterer.score : The same score with the default parameters.
 
     Notes
     -----
-    From -1 to 1, larger is better. Where all rows fall into one cluster, or each into one of its
-    own, there is no silhouette, and the score is -1.
+    From -1 to 1, larger is better. If all samples are in one cluster, or each in a cluster of its
+    own, the silhouette is undefined, and the score is -1.
 
-    In the input it misleads where clusters are not round there, which is why one would embed the
-    rows at all: it then prefers what k-means finds. In the embedding it misleads whenever the
-    embedding is what varies: an encoder that pulls all rows into tight wrong clumps, or one of
-    fewer dimensions, scores higher, and DEC's refinement raises it whether the clusters are right
-    or wrong. Compare `alpha`, `dims` and other methods in the input; use the embedding for
-    parameters that leave the embedding as it is. A space that changes during a search, because
-    steps before the clusterer are searched as well, misleads in the same way.
+    In the input it is misleading if clusters are not convex there, which is the reason for using an
+    embedding: it then prefers the result of k-means. In the embedding it is misleading if the
+    embedding changes with the parameters: an encoder that collapses the samples into tight wrong
+    clusters, or that has fewer dimensions, scores higher, and the refinement of DEC increases the
+    score whether the clusters are right or wrong. Compare `alpha`, `dims` and other methods in the
+    input; use the embedding for parameters that do not change it. A space that changes during a
+    search, because steps before the clusterer are searched over as well, is misleading in the same
+    way.
 
     Examples
     --------
@@ -180,25 +194,26 @@ class DaviesBouldinScorer(_SpaceScorer):
     Parameters
     ----------
     space : {"input", "embedding"}, default="input"
-        Where distances are taken, as in `SilhouetteScorer`.
-    max_rows : int or None, default=5000
-        More rows than that are represented by a sample; None measures all.
+        Space in which distances are measured, as in `SilhouetteScorer`.
+    max_samples : int or None, default=5000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples.
     random_state : int, default=0
-        Seed of the sample, the same for every estimator.
+        Seed of the subset, the same for every estimator.
 
     See Also
     --------
-    sklearn.metrics.davies_bouldin_score : The index itself, of which smaller is better.
+    sklearn.metrics.davies_bouldin_score : Compute the index from labels; smaller is better.
 
     Notes
     -----
-    At most 0, larger is better. The index grows without bound as clusters come to lie on each
-    other; for a single cluster, or a cluster for each row, the score is -1,000,000, and it is
-    never below that.
+    At most 0, larger is better. The index grows without bound as the means of clusters approach
+    each other; for a single cluster, or a cluster for each sample, the score is -1,000,000, and it
+    is never below that.
 
-    It misleads as `SilhouetteScorer` does, and besides it looks at means and mean distances only:
-    one small cluster far away from all else scores well, whatever the rest looks like. Sparse
-    rows of the sample are made dense.
+    It is misleading in the same cases as `SilhouetteScorer`, and it considers means and mean
+    distances only: one small cluster far from all other samples scores well, whatever the other
+    clusters are. A sparse subset is converted to a dense array.
 
     Examples
     --------
@@ -210,7 +225,7 @@ class DaviesBouldinScorer(_SpaceScorer):
     _worst = _WORST_DAVIES_BOULDIN
 
     def _metric(self, points: Any, labels: np.ndarray) -> float:
-        return -davies_bouldin_score(_dense(points), labels)
+        return -davies_bouldin_score(_to_dense(points), labels)
 
 
 class CalinskiHarabaszScorer(_SpaceScorer):
@@ -219,55 +234,57 @@ class CalinskiHarabaszScorer(_SpaceScorer):
     Parameters
     ----------
     space : {"input", "embedding"}, default="input"
-        Where distances are taken, as in `SilhouetteScorer`.
-    max_rows : int or None, default=5000
-        More rows than that are represented by a sample; None measures all.
+        Space in which distances are measured, as in `SilhouetteScorer`.
+    max_samples : int or None, default=5000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples.
     random_state : int, default=0
-        Seed of the sample, the same for every estimator.
+        Seed of the subset, the same for every estimator.
 
     See Also
     --------
-    sklearn.metrics.calinski_harabasz_score : The index itself.
+    sklearn.metrics.calinski_harabasz_score : Compute the index from labels.
 
     Notes
     -----
-    At least 0, larger is better; 0 for a single cluster, whose mean is that of all rows, and
-    where each row is a cluster of its own.
+    At least 0, larger is better; 0 for a single cluster, whose mean is that of all samples, and if
+    each sample is a cluster of its own.
 
-    It misleads as `SilhouetteScorer` does. In the input it is a monotone function of what k-means
-    minimises, so `KMeans` wins there by construction. It grows with the number of rows: compare
-    scores of samples of one size. Sparse rows of the sample are made dense.
+    It is misleading in the same cases as `SilhouetteScorer`. In the input it is a monotonic
+    function of the objective of k-means, so `KMeans` wins there by construction. It grows with the
+    number of samples: compare scores of subsets of equal size. A sparse subset is converted to a
+    dense array.
 
     Examples
     --------
     >>> from skdec.model_selection import CalinskiHarabaszScorer
-    >>> CalinskiHarabaszScorer().max_rows
+    >>> CalinskiHarabaszScorer().max_samples
     5000
     """
 
     _worst = 0.0
 
     def _metric(self, points: Any, labels: np.ndarray) -> float:
-        return calinski_harabasz_score(_dense(points), labels)
+        return calinski_harabasz_score(_to_dense(points), labels)
 
 
 def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:
-    """Training loss of DEC over its loss on rows that it has not seen ([1]_, section 5).
+    """Ratio of the training loss of DEC to its loss on new samples ([1]_, section 5).
 
     Parameters
     ----------
     estimator : object
         Fitted clusterer with a `predict_proba`, or a Pipeline that ends in one.
     X_train : {array-like, sparse matrix} of shape (n_train, n_features)
-        Rows that `estimator` was fitted to.
+        Samples that `estimator` was fitted on.
     X_validation : {array-like, sparse matrix} of shape (n_validation, n_features)
-        Rows of the same kind that it was not fitted to.
+        Samples of the same distribution that it was not fitted on.
 
     Returns
     -------
     float
-        Near 1 where the clusters hold on new rows, small where they overfit. It is 1 where both
-        losses are 0, as they are for one cluster.
+        Near 1 if the clusters generalize to new samples, small if they overfit; 1 if both losses
+        are 0, as they are for a single cluster.
 
     See Also
     --------
@@ -275,13 +292,13 @@ def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:
 
     Notes
     -----
-    A loss is the mean over the rows of KL(p || q), q the soft assignments and p the target
-    distribution of that set of rows, its cluster frequencies taken over all of the set.
+    A loss is the mean over the samples of KL(p || q), where q are the soft assignments and p is
+    the target distribution, its cluster frequencies computed over all samples of the set.
 
-    The paper raises the number of clusters until the value drops sharply. It misleads where the
-    validation set is small, with few rows in a cluster; and because both losses fall towards 0 as
-    assignments grow certain, it compares noise where clusters are far apart. It says nothing of
-    whether the clusters are the wanted ones: a single cluster generalises perfectly.
+    The paper increases the number of clusters until the value drops sharply. It is misleading if
+    the validation set is small, with few samples per cluster; and because both losses approach 0
+    as the assignments become certain, it compares noise if clusters are far apart. It does not say
+    whether the clusters are the intended ones: a single cluster generalizes perfectly.
 
     References
     ----------
@@ -298,23 +315,22 @@ def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:
     >>> generalizability(mixture, X[:80], X[80:])
     1.0
     """
-    training = _divergence(np.asarray(estimator.predict_proba(X_train)))
-    validation = _divergence(np.asarray(estimator.predict_proba(X_validation)))
-    if validation > 0:
-        return training / validation
-    return 1.0 if training == 0 else np.inf
+    training_loss = _compute_loss(np.asarray(estimator.predict_proba(X_train)))
+    validation_loss = _compute_loss(np.asarray(estimator.predict_proba(X_validation)))
+    if validation_loss > 0:
+        return training_loss / validation_loss
+    return 1.0 if training_loss == 0 else np.inf
 
 
-def _divergence(q: np.ndarray) -> float:
-    """Mean KL(p || q) of soft assignments (n, k) to their own target distribution."""
+def _compute_loss(q: np.ndarray) -> float:
+    """Return the mean KL divergence of the target distribution from soft assignments (n, k)."""
     q = np.maximum(q.astype(np.float64), np.finfo(np.float32).tiny)
-    p = q**2 / q.sum(axis=0)
-    p /= p.sum(axis=1, keepdims=True)
-    return max(float(np.mean(np.sum(p * np.log(p / q), axis=1))), 0.0)
+    p = target_distribution(q)
+    return max(float(rel_entr(p, q).sum(axis=1).mean()), 0.0)
 
 
-def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The clusterer at the end of a Pipeline, and the rows that it is given."""
+def _split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the clusterer at the end of a Pipeline, and `X` transformed by the steps before it."""
     if not isinstance(estimator, Pipeline):
         return estimator, X
     if len(estimator.steps) > 1:
@@ -322,5 +338,5 @@ def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
     return estimator[-1], X
 
 
-def _dense(points: Any) -> np.ndarray:
+def _to_dense(points: Any) -> np.ndarray:
     return points.toarray() if hasattr(points, "toarray") else np.asarray(points)

@@ -1,6 +1,4 @@
-"""Drawings in scikit-learn's Display convention: data in, `plot` draws, matplotlib on demand."""
-
-from __future__ import annotations
+"""Plots that follow scikit-learn's Display convention; matplotlib is imported when needed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,33 +9,32 @@ __all__ = ["ClusterCountDisplay"]
 
 
 class ClusterCountDisplay:
-    """
-    Scores over the number of clusters, the recommended one marked.
+    """Plot of scores over the number of clusters, with the recommended number marked.
 
-    Use `from_choice` or `skdec.model_selection.ClusterCountChoice.plot` to make one.
+    Use `from_choice` or `skdec.model_selection.ClusterCountChoice.plot` to create one.
 
     Parameters
     ----------
     n_clusters : ndarray of shape (n_counts,)
         Numbers of clusters.
     scores : dict of ndarray of shape (n_counts,) or (n_counts, n_seeds)
-        Scores by their names. Of several seeds the mean is drawn as a line, and the range from
-        the least to the greatest as a band.
+        Scores by name. With several seeds, the line shows the mean, and the band the range from
+        minimum to maximum.
     recommended : int, default=None
         The number of clusters to mark.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where it is drawn.
+        Axes of the plot.
     figure_ : matplotlib.figure.Figure
-        The figure of `ax_`.
+        Figure of the plot.
     lines_ : dict of matplotlib.lines.Line2D
-        The line of each score.
+        Line of each score.
 
     See Also
     --------
-    skdec.model_selection.choose_n_clusters : Measures the scores.
+    skdec.model_selection.choose_n_clusters : Compute the scores.
 
     Examples
     --------
@@ -54,21 +51,20 @@ class ClusterCountDisplay:
         self.recommended = recommended
 
     @classmethod
-    def from_choice(cls, choice: Any, *, ax: Any = None) -> ClusterCountDisplay:
-        """
-        Draw what `choose_n_clusters` measured.
+    def from_choice(cls, choice: Any, *, ax: Any = None) -> "ClusterCountDisplay":
+        """Plot the result of `choose_n_clusters`.
 
         Parameters
         ----------
         choice : skdec.model_selection.ClusterCountChoice
-            What it returned.
+            The result.
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a new figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         ClusterCountDisplay
-            The drawing: stability, leak, silhouette and, if known, NMI.
+            The plot of stability, leak, silhouette and, if available, NMI.
         """
         scores = {
             "stability": choice.stability,
@@ -79,26 +75,25 @@ class ClusterCountDisplay:
             scores["NMI"] = choice.nmi
         return cls(choice.n_clusters, scores, recommended=choice.recommended).plot(ax=ax)
 
-    def plot(self, *, ax: Any = None) -> ClusterCountDisplay:
-        """
-        Draw.
+    def plot(self, *, ax: Any = None) -> "ClusterCountDisplay":
+        """Plot the scores.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a new figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         ClusterCountDisplay
-            This object, with `ax_`, `figure_` and `lines_` set.
+            The object itself, with `ax_`, `figure_` and `lines_` set.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         """
-        ax = _new_axes() if ax is None else ax
+        ax = _create_axes() if ax is None else ax
         self.lines_ = {}
         for name, values in self.scores.items():
             by_seed = np.asarray(values, dtype=float).reshape(len(self.n_clusters), -1)
@@ -117,11 +112,11 @@ class ClusterCountDisplay:
         return self
 
 
-def _new_axes() -> Any:
+def _create_axes() -> Any:
     try:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError(
-            "Drawing needs matplotlib: install it with `pip install skdec[plot]`."
+            "Plotting needs matplotlib: install it with `pip install skdec[plot]`."
         ) from error
     return pyplot.subplots()[1]

@@ -11,25 +11,25 @@ __all__ = ["ClusteringLayer"]
 
 @keras.saving.register_keras_serializable(package="skdec")
 class ClusteringLayer(keras.layers.Layer):
-    """Soft assignment of embedded rows to trainable cluster centres.
+    """Soft assignment of embedded samples to trainable cluster centers.
 
-    Put on an encoder's output, it turns embedded rows of shape (n, d) into Student-t soft
-    assignments of shape (n, n_clusters), each row summing to one.
+    On top of an encoder, it turns an embedding of shape (n, d) into Student-t soft assignments of
+    shape (n, n_clusters), which sum to one for each sample.
 
     Parameters
     ----------
     n_clusters : int
         Number of clusters, at least 1.
     alpha : float, default=1.0
-        Degrees of freedom of Student's t, above 0. The larger, the faster an assignment falls off
-        with the distance; towards infinity the kernel is a Gaussian.
+        Degrees of freedom of Student's t, above 0. The larger, the faster an assignment decreases
+        with the distance; in the limit of infinity the kernel is a Gaussian.
     **kwargs : dict
         Keyword arguments of every Keras layer, such as ``name`` and ``dtype``.
 
     Attributes
     ----------
     centers : keras.Variable of shape (n_clusters, d)
-        The cluster centres, there once the layer is built.
+        The cluster centers, available once the layer is built.
 
     Raises
     ------
@@ -38,12 +38,12 @@ class ClusteringLayer(keras.layers.Layer):
 
     See Also
     --------
-    skdec.networks.build_autoencoder : The encoder to put the layer on.
+    skdec.networks.build_autoencoder : Build the encoder for this layer.
 
     Notes
     -----
-    The centres start at random, always the same. Set them, usually to those of k-means on the
-    embedded rows, with ``layer.set_weights([centers])``.
+    The centers are initialized at random with a fixed seed. Set them, usually to those of k-means
+    in the embedding, with ``layer.set_weights([centers])``.
 
     References
     ----------
@@ -73,60 +73,56 @@ class ClusteringLayer(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """
-        Create the centres.
+        """Create the cluster centers.
 
         Parameters
         ----------
         input_shape : tuple
-            Shape of the embedded rows, (n, d).
+            Shape of the embedding, (n, d).
         """
         self.centers = self.add_weight(
             shape=(self.n_clusters, input_shape[-1]),
-            # Without a seed Keras would draw one from Python's global generator.
+            # Without a seed Keras would take one from Python's global generator.
             initializer=keras.initializers.GlorotUniform(seed=0),
             name="centers",
         )
 
     def call(self, z: Any) -> Any:
-        """
-        Assign embedded rows.
+        """Compute the soft assignments of embedded samples.
 
         Parameters
         ----------
         z : tensor of shape (n, d)
-            Embedded rows.
+            Embedding.
 
         Returns
         -------
         tensor of shape (n, n_clusters)
-            Soft assignments; each row sums to one.
+            Soft assignments; those of each sample sum to one.
         """
         return soft_assignment(z, self.centers, self.alpha)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """
-        Shape of the output.
+        """Return the shape of the output.
 
         Parameters
         ----------
         input_shape : tuple
-            Shape of the embedded rows, (n, d).
+            Shape of the embedding, (n, d).
 
         Returns
         -------
         tuple
-            Shape of their soft assignments, (n, n_clusters).
+            Shape of the soft assignments, (n, n_clusters).
         """
         return (input_shape[0], self.n_clusters)
 
     def get_config(self) -> dict[str, Any]:
-        """
-        Arguments of the constructor.
+        """Return the arguments of the constructor.
 
         Returns
         -------
         dict
-            What `from_config` makes an equal layer of.
+            Configuration from which `from_config` creates an equal layer.
         """
         return {**super().get_config(), "n_clusters": self.n_clusters, "alpha": self.alpha}

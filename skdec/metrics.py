@@ -1,10 +1,8 @@
-"""Clusters against the classes that someone knows: accuracy and relabelling by the best match.
+"""Compare clusters with known classes: accuracy and relabeling by the best matching.
 
-A cluster's number means nothing, so both functions first pair clusters with classes, one to one,
-such that as many rows as possible agree (the assignment problem, solved by SciPy).
+The labels of clusters are arbitrary, so both functions first match clusters to classes, one to
+one, such that as many samples as possible agree (the assignment problem, solved by SciPy).
 """
-
-from __future__ import annotations
 
 from collections.abc import Hashable
 from numbers import Integral
@@ -20,25 +18,25 @@ NOISE = -1
 
 
 def clustering_accuracy(y_true: Any, y_pred: Any) -> float:
-    """
-    Share of rows that agree when clusters are matched to classes in the best way.
+    """Fraction of samples that agree after the best matching of clusters to classes.
 
-    Each cluster is paired with at most one class and each class with at most one cluster.
-    A row counts as right if its cluster is paired with its class.
+    Each cluster is matched to at most one class and each class to at most one cluster. A sample
+    counts as correct if its cluster is matched to its class.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
-        Classes: integers, booleans, whole floats or strings. Here -1 is a class like any other.
+        Classes: integers, booleans, whole floats or strings. The number -1 is a class like any
+        other.
     y_pred : array-like of shape (n_samples,)
-        Clusters, of the same kinds; they need not be of the kind of the classes. There may be
-        more or fewer of them than classes. The number -1 marks noise, as in scikit-learn: it is
-        never paired, so each of its rows counts as wrong.
+        Clusters, with labels of the same types; they may differ in type from the classes. There
+        may be more or fewer clusters than classes. The number -1 means noise, as in scikit-learn:
+        it is never matched, so each noise sample counts as incorrect.
 
     Returns
     -------
     float
-        Between 0 and 1, where 1 says that clusters and classes are the same up to their names.
+        Between 0 and 1; 1 if clusters and classes are the same partition.
 
     Raises
     ------
@@ -50,7 +48,7 @@ def clustering_accuracy(y_true: Any, y_pred: Any) -> float:
 
     See Also
     --------
-    match_labels : The clusters under the names of the classes.
+    match_labels : Rename the clusters to the matched classes.
 
     Examples
     --------
@@ -60,28 +58,27 @@ def clustering_accuracy(y_true: Any, y_pred: Any) -> float:
     >>> clustering_accuracy([0, 0, 1, 1], [5, 5, -1, -1])
     0.5
     """
-    classes, clusters = _label_pair(y_true, y_pred)
-    n_right = sum(
+    classes, clusters = _convert_both_labels(y_true, y_pred)
+    n_correct = sum(
         np.count_nonzero((clusters == cluster) & (classes == label))
-        for cluster, label in _best_match(classes, clusters).items()
+        for cluster, label in _match_clusters(classes, clusters).items()
     )
-    return float(n_right / len(classes))
+    return float(n_correct / len(classes))
 
 
 def match_labels(y_true: Any, y_pred: Any) -> np.ndarray:
-    """
-    Rename clusters to the classes that they match best.
+    """Rename clusters to the classes that they match best.
 
-    The result reads well in scikit-learn's `confusion_matrix` and `classification_report`, and
-    ``accuracy_score(y_true, match_labels(y_true, y_pred))`` equals
-    ``clustering_accuracy(y_true, y_pred)``, always.
+    The result can be passed to scikit-learn's `confusion_matrix` and `classification_report`, and
+    ``accuracy_score(y_true, match_labels(y_true, y_pred))`` always equals
+    ``clustering_accuracy(y_true, y_pred)``.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         Classes: integers, booleans, whole floats or strings.
     y_pred : array-like of shape (n_samples,)
-        Clusters, of the same kinds; the number -1 marks noise.
+        Clusters, with labels of the same types; the number -1 means noise.
 
     Returns
     -------
@@ -98,18 +95,18 @@ def match_labels(y_true: Any, y_pred: Any) -> np.ndarray:
 
     See Also
     --------
-    clustering_accuracy : The share of rows on which the result agrees with `y_true`.
+    clustering_accuracy : Fraction of samples on which the result agrees with `y_true`.
 
     Notes
     -----
-    A cluster that is left over, because there are more clusters than classes, gets a name that
-    no class has, and so does noise:
+    A cluster that remains unmatched, because there are more clusters than classes, gets a label
+    that no class has, and so does noise:
 
-    - where classes are numbers, the left-over clusters become ``max(y_true) + 1`` (0 at least),
-      ``max(y_true) + 2`` and so on in their own order; noise stays -1, or becomes
-      ``min(y_true) - 1`` where -1 is itself a class;
-    - where classes are strings, a left-over cluster 3 becomes ``"cluster 3"`` and noise
-      ``"noise"``; should a class already have that name, underscores are appended.
+    - if classes are numbers, the unmatched clusters become ``max(y_true) + 1`` (at least 0),
+      ``max(y_true) + 2`` and so on, in their order; noise stays -1, or becomes
+      ``min(y_true) - 1`` if -1 is itself a class;
+    - if classes are strings, an unmatched cluster 3 becomes ``"cluster 3"`` and noise ``"noise"``;
+      if a class already has that name, underscores are appended.
 
     Examples
     --------
@@ -119,26 +116,25 @@ def match_labels(y_true: Any, y_pred: Any) -> np.ndarray:
     >>> match_labels(["No", "Yes", "Yes"], [0, 1, 2]).tolist()
     ['No', 'Yes', 'cluster 2']
     """
-    classes, clusters = _label_pair(y_true, y_pred)
-    name_of_cluster = _best_match(classes, clusters)
-    left_over = [label for label in np.unique(clusters).tolist() if label not in name_of_cluster]
+    classes, clusters = _convert_both_labels(y_true, y_pred)
+    new_labels = _match_clusters(classes, clusters)
+    unmatched = [label for label in np.unique(clusters).tolist() if label not in new_labels]
     if classes.dtype.kind == "U":
-        name_of_cluster |= _string_names(left_over, set(classes.tolist()))
+        new_labels |= _create_string_labels(unmatched, set(classes.tolist()))
     else:
-        name_of_cluster |= _number_names(left_over, set(classes.tolist()))
-    return np.array([name_of_cluster[cluster] for cluster in clusters.tolist()])
+        new_labels |= _create_number_labels(unmatched, set(classes.tolist()))
+    return np.array([new_labels[cluster] for cluster in clusters.tolist()])
 
 
-def label_array(labels: Any, name: str) -> np.ndarray:
-    """
-    Labels as a one-dimensional array of int64 or of strings.
+def convert_labels(labels: Any, name: str) -> np.ndarray:
+    """Convert labels to a one-dimensional array of int64 or of strings.
 
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
         Integers, booleans, whole floats or strings.
     name : str
-        What messages call the argument.
+        Name of the argument in error messages.
 
     Returns
     -------
@@ -148,14 +144,14 @@ def label_array(labels: Any, name: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there are none, or if they are not one-dimensional, missing or not whole.
+        If there are no labels, or labels are not one-dimensional, missing or not whole numbers.
     TypeError
-        If they are neither numbers nor strings, or a mixture of both.
+        If labels are neither numbers nor strings, or a mixture of both.
 
     Examples
     --------
-    >>> from skdec.metrics import label_array
-    >>> label_array([True, False], "y")
+    >>> from skdec.metrics import convert_labels
+    >>> convert_labels([True, False], "y")
     array([1, 0])
     """
     array = np.asarray(labels)
@@ -166,16 +162,16 @@ def label_array(labels: Any, name: str) -> np.ndarray:
     if array.dtype.kind in "biu":
         return array.astype(np.int64)
     if array.dtype.kind == "f":
-        return _whole_numbers(array, name)
+        return _convert_floats(array, name)
     if array.dtype.kind == "U":
-        return _as_given(array, labels, name)
+        return _convert_strings(array, labels, name)
     if array.dtype.kind in "OT":
-        return _from_objects(array, name)
+        return _convert_objects(array, name)
     raise TypeError(f"{name} must hold integers or strings, got dtype {array.dtype}.")
 
 
-def _label_pair(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    classes, clusters = label_array(y_true, "y_true"), label_array(y_pred, "y_pred")
+def _convert_both_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    classes, clusters = convert_labels(y_true, "y_true"), convert_labels(y_pred, "y_pred")
     if len(classes) != len(clusters):
         raise ValueError(
             "y_true and y_pred must have the same length, "
@@ -184,42 +180,44 @@ def _label_pair(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
     return classes, clusters
 
 
-def _best_match(classes: np.ndarray, clusters: np.ndarray) -> dict[Hashable, Any]:
-    """The class of each cluster that gets one; noise is not offered to the matching."""
-    offered = np.ones(len(clusters), bool) if clusters.dtype.kind == "U" else clusters != NOISE
-    if not offered.any():
+def _match_clusters(classes: np.ndarray, clusters: np.ndarray) -> dict[Hashable, Any]:
+    """Map each matched cluster to its class; noise is never matched."""
+    is_cluster = np.ones(len(clusters), bool) if clusters.dtype.kind == "U" else clusters != NOISE
+    if not is_cluster.any():
         return {}
-    # Classes that only noise rows have must not be lost: they are absent from the table, and
-    # pairing them with a cluster could not make any row right.
-    classes, clusters = classes[offered], clusters[offered]
+    # Classes of which all samples are noise may be left out: matching them to a cluster would not
+    # make any sample correct.
+    classes, clusters = classes[is_cluster], clusters[is_cluster]
     rows, columns = linear_sum_assignment(contingency_matrix(classes, clusters), maximize=True)
-    class_names, cluster_names = np.unique(classes), np.unique(clusters)
-    return dict(zip(cluster_names[columns].tolist(), class_names[rows].tolist(), strict=True))
+    class_labels, cluster_labels = np.unique(classes), np.unique(clusters)
+    return dict(zip(cluster_labels[columns].tolist(), class_labels[rows].tolist(), strict=True))
 
 
-def _number_names(left_over: list[Any], classes: set[int]) -> dict[Hashable, Any]:
-    noise_name = NOISE if NOISE not in classes else min(classes) - 1
-    clusters = [label for label in left_over if label != NOISE]
+def _create_number_labels(unmatched: list[Any], classes: set[int]) -> dict[Hashable, Any]:
+    noise_label = NOISE if NOISE not in classes else min(classes) - 1
+    clusters = [cluster for cluster in unmatched if cluster != NOISE]
     first = max(*classes, NOISE) + 1
-    names = {label: name for name, label in enumerate(clusters, start=first)}
-    return {NOISE: noise_name, **names}
+    labels = {cluster: label for label, cluster in enumerate(clusters, start=first)}
+    return {NOISE: noise_label, **labels}
 
 
-def _string_names(left_over: list[Any], taken: set[str]) -> dict[Hashable, Any]:
-    names: dict[Hashable, Any] = {}
-    for label in left_over:
-        name = "noise" if label == NOISE else f"cluster {label}"
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        names[label] = name
-    return names
+def _create_string_labels(unmatched: list[Any], existing: set[str]) -> dict[Hashable, Any]:
+    labels: dict[Hashable, Any] = {}
+    for cluster in unmatched:
+        label = "noise" if cluster == NOISE else f"cluster {cluster}"
+        while label in existing:
+            label += "_"
+        existing.add(label)
+        labels[cluster] = label
+    return labels
 
 
-def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
-    broken = np.flatnonzero(~np.isfinite(array))
-    if broken.size:
-        raise ValueError(f"{name}[{broken[0]}] is {array[broken[0]]}; every row needs a label.")
+def _convert_floats(array: np.ndarray, name: str) -> np.ndarray:
+    invalid = np.flatnonzero(~np.isfinite(array))
+    if invalid.size:
+        raise ValueError(
+            f"{name}[{invalid[0]}] is {array[invalid[0]]}; every sample needs a label."
+        )
     fractions = np.flatnonzero(array != np.round(array))
     if fractions.size:
         raise ValueError(
@@ -229,31 +227,33 @@ def _whole_numbers(array: np.ndarray, name: str) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
-    """Labels from a column of Python objects, such as pandas hands out."""
-    for row, label in enumerate(array):
-        _raise_if_unusable(label, f"{name}[{row}]")
+def _convert_objects(array: np.ndarray, name: str) -> np.ndarray:
+    """Convert Python objects, such as those in a column of a DataFrame."""
+    for position, label in enumerate(array):
+        _check_label(label, f"{name}[{position}]")
     is_string = [isinstance(label, str) for label in array]
     if all(is_string):
         return array.astype(str)
     if any(is_string):
-        row = is_string.index(True)
-        raise TypeError(f"{name} mixes strings with numbers: {name}[{row}] is {array[row]!r}.")
+        position = is_string.index(True)
+        raise TypeError(
+            f"{name} mixes strings with numbers: {name}[{position}] is {array[position]!r}."
+        )
     if any(isinstance(label, (float, np.floating)) for label in array):
-        return _whole_numbers(array.astype(np.float64), name)
+        return _convert_floats(array.astype(np.float64), name)
     return array.astype(np.int64)
 
 
-def _raise_if_unusable(label: object, where: str) -> None:
-    # pandas' NA and NaT are no floats and compare with nothing: their types' names tell them.
+def _check_label(label: object, place: str) -> None:
+    # pandas' NA and NaT are not floats and cannot be compared; the names of their types can.
     if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
-        raise ValueError(f"{where} is {label}; every row needs a label.")
+        raise ValueError(f"{place} is {label}; every sample needs a label.")
     if not isinstance(label, (str, Integral, float, np.floating, np.bool_)):
-        raise TypeError(f"{where} is of type {type(label).__name__}; use integers or strings.")
+        raise TypeError(f"{place} is of type {type(label).__name__}; use integers or strings.")
 
 
-def _as_given(array: np.ndarray, labels: Any, name: str) -> np.ndarray:
-    """Refuse a list that NumPy has silently turned to strings, as it does with ``[1, "a"]``."""
+def _convert_strings(array: np.ndarray, labels: Any, name: str) -> np.ndarray:
+    """Refuse a list whose numbers NumPy has silently converted to strings: ``[1, "a"]``."""
     if isinstance(labels, (list, tuple)) and not all(isinstance(label, str) for label in labels):
-        return _from_objects(np.array(labels, dtype=object), name)
+        return _convert_objects(np.array(labels, dtype=object), name)
     return array

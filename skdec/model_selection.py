@@ -1,6 +1,4 @@
-"""Searching for parameters without labels: scorers, generalizability, the number of clusters."""
-
-from __future__ import annotations
+"""Model selection without labels: scorers, generalizability and the number of clusters."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,7 +19,8 @@ from sklearn.neighbors import kneighbors_graph
 from sklearn.utils import check_random_state, resample
 from threadpoolctl import threadpool_limits
 
-from skdec._dec import DECClusterer
+from skdec._constraints import Integer
+from skdec._estimator import DECClusterer
 from skdec._scorers import (
     CalinskiHarabaszScorer,
     DaviesBouldinScorer,
@@ -29,9 +28,9 @@ from skdec._scorers import (
     clustering_accuracy_scorer,
     generalizability,
 )
-from skdec._validation import check_integer
+from skdec._text_table import format_table
 from skdec.display import ClusterCountDisplay
-from skdec.metrics import label_array
+from skdec.metrics import convert_labels
 
 __all__ = [
     "CalinskiHarabaszScorer",
@@ -43,47 +42,47 @@ __all__ = [
     "generalizability",
 ]
 
-# The validation set of the paper: rows that no fit sees.
-_VALIDATION_SHARE = 0.2
-# Leaks are measured among neighbours in the leading principal components of a sample of the rows.
-_LEAK_ROWS = 10_000
-_LEAK_COMPONENTS = 50
-_LEAK_NEIGHBORS = 10
-# Leaks far below one percent are all none: their ratios tell nothing.
-_NO_LEAK = 0.01
+# Fraction of the samples that are held out to compute the generalizability, as in the paper.
+_VALIDATION_FRACTION = 0.2
+# Leaks are computed from nearest neighbors within a random subset, in its leading principal
+# components.
+_MAX_LEAK_SAMPLES = 10_000
+_MAX_LEAK_COMPONENTS = 50
+_N_LEAK_NEIGHBORS = 10
+# Added to all leaks: ratios of leaks far below one percent are meaningless.
+_LEAK_OFFSET = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterCountChoice:
-    """
-    What `choose_n_clusters` measured at each number of clusters; prints as a table.
+    """Result of `choose_n_clusters` for each number of clusters; prints as a table.
 
     Parameters
     ----------
     recommended : int
         The number of clusters with the greatest `evidence`.
     n_clusters : ndarray of shape (n_counts,), int
-        The numbers of clusters, ascending.
+        The numbers of clusters, in ascending order.
     evidence : ndarray of shape (n_counts,), float
-        Stability times the rise of the leak at the next number of clusters.
+        Stability times the increase of the leak at the next number of clusters.
     stability : ndarray of shape (n_counts,), float
-        Mean adjusted Rand index of the labels of all rows, over the pairs of seeds.
+        Mean adjusted Rand index between the labels of all samples, over the pairs of seeds.
     leak : ndarray of shape (n_counts, n_seeds), float
-        Share of the nearest neighbours of a cluster's rows that lie in other clusters, the
-        greatest among the clusters.
+        Fraction of the nearest neighbors of a cluster's samples that are in other clusters, the
+        maximum over the clusters.
     silhouette : ndarray of shape (n_counts, n_seeds), float
-        Silhouette of the labels in the input.
+        Silhouette of the labels in the input space.
     generalizability : ndarray of shape (n_counts, n_seeds), float
-        Training loss over validation loss.
+        Ratio of training loss to validation loss.
     n_found : ndarray of shape (n_counts, n_seeds), int
-        Clusters that have rows.
+        Number of clusters that are not empty.
     nmi : ndarray of shape (n_counts, n_seeds), float, or None
-        Normalised mutual information with the classes; None where there are none.
+        Normalized mutual information with the classes; None if there are none.
 
     See Also
     --------
-    choose_n_clusters : Makes it.
-    skdec.display.ClusterCountDisplay : Draws it.
+    choose_n_clusters : Compute it.
+    skdec.display.ClusterCountDisplay : Plot it.
     """
 
     recommended: int
@@ -97,13 +96,12 @@ class ClusterCountChoice:
     nmi: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """
-        Return the table as columns of plain numbers, means over the seeds.
+        """Return the table as lists of plain numbers, averaged over the seeds.
 
         Returns
         -------
         dict of list
-            ``pandas.DataFrame`` takes it as it is.
+            One list for each column, as the constructor of ``pandas.DataFrame`` accepts it.
         """
         columns = {name: values for name, values in vars(self).items() if name != "recommended"}
         return {
@@ -113,31 +111,26 @@ class ClusterCountChoice:
         }
 
     def __str__(self) -> str:
-        """Return an aligned table, the recommended number of clusters marked by a star."""
+        """Return a table, the recommended number of clusters marked by a star."""
         columns = self.to_dict()
-        lines = [list(columns)]
+        rows = [list(columns)]
         for count, *scores in zip(*columns.values(), strict=True):
             star = "*" if count == self.recommended else ""
-            lines.append([f"{star}{count}", *(f"{score:.3f}" for score in scores)])
-        widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-            for line in lines
-        )
+            rows.append([f"{star}{count}", *(f"{score:.3f}" for score in scores)])
+        return format_table(rows, align_left=0)
 
     def plot(self, *, ax: Any = None) -> ClusterCountDisplay:
-        """
-        Draw stability, leak, silhouette and, if known, NMI over the number of clusters.
+        """Plot stability, leak, silhouette and, if available, NMI over the number of clusters.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to draw. None makes a new figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         skdec.display.ClusterCountDisplay
-            The drawing.
+            The plot.
         """
         return ClusterCountDisplay.from_choice(self, ax=ax)
 
@@ -153,74 +146,77 @@ def choose_n_clusters(
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> ClusterCountChoice:
-    """
-    Fit DEC with several numbers of clusters and recommend one, without labels.
+    """Fit DEC with several numbers of clusters and recommend one, without labels.
 
-    Each seed splits the rows anew into four fifths to train on and a fifth to validate, pretrains
-    one autoencoder on the former, and refines it once for each number of clusters.
+    For each seed, the samples are split into 80 % for training and 20 % for validation, one
+    autoencoder is pretrained on the training samples, and it is refined once for each number of
+    clusters.
 
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The rows. They are used as they are: scale them before, if they need it.
+        The samples. They are used as given: scale them beforehand if needed.
     y : array-like of shape (n_samples,), default=None
-        Classes, for measuring only: the recommendation does not see them.
+        Classes, used for the NMI only: the recommendation does not depend on them.
     n_clusters : sequence of int, default=range(2, 11)
         The numbers of clusters, each at least 2. One more than the greatest is fitted as well,
         for comparison.
     estimator : DECClusterer, default=None
-        Its other parameters. It is not fitted itself; `n_clusters`, `memory` and `random_state`
-        are set on copies. None is ``DECClusterer()``.
+        Estimator with the other parameters. It is not fitted itself; `n_clusters`, `memory` and
+        `random_state` are set on copies. None is ``DECClusterer()``.
     n_seeds : int, default=3
-        Number of seeds, at least 2. As many autoencoders are pretrained.
+        Number of seeds, at least 2, and of autoencoders to pretrain.
     memory : str, pathlib.Path or joblib.Memory, default=None
-        Where pretrained weights are kept. None takes that of `estimator`, or if there is none a
-        folder that lives as long as the call.
+        Cache for the pretrained weights. None is that of `estimator`, or if it has none a
+        temporary directory that is deleted at the end.
     n_jobs : int, default=None
-        Fits at work at the same time, as joblib counts.
+        Number of fits to run in parallel, as in joblib.
     random_state : int, RandomState instance or None, default=None
-        Seed of the seeds.
+        Seed from which the seeds are generated.
 
     Returns
     -------
     ClusterCountChoice
-        The recommendation and what it rests on.
+        The recommendation and the scores that it is based on.
 
     Raises
     ------
     ValueError
-        If a number of clusters or of seeds is too small, there are fewer training rows than
-        clusters, or `y` does not fit to `X`.
+        If a number of clusters or of seeds is too small, there are fewer training samples than
+        clusters, or `y` does not match `X`.
     TypeError
-        If `estimator` is no `DECClusterer`.
+        If `estimator` is not a `DECClusterer`.
 
     See Also
     --------
-    generalizability : Training loss over validation loss.
+    generalizability : Ratio of training loss to validation loss.
 
     Notes
     -----
-    The recommended number has the greatest evidence, stability times rise:
+    The recommended number has the greatest evidence, the product of stability and increase of the
+    leak:
 
-    - stability is the mean adjusted Rand index between the labels that the seeds give to all
-      rows. Seeds differ in everything that chance decides: rows, autoencoder, start, order.
-    - the leak of a cluster is the share of its rows' 10 nearest neighbours (in the 50 leading
-      principal components of the rows) that lie in other clusters; counted is the cluster that
-      leaks most. The rise is (leak at the next number + 0.01) / (leak at this number + 0.01). A
-      cluster too many has to be cut through dense ground, so the leak rises right after the
-      number that the data have. Where numbers are left out, the rise is taken per step.
+    - The stability is the mean adjusted Rand index between the labels of all samples that result
+      from different seeds. Seeds change everything that is random: the training samples, the
+      autoencoder, the initialization and the batches.
+    - The leak of a cluster is the fraction of its samples' 10 nearest neighbors (in the 50 leading
+      principal components of the input) that are in other clusters; the leak is that of the
+      cluster with the maximum. Its increase is (leak at the next number + 0.01) / (leak at this
+      number + 0.01). If there are more clusters than the data have, one has to be split at high
+      density, so the leak increases right after the true number. If numbers are left out, the
+      increase is the geometric mean per cluster.
 
     Measured with a small network and three seeds on digits, five subsets of its classes and six
-    sets of Gaussian blobs (3 to 8 clusters), the rule is right on nine of the twelve and next to
-    it on two (digits: 9 of 10). It fails where a class has parts: of the digits 1, 3 and 9 it
-    makes five clusters, as ones are written in three ways. What did worse: generalizability (flat
-    on all sets, no drop anywhere), stability alone (8 on digits, and as high for two blobs as for
-    the true number), the silhouette in the input (flat, 14 on digits), that in the embedding
-    (falls with every cluster), the eigengap of the neighbour graph (11 on digits, two too many on
-    two subsets) and modularity (rises with every cluster).
+    sets of Gaussian blobs (3 to 8 clusters), the rule is right on nine of the twelve and off by
+    one on two (digits: 9 instead of 10). It fails if a class has parts: of the digits 1, 3 and 9 it
+    makes five clusters, as ones are written in three ways. The alternatives were worse:
+    generalizability (constant on all sets, no drop anywhere), stability alone (8 on digits, and as
+    high for two blobs as for the true number), the silhouette in the input (flat, 14 on digits),
+    that in the embedding (decreases with each cluster), the eigengap of the neighbor graph (11 on
+    digits, two too many on two subsets) and modularity (increases with each cluster).
 
-    The recommendation misleads where there are no clusters at all: some number always wins. Look
-    whether its evidence stands out, and whether stability there is near 1.
+    The recommendation is misleading if there are no clusters at all: some number always has the
+    greatest evidence. Check that its evidence stands out, and that its stability is near 1.
 
     References
     ----------
@@ -244,25 +240,25 @@ def choose_n_clusters(
     estimator = DECClusterer() if estimator is None else estimator
     if not isinstance(estimator, DECClusterer):
         raise TypeError(
-            f"estimator must be a DECClusterer; got {type(estimator).__name__}. Apply the steps "
-            "of a Pipeline to the rows first."
+            f"estimator must be a DECClusterer; got {type(estimator).__name__}. If it is a "
+            "Pipeline, transform X by its first steps beforehand."
         )
     X = X if hasattr(X, "shape") else np.asarray(X)
-    counts = _checked_counts(n_clusters, X.shape[0])
-    check_integer("n_seeds", n_seeds, 2)
-    classes = None if y is None else label_array(y, "y")
+    counts = _check_counts(n_clusters, X.shape[0])
+    Integer(2).check("n_seeds", n_seeds)
+    classes = None if y is None else convert_labels(y, "y")
     if classes is not None and len(classes) != X.shape[0]:
-        raise ValueError(f"y has {len(classes)} labels, but X has {X.shape[0]} rows.")
+        raise ValueError(f"y has {len(classes)} labels, but X has {X.shape[0]} samples.")
 
     random_state = check_random_state(random_state)
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_seeds).tolist()
-    neighborhood = _neighborhood(X, random_state)
+    neighborhood = _find_neighborhood(X, random_state)
     memory = estimator.memory if memory is None else memory
     with TemporaryDirectory(prefix="skdec-") if memory is None else nullcontext(memory) as cache:
-        fits = _measured_fits(estimator, X, counts, seeds, cache, neighborhood, n_jobs)
-    stability = np.array([_agreement([fit.labels for fit in of_count]) for of_count in fits[:-1]])
-    leak = _table(fits, "leak")
-    evidence = stability * _rise(leak.mean(axis=1), counts)
+        fits = _fit_all(estimator, X, counts, seeds, cache, neighborhood, n_jobs)
+    stability = np.array([_compute_stability([fit.labels for fit in row]) for row in fits[:-1]])
+    leak = _collect(fits, "leak")
+    evidence = stability * _compute_increase(leak.mean(axis=1), counts)
     nmi = None
     if classes is not None:
         nmi = np.array(
@@ -274,21 +270,23 @@ def choose_n_clusters(
         evidence=evidence,
         stability=stability,
         leak=leak[:-1],
-        silhouette=_table(fits, "silhouette")[:-1],
-        generalizability=_table(fits, "generalizability")[:-1],
-        n_found=_table(fits, "n_found")[:-1],
+        silhouette=_collect(fits, "silhouette")[:-1],
+        generalizability=_collect(fits, "generalizability")[:-1],
+        n_found=_collect(fits, "n_found")[:-1],
         nmi=nmi,
     )
 
 
 class _Neighborhood(NamedTuple):
-    """A sample of the rows: their indices (m,), and of each its neighbours in the sample."""
+    """A random subset of the samples: their indices (m,), and their neighbors within it (m, k)."""
 
-    rows: np.ndarray
+    indices: np.ndarray
     neighbors: np.ndarray
 
 
-class _MeasuredFit(NamedTuple):
+class _Fit(NamedTuple):
+    """Labels of all samples and scores of one fit."""
+
     labels: np.ndarray
     leak: float
     silhouette: float
@@ -296,23 +294,23 @@ class _MeasuredFit(NamedTuple):
     n_found: int
 
 
-def _checked_counts(n_clusters: Sequence[int], n_rows: int) -> list[int]:
-    """The numbers of clusters to fit: those given, ascending, and one more to compare with."""
+def _check_counts(n_clusters: Sequence[int], n_samples: int) -> list[int]:
+    """Return the numbers of clusters in ascending order, and one more for comparison."""
     for count in n_clusters:
-        check_integer("each of n_clusters", count, 2)
+        Integer(2).check("each of n_clusters", count)
     counts = sorted({int(count) for count in n_clusters})
     if not counts:
         raise ValueError("n_clusters must name at least one number of clusters; got none.")
-    n_train = n_rows - int(np.ceil(_VALIDATION_SHARE * n_rows))
+    n_train = n_samples - int(np.ceil(_VALIDATION_FRACTION * n_samples))
     if counts[-1] >= n_train:
         raise ValueError(
-            f"n_clusters must be below the number of training rows, {n_train} of {n_rows}; got "
-            f"{counts[-1]}."
+            f"n_clusters must be below the number of training samples, {n_train} of {n_samples}; "
+            f"got {counts[-1]}."
         )
     return [*counts, counts[-1] + 1]
 
 
-def _measured_fits(
+def _fit_all(
     estimator: DECClusterer,
     X: Any,
     counts: Sequence[int],
@@ -320,78 +318,82 @@ def _measured_fits(
     memory: Any,
     neighborhood: _Neighborhood,
     n_jobs: int | None,
-) -> list[list[_MeasuredFit]]:
-    """Measured fits, for each number of clusters one of each seed."""
+) -> list[list[_Fit]]:
+    """Fit and score each number of clusters with each seed; return one list per number."""
     parallel = Parallel(n_jobs=n_jobs)
     fits = []
-    # The fits of the first number pretrain for all. The seeds of one number follow each other,
-    # so that they share its compiled programs.
-    for several in (counts[:1], counts[1:]):
+    # The fits of the first number pretrain the autoencoders that all others read from the cache.
+    # The seeds of one number are fitted one after another, as they use the same compiled programs.
+    for group in (counts[:1], counts[1:]):
         fits += parallel(
-            delayed(_measured_fit)(estimator, X, count, seed, memory, neighborhood)
-            for count in several
+            delayed(_fit_and_score)(estimator, X, count, seed, memory, neighborhood)
+            for count in group
             for seed in seeds
         )
     return [fits[start : start + len(seeds)] for start in range(0, len(fits), len(seeds))]
 
 
-def _measured_fit(
+def _fit_and_score(
     estimator: DECClusterer,
     X: Any,
     n_clusters: int,
     seed: int,
     memory: Any,
     neighborhood: _Neighborhood,
-) -> _MeasuredFit:
-    train, validation = train_test_split(X, test_size=_VALIDATION_SHARE, random_state=seed)
+) -> _Fit:
+    train, validation = train_test_split(X, test_size=_VALIDATION_FRACTION, random_state=seed)
     dec = clone(estimator).set_params(n_clusters=n_clusters, memory=memory, random_state=seed)
     with catch_warnings():
-        # Clusters without rows are expected of numbers too large; the table counts them.
+        # Empty clusters are expected if there are too many; `n_found` counts the others.
         simplefilter("ignore", ConvergenceWarning)
         dec.fit(train)
     labels = dec.predict(X)
-    return _MeasuredFit(
+    return _Fit(
         labels,
-        _greatest_leak(labels, neighborhood),
+        _compute_leak(labels, neighborhood),
         SilhouetteScorer()(dec, X),
         generalizability(dec, train, validation),
         len(np.unique(labels)),
     )
 
 
-def _neighborhood(X: Any, random_state: np.random.RandomState) -> _Neighborhood:
-    n_rows = min(X.shape[0], _LEAK_ROWS)
-    sample, rows = resample(
-        X, np.arange(X.shape[0]), replace=False, n_samples=n_rows, random_state=random_state
+def _find_neighborhood(X: Any, random_state: np.random.RandomState) -> _Neighborhood:
+    n_samples = min(X.shape[0], _MAX_LEAK_SAMPLES)
+    subset, indices = resample(
+        X, np.arange(X.shape[0]), replace=False, n_samples=n_samples, random_state=random_state
     )
-    n_neighbors = min(_LEAK_NEIGHBORS, n_rows - 1)
-    # Several threads add up in changing order, and reach ties between neighbours.
+    n_neighbors = min(_N_LEAK_NEIGHBORS, n_samples - 1)
+    # Several threads add in varying order, and the last bits decide ties between neighbors.
     with threadpool_limits(1):
-        if sample.shape[1] > _LEAK_COMPONENTS:
-            method = TruncatedSVD if hasattr(sample, "tocsr") else PCA
-            n_components = min(_LEAK_COMPONENTS, n_rows)
-            sample = method(n_components, random_state=random_state).fit_transform(sample)
-        graph = kneighbors_graph(sample, n_neighbors)
-    return _Neighborhood(rows, graph.indices.reshape(n_rows, n_neighbors))
+        if subset.shape[1] > _MAX_LEAK_COMPONENTS:
+            reduction = TruncatedSVD if hasattr(subset, "tocsr") else PCA
+            n_components = min(_MAX_LEAK_COMPONENTS, n_samples)
+            subset = reduction(n_components, random_state=random_state).fit_transform(subset)
+        graph = kneighbors_graph(subset, n_neighbors)
+    return _Neighborhood(indices, graph.indices.reshape(n_samples, n_neighbors))
 
 
-def _greatest_leak(labels: np.ndarray, neighborhood: _Neighborhood) -> float:
-    """Leak of the cluster that leaks most, from 0 to 1."""
-    labels = labels[neighborhood.rows]
+def _compute_leak(labels: np.ndarray, neighborhood: _Neighborhood) -> float:
+    """Return the maximum over the clusters of the fraction of neighbors in other clusters."""
+    labels = labels[neighborhood.indices]
     leaks = np.mean(labels[neighborhood.neighbors] != labels[:, None], axis=1)
     sizes = np.bincount(labels)
     return float(np.max(np.bincount(labels, leaks)[sizes > 0] / sizes[sizes > 0]))
 
 
-def _rise(leak: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """Factor by which the leak (n_counts + 1,) grows with the next cluster, one a number."""
-    floored = leak + _NO_LEAK
-    return (floored[1:] / floored[:-1]) ** (1 / np.diff(counts))
+def _compute_increase(leak: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    """Return the factor by which the leak (n_counts + 1,) increases from each number to the next.
+
+    If numbers are left out in between, the factor is that of one additional cluster.
+    """
+    leak = leak + _LEAK_OFFSET
+    return (leak[1:] / leak[:-1]) ** (1 / np.diff(counts))
 
 
-def _agreement(labelings: Sequence[np.ndarray]) -> float:
+def _compute_stability(labelings: Sequence[np.ndarray]) -> float:
     return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labelings, 2)]))
 
 
-def _table(fits: Sequence[Sequence[_MeasuredFit]], name: str) -> np.ndarray:
-    return np.array([[getattr(fit, name) for fit in of_count] for of_count in fits])
+def _collect(fits: Sequence[Sequence[_Fit]], name: str) -> np.ndarray:
+    """Collect one score of all fits in an array of shape (n_counts + 1, n_seeds)."""
+    return np.array([[getattr(fit, name) for fit in row] for row in fits])

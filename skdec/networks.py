@@ -17,11 +17,11 @@ class Autoencoder(NamedTuple):
     Parameters
     ----------
     autoencoder : keras.Model
-        Rows (n, n_features) to their reconstruction (n, n_features).
+        Maps samples (n, n_features) to their reconstruction (n, n_features).
     encoder : keras.Model
-        Rows (n, n_features) to embedded rows (n, d).
+        Maps samples (n, n_features) to their embedding (n, d).
     decoder : keras.Model
-        Embedded rows (n, d) to reconstructed rows (n, n_features).
+        Maps an embedding (n, d) to reconstructed samples (n, n_features).
     """
 
     autoencoder: keras.Model
@@ -30,16 +30,16 @@ class Autoencoder(NamedTuple):
 
 
 class Architecture(NamedTuple):
-    """What fixes the shapes of an autoencoder, in the order of `build_autoencoder`'s arguments.
+    """The first arguments of `build_autoencoder`, which determine the shapes of all weights.
 
     Parameters
     ----------
     n_features : int
-        Width of the rows.
+        Number of features.
     dims : tuple of int
         Widths of the encoder's layers after the input.
     activation : str or callable
-        Activation of the inner layers.
+        Activation of the hidden layers.
     """
 
     n_features: int
@@ -54,27 +54,27 @@ def build_autoencoder(
     kernel_initializer: Any = None,
     seed: int | None = None,
 ) -> Autoencoder:
-    """Symmetric, fully connected autoencoder.
+    """Build a symmetric, fully connected autoencoder.
 
-    The activation is applied inside only: the input, the embedding and the reconstruction are
-    linear. The layers are named ``encoder_0``, ``encoder_1``, ... and, mirrored, ...,
+    Only the hidden layers have an activation: the embedding and the reconstruction are linear.
+    The layers are named ``encoder_0``, ``encoder_1``, ... and, mirrored, ...,
     ``decoder_1``, ``decoder_0``.
 
     Parameters
     ----------
     n_features : int
-        Width of the rows.
+        Number of features.
     dims : sequence of int
         Widths of the encoder's layers after the input, the last one that of the embedding; the
         decoder mirrors them.
     activation : str or callable, default="relu"
-        Activation of the inner layers, as Keras takes it.
+        Activation of the hidden layers, in any form that Keras accepts.
     kernel_initializer : str or keras.initializers.Initializer, default=None
-        How the weights start, as Keras takes it; each layer draws its own. None is
-        ``VarianceScaling(1 / 3, "fan_in", "uniform")``, uniform within one over the square root
-        of the layer's inputs.
+        Initializer of the weights, in any form that Keras accepts; each layer gets a copy with
+        its own seed. None is ``VarianceScaling(1 / 3, "fan_in", "uniform")``, the uniform
+        distribution bounded by one over the square root of the number of inputs of the layer.
     seed : int or None, default=None
-        Makes the initial weights reproducible; with None they differ from call to call.
+        Seed of the initial weights; with None they differ from call to call.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def build_autoencoder(
 
     See Also
     --------
-    skdec.layers.ClusteringLayer : Soft assignments on the encoder's output.
+    skdec.layers.ClusteringLayer : Layer for soft assignments on top of the encoder.
 
     Examples
     --------
@@ -103,49 +103,55 @@ def build_autoencoder(
             f"n_features={n_features!r}, dims={dims!r}."
         )
     widths = [n_features, *dims]
-    inner = len(dims) - 1
-    initializers = _seeded_copies(kernel_initializer, 2 * len(dims), seed)
-    rows = keras.Input((n_features,), name="rows")
-    code = keras.Input((widths[-1],), name="code")
+    last = len(dims) - 1
+    initializers = _create_initializers(kernel_initializer, 2 * len(dims), seed)
+    samples = keras.Input((n_features,), name="samples")
+    embedding = keras.Input((widths[-1],), name="embedding")
 
-    def dense(width: int, layer: int, side: str) -> keras.layers.Layer:
+    def build_dense(width: int, layer: int, part: str) -> keras.layers.Layer:
         return keras.layers.Dense(
             width,
-            activation=activation if layer != (inner if side == "encoder" else 0) else None,
+            activation=activation if layer != (last if part == "encoder" else 0) else None,
             kernel_initializer=next(initializers),
-            name=f"{side}_{layer}",
+            name=f"{part}_{layer}",
         )
 
-    embedded = rows
+    encoded = samples
     for layer, width in enumerate(widths[1:]):
-        embedded = dense(width, layer, "encoder")(embedded)
-    reconstructed = code
+        encoded = build_dense(width, layer, "encoder")(encoded)
+    decoded = embedding
     for layer in reversed(range(len(dims))):
-        reconstructed = dense(widths[layer], layer, "decoder")(reconstructed)
-    encoder = keras.Model(rows, embedded, name="encoder")
-    decoder = keras.Model(code, reconstructed, name="decoder")
+        decoded = build_dense(widths[layer], layer, "decoder")(decoded)
+    encoder = keras.Model(samples, encoded, name="encoder")
+    decoder = keras.Model(embedding, decoded, name="decoder")
     return Autoencoder(
-        keras.Model(rows, decoder(encoder.output), name="autoencoder"), encoder, decoder
+        keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
     )
 
 
 def initial_weights(
     architecture: Architecture, kernel_initializer: Any, seed: int | None
 ) -> list[np.ndarray]:
-    """Weights that `build_autoencoder` gives its autoencoder, without building a model."""
-    n_features, dims, _ = architecture
-    widths = [n_features, *dims, *dims[-2::-1], n_features]
+    """Create the weights that `build_autoencoder` gives its autoencoder, without a model."""
+    shapes = get_weight_shapes(architecture)
+    initializers = _create_initializers(kernel_initializer, len(shapes) // 2, seed)
     weights = []
-    initializers = _seeded_copies(kernel_initializer, 2 * len(dims), seed)
-    for shape, initializer in zip(pairwise(widths), initializers, strict=True):
-        weights += [_drawn(initializer, shape), np.zeros(shape[1], np.float32)]
+    for shape, initializer in zip(shapes[::2], initializers, strict=True):
+        weights += [_create_kernel(initializer, shape), np.zeros(shape[1], np.float32)]
     return weights
 
 
-def _drawn(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
+def get_weight_shapes(architecture: Architecture) -> list[tuple[int, ...]]:
+    """Return the shapes of kernels and biases in turn, of the encoder, then of the decoder."""
+    widths = [architecture.n_features, *architecture.dims]
+    kernels = [*pairwise(widths), *pairwise(reversed(widths))]
+    return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
+
+
+def _create_kernel(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
     try:
         weights = np.array(initializer(shape, "float32"))
-    except Exception as error:  # the initializer may be the user's: anything may come
+    except Exception as error:  # the user's initializer may raise anything
         reason = " ".join(str(error).split())
         raise ValueError(
             f"The kernel_initializer {type(initializer).__name__} cannot make weights of shape "
@@ -159,10 +165,10 @@ def _drawn(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
     return weights
 
 
-def _seeded_copies(initializer: Any, n_copies: int, seed: int | None) -> Any:
-    """Iterate over copies of one initializer, each with a seed of its own where it takes one.
+def _create_initializers(initializer: Any, n_copies: int, seed: int | None) -> Any:
+    """Yield copies of one initializer, each with its own seed if it has one.
 
-    None is ever made without: Keras would draw a seed from Python's global generator.
+    An initializer without a seed would take one from Python's global generator.
     """
     if initializer is None:
         initializer = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=0)

@@ -1,4 +1,4 @@
-"""What the rooms' tests share: quiet TensorFlow, and networks so small that a fit is instant."""
+"""Fixtures that all tests share: quiet TensorFlow, and networks so small that a fit is instant."""
 
 import os
 
@@ -17,7 +17,7 @@ settings.load_profile("skdec")
 
 @pytest.fixture(scope="session")
 def tiny():
-    """Parameters of fits that all share their compiled programs."""
+    """Parameters of a small, fast fit; fits that use them share their compiled programs."""
     return {
         "n_clusters": 3,
         "dims": (16, 4),
@@ -31,8 +31,8 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def rows():
-    """Three groups, 150 rows of 6 columns, read-only so that no fit can write to them."""
+def samples():
+    """150 samples of 6 features in three clusters, read-only so that no fit can modify them."""
     X, _ = make_blobs(150, 6, centers=3, cluster_std=1.5, random_state=0)
     X = MinMaxScaler().fit_transform(X)
     X.flags.writeable = False
@@ -40,11 +40,17 @@ def rows():
 
 
 @pytest.fixture(scope="session")
-def fitted(tiny, rows):
-    """Leave it as it is: the whole session shares it."""
+def rows(samples):
+    """Return `samples`, under the name that other tests use."""
+    return samples
+
+
+@pytest.fixture(scope="session")
+def fitted(tiny, samples):
+    """Estimator fitted with the parameters `tiny`, shared by all tests: do not modify it."""
     from skdec import DECClusterer
 
-    return DECClusterer(**tiny).fit(rows)
+    return DECClusterer(**tiny).fit(samples)
 
 
 @pytest.fixture(scope="session")

@@ -1,118 +1,161 @@
-"""The house of DESIGN section 3: which room may import which, and how large a room may be."""
+"""Architecture: imports run one way, and the inner packages do not use the estimator API."""
 
 import ast
 import importlib
 import re
 import subprocess
 import sys
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import skdec
 
-HOUSE = Path(skdec.__file__).parent
-ROOMS = sorted(
-    path.stem for path in HOUSE.glob("*.py") if path.stem not in ("__init__", "__main__")
-)
-
-# They import no other room, and use a fitted estimator only through its public surface.
-ALONE = ("_version", "metrics", "datasets", "display")
-# Each room imports only from the rooms of lines above its own, and from those that stand alone.
-FLOORS = (
-    ("_math", "_maps", "_threads", "_strategy", "_outputs", "_archive", "_tables", "_scorers"),
-    ("_validation",),
-    ("_rows",),
-    ("_blocks", "layers", "_neighbors", "_parameters", "_preparation"),
-    ("networks", "_start"),
-    ("_compiled", "_persistence"),
-    ("_checkpoint",),
-    ("_course",),
-    ("_phases", "_progress"),
-    ("_fitted",),
-    ("_dec",),
-    ("_compare", "model_selection"),
-    ("report",),
-    ("cli",),
-)
-MAX_LINES = 400
+ROOT = Path(skdec.__file__).parent
+# `skdec` itself is left out: it imports its public names lazily.
+MODULES = {
+    ".".join(("skdec", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): (
+        path
+    )
+    for path in sorted(ROOT.rglob("*.py"))
+    if path != ROOT / "__init__.py"
+}
+# They import no other module of the package and use only the public attributes of an estimator.
+INDEPENDENT = ("skdec.metrics", "skdec.datasets", "skdec.display")
+INNER = tuple(name for name in MODULES if name.startswith(("skdec._engine", "skdec._steps")))
+ESTIMATOR_API = r"BaseEstimator|\w+Mixin|check_is_fitted|validate_data|_fit_context"
 
 
-def floor_of(room):
-    return next(floor for floor, rooms in enumerate(FLOORS) if room in rooms)
+@cache
+def parse(module):
+    return ast.parse(MODULES[module].read_text())
 
 
-def imported_rooms(room):
-    """Rooms that a room imports, anywhere in it: at its top, in functions, for type checking."""
+def find_imports(module):
+    """Return all that a module imports, anywhere: in functions and for type checking, too.
+
+    `from a import b` is the import of `a.b`, if that is a module, else of `a`.
+    """
     found = set()
-    for node in ast.walk(ast.parse((HOUSE / f"{room}.py").read_text())):
+    package = module if MODULES[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = "skdec" if node.level else ""
-            module = ".".join(filter(None, [base, node.module]))
-            found |= {module} if module != "skdec" else {f"skdec.{a.name}" for a in node.names}
-    return {name.split(".")[1] for name in found if name.startswith("skdec.")}
+            base = package.split(".")[: 1 - node.level or None] if node.level else []
+            source = ".".join([*base, *filter(None, [node.module])])
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else source for name in names}
+    return found
 
 
-def test_the_parser_sees_imports():
-    assert {"_math", "networks", "_compiled", "_start"} <= imported_rooms("_phases")
-    assert "_persistence" in imported_rooms("_fitted")  # by `from skdec import`
-    assert "_dec" in imported_rooms("cli")  # inside a function
+def find_internal_imports(module):
+    return {name for name in find_imports(module) if name.split(".")[0] == "skdec"}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_run_one_way(room):
-    imported = imported_rooms(room) - {"__init__"}
-    assert imported <= set(ROOMS), "an import through the package's lazy names hides an arrow"
-    if room in ALONE:
-        assert imported <= {"_version"}
-        return
-    placed = [other for floor in FLOORS for other in floor]
-    assert room in placed, f"give the room {room} a place in FLOORS or ALONE"
-    for other in imported - set(ALONE):
-        assert other in placed, f"give the room {other} a place in FLOORS or ALONE"
-        assert floor_of(other) < floor_of(room), f"{room} may not import {other}"
+def find_all_imports(module):
+    """Return the modules of the package that a module imports, directly or indirectly."""
+    found, waiting = set(), [module]
+    while waiting:
+        new = find_internal_imports(waiting.pop()) - found
+        found |= new
+        waiting += new
+    return found
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room in ALONE])
-def test_rooms_alone_use_the_public_surface(room):
+def test_imports_are_found():
+    assert {"skdec._math", "skdec._engine.trainer"} <= find_imports("skdec._steps.refinement")
+    assert "skdec._model_file" in find_imports("skdec._estimator")  # `from skdec import`
+    assert "skdec._estimator" in find_imports("skdec.cli.main")  # in a function
+    assert "skdec.networks" in find_all_imports("skdec._steps.refinement")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_are_imported_by_their_own_names(module):
+    """An import of a lazy name of the package would hide which module is needed."""
+    assert find_internal_imports(module) <= MODULES.keys()
+
+
+def test_imports_run_one_way():
+    graph = {module: find_internal_imports(module) for module in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"Modules import each other: {' <- '.join(error.args[1])}.")
+
+
+@pytest.mark.parametrize("module", INNER)
+def test_engine_and_steps_import_nothing_above_them(module):
+    above = ["_estimator", "_parameters", "_model_file", "_comparison", "model_selection", "cli"]
+    if module.startswith("skdec._engine"):
+        above.append("_steps")
+    for name in find_all_imports(module):
+        assert name.split(".")[1] not in above, f"{module} needs {name}"
+
+
+@pytest.mark.parametrize("module", INNER)
+def test_engine_and_steps_do_not_use_the_estimator_api(module):
+    for node in ast.walk(parse(module)):
+        names = [alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)]
+        names += [getattr(node, "id", ""), getattr(node, "attr", "")]
+        for name in filter(None, names):
+            assert not re.fullmatch(ESTIMATOR_API, name.rpartition(".")[2])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_command_imports_the_command_line(module):
+    if not module.startswith(("skdec.cli", "skdec.__main__")):
+        assert not any(name.startswith("skdec.cli") for name in find_imports(module))
+
+
+@pytest.mark.parametrize("module", INDEPENDENT)
+def test_independent_modules_import_no_other(module):
+    assert find_internal_imports(module) <= {"skdec._version"}
+
+
+@pytest.mark.parametrize("module", INDEPENDENT)
+def test_independent_modules_use_public_attributes(module):
     """No private attribute of anything but their own names and `self`."""
-    for node in ast.walk(ast.parse((HOUSE / f"{room}.py").read_text())):
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
             assert isinstance(node.value, ast.Name), ast.unparse(node)
             assert node.value.id in ("self", "cls"), ast.unparse(node)
 
 
-@pytest.mark.parametrize("path", sorted(HOUSE.glob("*.py")), ids=lambda path: path.stem)
-def test_a_room_is_no_larger_than_a_room(path):
-    assert len(path.read_text().splitlines()) <= MAX_LINES
+@pytest.mark.parametrize("module", MODULES)
+def test_one_module_uses_tf_distribute(module):
+    """Looks at attributes and at imports from TensorFlow."""
+    uses = any(
+        (isinstance(node, ast.Attribute) and node.attr == "distribute")
+        or (
+            isinstance(node, ast.ImportFrom)
+            and (node.module or "").startswith("tensorflow")
+            and "distribute" in ast.unparse(node)
+        )
+        for node in ast.walk(parse(module))
+    )
+    assert uses == (module == "skdec._engine.distribute")
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room != "_strategy"])
-def test_distribution_has_one_user(room):
-    for node in ast.walk(ast.parse((HOUSE / f"{room}.py").read_text())):
-        assert not (isinstance(node, ast.Attribute) and node.attr == "distribute")
-        assert not (isinstance(node, ast.ImportFrom) and "distribute" in (node.module or ""))
-
-
-def test_importing_imports_neither_tensorflow_nor_keras():
+def test_importing_skdec_imports_neither_tensorflow_nor_keras():
     check = (
         "import skdec, sys; assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", check], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=600)
 
 
-def test_every_public_name_is_there():
+def test_every_public_name_exists():
     for name in skdec.__all__:
         assert getattr(skdec, name) is not None
     assert set(skdec.__all__) <= set(dir(skdec))
-    for room in (room for room in ROOMS if not room.startswith("_")):
-        module = importlib.import_module(f"skdec.{room}")
-        for name in getattr(module, "__all__", ()):
-            assert hasattr(module, name), f"skdec.{room}.{name}"
+    for module in MODULES:
+        if not module.rpartition(".")[2].startswith("_"):
+            for name in getattr(importlib.import_module(module), "__all__", ()):
+                assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
-def test_an_unknown_name_is_an_attribute_error():
+def test_unknown_name_raises_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = skdec.no_such_name

@@ -1,4 +1,4 @@
-"""Searches on a Dask cluster: a real scheduler and two workers on loopback, one of which dies."""
+"""Dask: a search with a real scheduler and two workers on loopback, one of which is killed."""
 
 import os
 import subprocess
@@ -11,6 +11,7 @@ import distributed
 import joblib
 import numpy as np
 import pytest
+from cache_entries import find_cached_results
 from sklearn.model_selection import GridSearchCV, KFold
 
 from skdec import DECClusterer
@@ -18,8 +19,8 @@ from skdec import DECClusterer
 pytestmark = pytest.mark.slow
 
 
-def dask(*arguments):
-    """A process of the `dask` command that nobody starts again when it dies."""
+def start_dask(*arguments):
+    """Start a process of the `dask` command, which is not restarted when it dies."""
     command = [sys.executable, "-c", "from dask.__main__ import main; main()", *arguments]
     return subprocess.Popen(
         [*command, "--no-dashboard"],
@@ -31,38 +32,46 @@ def dask(*arguments):
 
 @pytest.fixture
 def workers(tmp_path):
-    """Processes of two workers; a client of their scheduler is joblib's default meanwhile."""
+    """Processes of two workers, with a client of their scheduler as Dask's default."""
     address_file = tmp_path / "scheduler.json"
-    at = ["--scheduler-file", str(address_file)]
-    scheduler = dask("scheduler", "--host", "127.0.0.1", "--port", "0", *at)
-    started = [
-        dask("worker", *at, "--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path))
+    scheduler_file = ["--scheduler-file", str(address_file)]
+    scheduler = start_dask("scheduler", "--host", "127.0.0.1", "--port", "0", *scheduler_file)
+    processes = [
+        start_dask(
+            "worker",
+            *scheduler_file,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--local-directory",
+            str(tmp_path),
+        )
         for _ in range(2)
     ]
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not address_file.exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
         with distributed.Client(scheduler_file=str(address_file)) as client:
-            client.wait_for_workers(2, timeout=60)
-            client.amm.stop()  # it would leave the rows on one worker only
-            yield started
+            client.wait_for_workers(2, timeout=300)
+            client.amm.stop()  # it would keep the samples on one worker only
+            yield processes
     finally:
-        for process in (*started, scheduler):
+        for process in (*processes, scheduler):
             process.kill()
             process.wait()
 
 
-def test_a_search_loses_nothing_with_a_worker(workers, tiny, rows, tmp_path):
+def test_search_is_complete_after_the_loss_of_a_worker(workers, tiny, samples, tmp_path):
     alphas = [0.5, 1.0, 2.0, 4.0]
     memory = tmp_path / "memory"
-    X = np.tile(rows, (3, 1))  # so many that joblib hands out indices of the splits, too, once
+    X = np.tile(samples, (3, 1))  # so many that joblib scatters the indices of the splits, too
     splits = list(KFold(3, shuffle=True, random_state=0).split(X))
     search = GridSearchCV(DECClusterer(**tiny, memory=memory), {"alpha": alphas}, cv=splits)
 
     def kill_in_the_middle():
-        while not list(memory.glob("**/pretrained_from/*/output.pkl")):
+        while not find_cached_results(memory):
             time.sleep(0.01)
         workers[0].kill()
 

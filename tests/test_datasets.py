@@ -1,4 +1,4 @@
-"""Built-in data: where each folder is looked at, what is read from it, what is said without it."""
+"""Built-in data sets: where they are searched for, what is read, and the errors without them."""
 
 import gzip
 import struct
@@ -13,7 +13,7 @@ from skdec.datasets import FASHION_FILES, load_digits, load_fashion_mnist, load_
 
 @pytest.fixture
 def images():
-    """Five training and three test images in the layout of Keras, every byte chosen by a seed."""
+    """Five training and three test images in the layout of Keras, of random bytes with a seed."""
     rng = np.random.default_rng(0)
     return {
         "x_train": rng.integers(0, 256, (5, 28, 28), dtype=np.uint8),
@@ -24,22 +24,22 @@ def images():
 
 
 @pytest.fixture
-def homes(tmp_path, monkeypatch):
-    """An empty SKDEC_DATA_HOME and an empty cache of Keras, and a network that fails."""
+def directories(tmp_path, monkeypatch):
+    """An empty SKDEC_DATA_HOME and an empty cache of Keras; downloads fail."""
     own, cache = tmp_path / "own", tmp_path / "keras" / "datasets"
     own.mkdir()
     cache.mkdir(parents=True)
     monkeypatch.setenv("SKDEC_DATA_HOME", str(own))
     monkeypatch.setenv("KERAS_HOME", str(cache.parent))
 
-    def unreachable():
+    def fail():
         raise Exception("URL fetch failure on https://example.org")
 
-    monkeypatch.setattr(datasets, "_keras_loader", lambda name: unreachable)
+    monkeypatch.setattr(datasets, "_get_keras_loader", lambda name: fail)
     return own, cache
 
 
-def assert_is_joined(loaded, images):
+def assert_is_concatenated(loaded, images):
     X, y = loaded
     pixels = np.concatenate([images["x_train"], images["x_test"]]).reshape(8, 784)
     assert X.dtype == np.float32
@@ -53,13 +53,13 @@ def write_idx(path, values):
     path.write_bytes(gzip.compress(header + values.tobytes()))
 
 
-def write_original_files(folder, images):
-    folder.mkdir()
+def write_original_files(directory, images):
+    directory.mkdir()
     for name, key in zip(FASHION_FILES, ("x_train", "y_train", "x_test", "y_test"), strict=True):
-        write_idx(folder / name, images[key])
+        write_idx(directory / name, images[key])
 
 
-def test_digits_are_scikit_learns_from_zero_to_one():
+def test_digits_are_those_of_scikit_learn_scaled_to_one():
     X, y = load_digits()
     reference = sklearn_datasets.load_digits()
     assert X.dtype == np.float32
@@ -70,43 +70,45 @@ def test_digits_are_scikit_learns_from_zero_to_one():
 @pytest.mark.parametrize(
     ("load", "name"), [(load_mnist, "mnist.npz"), (load_fashion_mnist, "fashion_mnist.npz")]
 )
-def test_the_users_folder_is_read_before_keras_cache(load, name, homes, images):
-    own, cache = homes
+def test_the_users_directory_precedes_the_cache_of_keras(load, name, directories, images):
+    own, cache = directories
     np.savez(cache / name, **{key: values * 0 for key, values in images.items()})
     assert load()[0].max() == 0
     np.savez(own / name, **images)
-    assert_is_joined(load(), images)
+    assert_is_concatenated(load(), images)
 
 
-@pytest.mark.parametrize("home", [0, 1])
-def test_the_original_files_of_fashion_mnist_are_read(home, homes, images):
-    write_original_files(homes[home] / "fashion-mnist", images)
-    assert_is_joined(load_fashion_mnist(), images)
+@pytest.mark.parametrize("position", [0, 1])
+def test_the_original_files_of_fashion_mnist_are_read(position, directories, images):
+    write_original_files(directories[position] / "fashion-mnist", images)
+    assert_is_concatenated(load_fashion_mnist(), images)
 
 
 @pytest.mark.parametrize(
     ("load", "name"), [(load_mnist, "mnist.npz"), (load_fashion_mnist, "fashion_mnist.npz")]
 )
-def test_without_a_network_the_error_names_the_file_and_the_folder(load, name, homes):
+def test_without_a_network_the_error_names_the_file_and_the_directory(load, name, directories):
     with pytest.raises(FileNotFoundError, match=f"{name} is not on this machine") as raised:
         load()
-    assert str(homes[0]) in str(raised.value)
+    assert str(directories[0]) in str(raised.value)
     assert "SKDEC_DATA_HOME" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
-def test_what_keras_downloads_is_joined(homes, images, monkeypatch):
+def test_downloaded_data_are_concatenated(directories, images, monkeypatch):
     parts = (images["x_train"], images["y_train"]), (images["x_test"], images["y_test"])
-    asked = []
-    monkeypatch.setattr(datasets, "_keras_loader", lambda name: lambda: asked.append(name) or parts)
-    assert_is_joined(load_mnist(), images)
-    assert_is_joined(load_fashion_mnist(), images)
-    assert asked == ["mnist", "fashion_mnist"]
+    requested = []
+    monkeypatch.setattr(
+        datasets, "_get_keras_loader", lambda name: lambda: requested.append(name) or parts
+    )
+    assert_is_concatenated(load_mnist(), images)
+    assert_is_concatenated(load_fashion_mnist(), images)
+    assert requested == ["mnist", "fashion_mnist"]
 
 
 def test_the_loader_is_that_of_keras():
     keras = pytest.importorskip("keras")
-    assert datasets._keras_loader("fashion_mnist") is keras.datasets.fashion_mnist.load_data
+    assert datasets._get_keras_loader("fashion_mnist") is keras.datasets.fashion_mnist.load_data
 
 
 @pytest.mark.parametrize(
@@ -117,10 +119,10 @@ def test_the_loader_is_that_of_keras():
         ({"x_train": np.zeros((2, 2))}, "has no array 'y_train'; the layout of Keras"),
         ({"x_train": np.array([{}, {}], dtype=object)}, "holds pickled objects"),
     ],
-    ids=["empty", "torn", "other arrays", "pickled"],
+    ids=["empty", "truncated", "other arrays", "pickled"],
 )
-def test_a_damaged_archive_is_refused(content, message, homes):
-    path = homes[0] / "mnist.npz"
+def test_a_damaged_archive_raises(content, message, directories):
+    path = directories[0] / "mnist.npz"
     if isinstance(content, bytes):
         path.write_bytes(content)
     else:
@@ -130,22 +132,22 @@ def test_a_damaged_archive_is_refused(content, message, homes):
     assert str(path) in str(raised.value)
 
 
-def test_images_without_their_labels_are_refused(homes, images):
-    np.savez(homes[0] / "mnist.npz", **images | {"y_test": np.zeros(4)})
-    with pytest.raises(ValueError, match=r"labels of shape \(4,\) do not belong together"):
+def test_images_without_labels_raise(directories, images):
+    np.savez(directories[0] / "mnist.npz", **images | {"y_test": np.zeros(4)})
+    with pytest.raises(ValueError, match=r"labels of shape \(4,\) do not match"):
         load_mnist()
 
 
-def test_damaged_original_files_are_refused(homes, images):
-    folder = homes[1] / "fashion-mnist"
-    write_original_files(folder, images)
-    path = folder / FASHION_FILES[0]
-    whole = path.read_bytes()
-    path.write_bytes(whole[:200])
+def test_damaged_original_files_raise(directories, images):
+    directory = directories[1] / "fashion-mnist"
+    write_original_files(directory, images)
+    path = directory / FASHION_FILES[0]
+    content = path.read_bytes()
+    path.write_bytes(content[:200])
     with pytest.raises(ValueError, match="is damaged"):
         load_fashion_mnist()
-    path.write_bytes(gzip.compress(gzip.decompress(whole)[:-1]))
-    with pytest.raises(ValueError, match="not a whole file of bytes in the IDX format"):
+    path.write_bytes(gzip.compress(gzip.decompress(content)[:-1]))
+    with pytest.raises(ValueError, match="not a complete file of bytes in the IDX format"):
         load_fashion_mnist()
     path.unlink()
     with pytest.raises(FileNotFoundError, match=f"{FASHION_FILES[0]} is missing"):

@@ -1,4 +1,4 @@
-"""Drawings: what was drawn, read back from matplotlib's own objects."""
+"""Plots, checked by the matplotlib objects that they consist of."""
 
 import subprocess
 import sys
@@ -17,17 +17,17 @@ LEAK = np.array([[0.0, 0.25], [0.0, 0.5], [0.5, 1.0]])
 
 
 @pytest.fixture(autouse=True)
-def closed():
+def close_figures():
     yield
     pyplot.close("all")
 
 
-def test_scores_are_drawn_as_means_within_their_range():
+def test_scores_are_plotted_as_means_within_their_range():
     scores = {"stability": STABILITY, "leak": LEAK}
     display = ClusterCountDisplay(COUNTS, scores, recommended=3).plot()
     assert display.lines_["stability"].get_xydata().tolist() == [[2, 0.5], [3, 1.0], [4, 0.25]]
     assert display.lines_["leak"].get_ydata().tolist() == [0.125, 0.25, 0.75]
-    (band,) = display.ax_.collections  # one seed has no range
+    (band,) = display.ax_.collections  # a single seed has no range
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (0.0, 1.0)
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -37,7 +37,7 @@ def test_scores_are_drawn_as_means_within_their_range():
     assert display.figure_ is display.ax_.figure
 
 
-def test_drawn_on_given_axes_without_a_recommendation():
+def test_plot_on_given_axes_without_a_recommendation():
     _, ax = pyplot.subplots()
     display = ClusterCountDisplay(COUNTS, {"stability": STABILITY})
     assert not hasattr(display, "ax_")
@@ -54,12 +54,12 @@ class Choice:
     nmi = None
 
 
-def test_made_from_a_choice():
+def test_plot_of_a_choice():
     display = ClusterCountDisplay.from_choice(Choice)
     assert list(display.lines_) == ["stability", "leak", "silhouette"]
     assert display.recommended == 3
-    labelled = type("Labelled", (Choice,), {"nmi": LEAK})
-    assert "NMI" in ClusterCountDisplay.from_choice(labelled).lines_
+    labeled = type("Labeled", (Choice,), {"nmi": LEAK})
+    assert "NMI" in ClusterCountDisplay.from_choice(labeled).lines_
 
 
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):

@@ -1,4 +1,4 @@
-"""ClusteringLayer alone, as a user of Keras meets it."""
+"""ClusteringLayer on its own, as used with Keras."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ def student_t(z, centers, alpha):
     return q / q.sum(axis=1, keepdims=True)
 
 
-def model_of(alpha, centers=CENTERS):
+def build_model(alpha, centers=CENTERS):
     layer = ClusteringLayer(3, alpha=alpha, name="clustering")
     model = keras.Sequential([keras.Input((2,)), layer])
     layer.set_weights([centers])
@@ -25,12 +25,12 @@ def model_of(alpha, centers=CENTERS):
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 4.0])
 def test_output_is_student_t(alpha):
-    q = np.asarray(model_of(alpha)(Z))
+    q = np.asarray(build_model(alpha)(Z))
     np.testing.assert_allclose(q, student_t(Z, CENTERS, alpha), rtol=1e-4)
 
 
-def test_centres_are_the_one_trainable_weight():
-    layer = model_of(1.0).get_layer("clustering")
+def test_centers_are_the_only_trainable_weight():
+    layer = build_model(1.0).get_layer("clustering")
     (centers,) = layer.trainable_weights
     assert centers is layer.centers
     np.testing.assert_array_equal(centers.numpy(), CENTERS.astype(np.float32))
@@ -38,7 +38,7 @@ def test_centres_are_the_one_trainable_weight():
 
 def test_shape_of_the_output():
     assert ClusteringLayer(7).compute_output_shape((None, 2)) == (None, 7)
-    assert model_of(1.0).output_shape == (None, 3)
+    assert build_model(1.0).output_shape == (None, 3)
 
 
 def test_config_keeps_every_argument():
@@ -49,7 +49,7 @@ def test_config_keeps_every_argument():
 
 
 def test_keras_file_loads_in_safe_mode(tmp_path):
-    model = model_of(3.0)
+    model = build_model(3.0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")  # safe_mode is on by default
     assert again.get_layer("clustering").alpha == 3.0
@@ -57,25 +57,25 @@ def test_keras_file_loads_in_safe_mode(tmp_path):
 
 
 def test_clone_keeps_alpha():
-    clone = keras.models.clone_model(model_of(3.0))
+    clone = keras.models.clone_model(build_model(3.0))
     clone.set_weights([CENTERS])
     np.testing.assert_allclose(clone(Z), student_t(Z, CENTERS, 3.0), rtol=1e-4)
 
 
 def test_training_by_hand_lowers_the_loss():
-    """The tutorial's road: encoder, layer, compile, train_on_batch with targets of all rows."""
-    rows = np.random.default_rng(1).normal(size=(60, 5)).astype(np.float32)
+    """As in tutorials: encoder, layer, compile, train_on_batch with the targets of all samples."""
+    X = np.random.default_rng(1).normal(size=(60, 5)).astype(np.float32)
     encoder = build_autoencoder(5, (8, 2), seed=0).encoder
     clustering = ClusteringLayer(3)
     model = keras.Model(encoder.input, clustering(encoder.output))
-    clustering.set_weights([np.asarray(encoder(rows))[:3]])
+    clustering.set_weights([np.asarray(encoder(X))[:3]])
     model.compile(keras.optimizers.SGD(0.01, 0.9), "kld")
-    q = np.asarray(model(rows))
+    q = np.asarray(model(X))
     p = q**2 / q.sum(axis=0)
     p /= p.sum(axis=1, keepdims=True)
-    losses = [float(model.train_on_batch(rows, p)) for _ in range(30)]
+    losses = [float(model.train_on_batch(X, p)) for _ in range(30)]
     assert np.isfinite(losses).all()
-    kld = float(np.mean(np.sum(p * np.log(p / np.asarray(model(rows))), axis=1)))
+    kld = float(np.mean(np.sum(p * np.log(p / np.asarray(model(X))), axis=1)))
     assert kld < float(np.mean(np.sum(p * np.log(p / q), axis=1)))
 
 
@@ -88,11 +88,11 @@ def test_training_by_hand_lowers_the_loss():
         ({"n_clusters": 2, "alpha": float("nan")}, r"alpha must be above 0; got nan"),
     ],
 )
-def test_bad_arguments_are_named(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         ClusteringLayer(**arguments)
 
 
-def test_input_of_another_rank_is_refused():
+def test_input_of_another_rank_raises():
     with pytest.raises(ValueError, match="ndim=2"):
         ClusteringLayer(2)(np.zeros((2, 3, 4)))

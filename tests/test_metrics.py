@@ -1,4 +1,4 @@
-"""The matching against a search over every pairing, and labels of every kind that people have."""
+"""Matching compared with an exhaustive search, and labels of every type."""
 
 from itertools import permutations
 
@@ -13,46 +13,46 @@ from skdec.metrics import clustering_accuracy, match_labels
 
 
 def accuracy_by_search(y_true, y_pred):
-    """The best accuracy over every one-to-one pairing, tried one after the other."""
+    """The best accuracy of all one-to-one matchings, by exhaustive search."""
     classes, clusters = sorted(set(y_true)), sorted(set(y_pred) - {-1})
-    # Blank partners on the side of the classes let any cluster stay unmatched.
-    partners = classes + [None] * len(clusters)
+    # With None among the candidates, any cluster can remain unmatched.
+    candidates = classes + [None] * len(clusters)
     best = 0
-    for chosen in permutations(partners, len(clusters)):
+    for chosen in permutations(candidates, len(clusters)):
         class_of = dict(zip(clusters, chosen, strict=True))
         hits = sum(class_of.get(c) == t for t, c in zip(y_true, y_pred, strict=True))
         best = max(best, hits)
     return best / len(y_true)
 
 
-rows = st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=25)
-class_names = st.sampled_from(["numbers", "strings", "negative"])
+label_pairs = st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=25)
+label_types = st.sampled_from(["numbers", "strings", "negative"])
 
 
-def as_kind(labels, kind):
-    if kind == "strings":
+def convert(labels, label_type):
+    if label_type == "strings":
         return [f"class {label}" for label in labels]
-    return [label - 2 for label in labels] if kind == "negative" else labels
+    return [label - 2 for label in labels] if label_type == "negative" else labels
 
 
-@given(rows, class_names)
-def test_accuracy_is_that_of_the_best_of_all_pairings(pairs, kind):
+@given(label_pairs, label_types)
+def test_accuracy_is_that_of_the_best_of_all_matchings(pairs, label_type):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
-    y_true = as_kind(y_true, kind)
+    y_true = convert(y_true, label_type)
     assert clustering_accuracy(y_true, y_pred) == accuracy_by_search(y_true, y_pred)
 
 
-@given(rows, class_names)
-def test_accuracy_is_the_accuracy_score_of_the_matched_labels(pairs, kind):
+@given(label_pairs, label_types)
+def test_accuracy_is_the_accuracy_score_of_the_matched_labels(pairs, label_type):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
-    y_true = as_kind(y_true, kind)
+    y_true = convert(y_true, label_type)
     assert accuracy_score(y_true, match_labels(y_true, y_pred)) == clustering_accuracy(
         y_true, y_pred
     )
 
 
-@given(rows, st.permutations([10, 20, 30, 40]))
-def test_accuracy_does_not_depend_on_the_names_of_the_clusters(pairs, names):
+@given(label_pairs, st.permutations([10, 20, 30, 40]))
+def test_accuracy_does_not_depend_on_the_labels_of_the_clusters(pairs, names):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
     renamed = [c if c == -1 else names[c] for c in y_pred]
     assert clustering_accuracy(y_true, renamed) == clustering_accuracy(y_true, y_pred)
@@ -66,15 +66,15 @@ def test_accuracy_is_symmetric_and_bounded_without_noise(pairs):
     assert 1 / len(pairs) <= accuracy <= 1
 
 
-@given(rows, class_names)
-def test_matched_labels_keep_the_partition(pairs, kind):
+@given(label_pairs, label_types)
+def test_matched_labels_keep_the_partition(pairs, label_type):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
-    matched = match_labels(as_kind(y_true, kind), y_pred)
+    matched = match_labels(convert(y_true, label_type), y_pred)
     assert len(set(zip(matched.tolist(), y_pred, strict=True))) == len(set(y_pred))
     assert len(set(matched.tolist())) == len(set(y_pred))
 
 
-def test_noise_counts_as_wrong_even_where_it_would_match():
+def test_noise_counts_as_incorrect_even_if_it_would_match():
     assert clustering_accuracy([0, 0, 1, 1], [-1, -1, 4, 4]) == 0.5
     assert clustering_accuracy(["a", "b"], [-1, -1]) == 0.0
 
@@ -87,7 +87,7 @@ def test_minus_one_is_an_ordinary_class_and_an_ordinary_string():
 def test_more_clusters_than_classes():
     y_true, y_pred = [0, 0, 0, 3, 3, 3], [5, 5, 9, 2, 2, 1]
     assert clustering_accuracy(y_true, y_pred) == pytest.approx(4 / 6)
-    # The clusters left over, 1 and 9, take the numbers after the greatest class in their order.
+    # The unmatched clusters, 1 and 9, get the numbers after the greatest class, in their order.
     assert match_labels(y_true, y_pred).tolist() == [0, 0, 5, 3, 3, 4]
 
 
@@ -99,17 +99,17 @@ def test_fewer_clusters_than_classes():
     ("y_true", "expected"),
     [([0, 0, 1], [0, 0, -1]), ([-1, -1, 1], [-1, -1, -2]), ([-7, -7, 1], [-7, -7, -1])],
 )
-def test_noise_gets_a_number_that_is_no_class(y_true, expected):
+def test_noise_gets_a_number_that_is_not_a_class(y_true, expected):
     assert match_labels(y_true, [3, 3, -1]).tolist() == expected
 
 
-def test_left_over_clusters_and_noise_get_strings_that_are_no_class():
+def test_unmatched_clusters_and_noise_get_strings_that_are_not_classes():
     y_true = ["noise", "noise", "cluster 2", "cluster 2", "noise"]
     matched = match_labels(y_true, [0, 0, 1, 2, -1])
     assert matched.tolist() == ["noise", "noise", "cluster 2", "cluster 2_", "noise_"]
 
 
-def test_scikit_learns_reports_read_well():
+def test_matched_labels_work_in_scikit_learns_reports():
     y_true, y_pred = ["No", "No", "Yes", "Yes", "Yes"], [1, 1, 0, 0, 1]
     matched = match_labels(y_true, y_pred)
     assert confusion_matrix(y_true, matched).tolist() == [[2, 0], [1, 2]]
@@ -129,13 +129,13 @@ def test_scikit_learns_reports_read_well():
     ],
     ids=str,
 )
-def test_every_kind_of_label_is_read(labels):
+def test_every_type_of_labels_is_accepted(labels):
     assert clustering_accuracy(labels, [4, 0, 4]) == 1.0
     assert clustering_accuracy([4, 0, 4], labels) == 1.0
     assert clustering_accuracy(labels, [4, 4, 4]) == pytest.approx(2 / 3)
 
 
-def test_left_over_clusters_do_not_overflow_a_narrow_dtype():
+def test_unmatched_clusters_do_not_overflow_a_narrow_dtype():
     assert match_labels(np.array([255, 255], dtype=np.uint8), [0, 1]).tolist() in (
         [255, 256],
         [256, 255],
@@ -160,7 +160,7 @@ def test_left_over_clusters_do_not_overflow_a_narrow_dtype():
     ],
     ids=str,
 )
-def test_unusable_labels_are_refused_by_name(y_true, y_pred, error, message):
+def test_invalid_labels_raise_with_the_name_of_the_argument(y_true, y_pred, error, message):
     with pytest.raises(error, match=message):
         clustering_accuracy(y_true, y_pred)
     with pytest.raises(error, match=message):

@@ -1,5 +1,6 @@
-"""Scorers against scikit-learn and NumPy, in its searches; the recommended number of clusters."""
+"""Scorers, compared with scikit-learn and used in its searches; choosing the number of clusters."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -47,12 +48,12 @@ SCORERS |= {
 
 @pytest.fixture(scope="module")
 def classes():
-    """Classes of the `rows` of the session."""
+    """Classes of the fixture `samples`."""
     return make_blobs(150, 6, centers=3, cluster_std=1.5, random_state=0)[1]
 
 
 class Fixed(ClusterMixin, BaseEstimator):
-    """Predicts what it is told to, and embeds rows by their first column."""
+    """Predicts given labels; its embedding is the first feature."""
 
     def __init__(self, labels):
         self.labels = labels
@@ -68,32 +69,32 @@ class Fixed(ClusterMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("scorer", SPACE_SCORERS)
-def test_scores_are_those_of_scikit_learn(scorer, fitted, rows):
-    labels = fitted.predict(rows)
+def test_scores_equal_those_of_scikit_learn(scorer, fitted, samples):
+    labels = fitted.predict(samples)
     metric = SPACE_SCORERS[scorer]
-    assert scorer()(fitted, rows) == pytest.approx(metric(rows, labels))
-    expected = metric(fitted.transform(rows), labels)
-    assert scorer(space="embedding")(fitted, rows) == pytest.approx(expected)
+    assert scorer()(fitted, samples) == pytest.approx(metric(samples, labels))
+    expected = metric(fitted.transform(samples), labels)
+    assert scorer(space="embedding")(fitted, samples) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("scorer", SPACE_SCORERS)
-def test_in_a_pipeline_the_input_is_that_of_the_last_step(scorer, rows):
+def test_in_a_pipeline_the_input_is_that_of_the_last_step(scorer, samples):
     metric = SPACE_SCORERS[scorer]
-    scaled = StandardScaler().fit_transform(rows)
-    pipeline = make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=0)).fit(rows)
-    labels = pipeline.predict(rows)
-    assert scorer()(pipeline, rows) == pytest.approx(metric(scaled, labels))
-    distances = pipeline.transform(rows)
-    assert scorer("embedding")(pipeline, rows) == pytest.approx(metric(distances, labels))
+    scaled = StandardScaler().fit_transform(samples)
+    pipeline = make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=0)).fit(samples)
+    labels = pipeline.predict(samples)
+    assert scorer()(pipeline, samples) == pytest.approx(metric(scaled, labels))
+    distances = pipeline.transform(samples)
+    assert scorer("embedding")(pipeline, samples) == pytest.approx(metric(distances, labels))
     alone = make_pipeline(pipeline[-1])
     assert scorer()(alone, scaled) == pytest.approx(metric(scaled, labels))
 
 
-def test_accuracy_is_the_hungarian_one(fitted, rows, classes):
-    expected = clustering_accuracy(classes, fitted.predict(rows))
-    assert clustering_accuracy_scorer(fitted, rows, classes) == expected
+def test_accuracy_scorer_matches_clusters_to_classes(fitted, samples, classes):
+    expected = clustering_accuracy(classes, fitted.predict(samples))
+    assert clustering_accuracy_scorer(fitted, samples, classes) == expected
     with pytest.raises(ValueError, match=r"needs classes.*SilhouetteScorer"):
-        clustering_accuracy_scorer(fitted, rows, None)
+        clustering_accuracy_scorer(fitted, samples, None)
 
 
 @pytest.mark.parametrize("labels", [np.zeros(20, int), np.arange(20)], ids=["one", "all"])
@@ -102,86 +103,93 @@ def test_accuracy_is_the_hungarian_one(fitted, rows, classes):
     [(SilhouetteScorer, -1.0), (DaviesBouldinScorer, -1e6), (CalinskiHarabaszScorer, 0.0)],
 )
 @pytest.mark.parametrize("space", ["input", "embedding"])
-def test_clusters_without_a_score_get_the_worst(scorer, worst, space, labels, random):
+def test_clusters_with_an_undefined_score_get_the_worst(scorer, worst, space, labels, random):
     X = random(0).normal(size=(20, 3))
     assert scorer(space)(Fixed(labels), X) == worst
     assert scorer(space)(Fixed(np.arange(20) % 2), X) > worst
 
 
-def test_many_rows_are_sampled_by_a_seed(random):
+def test_many_samples_are_subsampled_with_a_seed(random):
     X = random(0).normal(size=(60, 2))
     labels = np.arange(60) % 3
-    sampled = SilhouetteScorer(max_rows=40, random_state=7)(Fixed(labels), X)
+    score = SilhouetteScorer(max_samples=40, random_state=7)(Fixed(labels), X)
     expected = resample(X, labels, replace=False, n_samples=40, random_state=7)
-    assert sampled == silhouette_score(*expected)
-    assert SilhouetteScorer(max_rows=None)(Fixed(labels), X) == silhouette_score(X, labels)
+    assert score == silhouette_score(*expected)
+    assert SilhouetteScorer(max_samples=None)(Fixed(labels), X) == silhouette_score(X, labels)
 
 
 @pytest.mark.parametrize("scorer", SPACE_SCORERS)
-def test_sparse_rows_score_as_dense_ones(scorer, random):
+def test_sparse_samples_score_like_dense_ones(scorer, random):
     X = random(0).normal(size=(60, 4)) * (random(1).random(size=(60, 4)) < 0.5)
-    for max_rows in (30, None):
+    for max_samples in (30, None):
         dense, sparse = (
-            scorer(max_rows=max_rows)(Fixed(np.arange(60) % 3), given)
+            scorer(max_samples=max_samples)(Fixed(np.arange(60) % 3), given)
             for given in (X, sp.csr_array(X))
         )
         assert sparse == pytest.approx(dense)
 
 
-def test_scorers_refuse_what_they_do_not_know():
+def test_scorers_check_their_parameters():
     with pytest.raises(ValueError, match="space must be 'input' or 'embedding'; got 'output'"):
         SilhouetteScorer("output")
-    for max_rows in (1, 2.5, "all"):
-        with pytest.raises(ValueError, match="max_rows must be None or an integer of at least 2"):
-            SilhouetteScorer(max_rows=max_rows)
+    for max_samples in (1, 2.5, "all"):
+        with pytest.raises(
+            ValueError, match="max_samples must be None or an integer of at least 2"
+        ):
+            SilhouetteScorer(max_samples=max_samples)
 
 
 @pytest.mark.parametrize("name", SCORERS)
-def test_scorers_survive_pickle(name):
+def test_scorers_can_be_pickled(name):
     assert pickle.loads(pickle.dumps(SCORERS[name])) == SCORERS[name]
 
 
-def divergence(q):
-    """The loss of the paper by its formulas."""
+def compute_loss(q):
+    """The loss of the paper, computed by its formulas."""
     weight = q**2 / q.sum(axis=0)
     p = weight / weight.sum(axis=1, keepdims=True)
     return np.sum(p * np.log(p / q)) / len(q)
 
 
-def test_generalizability_is_that_of_the_paper(fitted, rows):
-    q = fitted.predict_proba(rows).astype(float)
-    expected = divergence(q[:100]) / divergence(q[100:])
-    assert generalizability(fitted, rows[:100], rows[100:]) == pytest.approx(expected, rel=1e-6)
+def test_generalizability_is_that_of_the_paper(fitted, samples):
+    q = fitted.predict_proba(samples).astype(float)
+    expected = compute_loss(q[:100]) / compute_loss(q[100:])
+    assert generalizability(fitted, samples[:100], samples[100:]) == pytest.approx(
+        expected, rel=1e-6
+    )
     pipeline = make_pipeline("passthrough", fitted)
-    assert generalizability(pipeline, rows[:100], rows[100:]) == pytest.approx(expected, rel=1e-6)
+    assert generalizability(pipeline, samples[:100], samples[100:]) == pytest.approx(
+        expected, rel=1e-6
+    )
 
 
-class Certain(BaseEstimator):
-    """Soft assignments that are as the rows say."""
+class Identity(BaseEstimator):
+    """Returns the samples as soft assignments."""
 
     def predict_proba(self, X):
         return X
 
 
 def test_generalizability_without_loss():
-    sure, unsure = np.eye(2), np.array([[0.9, 0.1], [0.3, 0.7]])
-    assert generalizability(Certain(), np.ones((3, 1)), np.ones((2, 1))) == 1.0
-    assert generalizability(Certain(), sure, unsure) == pytest.approx(0, abs=1e-12)
-    assert generalizability(Certain(), unsure, np.ones((2, 1))) == np.inf
+    certain, uncertain = np.eye(2), np.array([[0.9, 0.1], [0.3, 0.7]])
+    assert generalizability(Identity(), np.ones((3, 1)), np.ones((2, 1))) == 1.0
+    assert generalizability(Identity(), certain, uncertain) == pytest.approx(0, abs=1e-12)
+    assert generalizability(Identity(), uncertain, np.ones((2, 1))) == np.inf
 
 
 GRID = {"dims": [(8, 2), (16, 4)], "alpha": [0.5, 1.0]}
 
 
 @pytest.fixture(scope="module")
-def multimetric_search(tiny, rows, classes):
-    """Every scorer in one search, so that each fit is paid for once."""
+def multimetric_search(tiny, samples, classes):
+    """A search with all scorers, so that each fit runs once."""
     dec = DECClusterer(**tiny)
     with warnings.catch_warnings():
-        # Scores that are not finite and scorers that fail are warned of; so are empty clusters.
+        # scikit-learn warns about scores that are not finite and scorers that fail; skdec warns
+        # about empty clusters.
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return GridSearchCV(dec, GRID, scoring=SCORERS, cv=2, refit=False).fit(rows, classes)
+        return GridSearchCV(dec, GRID, scoring=SCORERS, cv=2, refit=False).fit(samples, classes)
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -192,34 +200,34 @@ def test_grid_search_over_dims_and_alpha(name, multimetric_search):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_single_cluster_does_not_stop_a_search(tiny, rows):
+def test_a_single_cluster_does_not_stop_a_search(tiny, samples):
     dec = DECClusterer(**{**tiny, "dims": (8, 2)})
     scoring = {scorer.__name__: scorer("embedding") for scorer in SPACE_SCORERS}
     grid = {"n_clusters": [1, 3]}
-    search = GridSearchCV(dec, grid, scoring=scoring, cv=2, refit="SilhouetteScorer").fit(rows)
+    search = GridSearchCV(dec, grid, scoring=scoring, cv=2, refit="SilhouetteScorer").fit(samples)
     for name in scoring:
         assert np.isfinite(search.cv_results_[f"mean_test_{name}"]).all()
         assert search.cv_results_[f"rank_test_{name}"].tolist() == [2, 1]
     assert search.best_params_ == {"n_clusters": 3}
 
 
-def test_search_in_a_pipeline_and_without_classes(tiny, rows):
+def test_search_in_a_pipeline_and_without_classes(tiny, samples):
     pipeline = make_pipeline(MinMaxScaler(), DECClusterer(**tiny))
     grid = {"decclusterer__alpha": [0.5, 2.0]}
-    search = GridSearchCV(pipeline, grid, scoring=SilhouetteScorer(), cv=2).fit(rows)
+    search = GridSearchCV(pipeline, grid, scoring=SilhouetteScorer(), cv=2).fit(samples)
     assert search.best_params_["decclusterer__alpha"] in (0.5, 2.0)
     fold = search.cv_results_["split0_test_score"][search.best_index_]
-    half = rows[75:]
+    half = samples[75:]
     again = pipeline.set_params(**search.best_params_).fit(half)
-    assert SilhouetteScorer()(again, rows[:75]) == fold
+    assert SilhouetteScorer()(again, samples[:75]) == fold
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_randomized_and_halving_search(tiny, rows, classes):
+def test_randomized_and_halving_search(tiny, samples, classes):
     dec = DECClusterer(**tiny)
     randomized = RandomizedSearchCV(
         dec, GRID, n_iter=2, scoring=clustering_accuracy_scorer, cv=2, random_state=0
-    ).fit(rows, classes)
+    ).fit(samples, classes)
     assert np.isfinite(randomized.best_score_)
     halving = HalvingGridSearchCV(
         dec,
@@ -229,7 +237,7 @@ def test_randomized_and_halving_search(tiny, rows, classes):
         scoring=SilhouetteScorer(),
         cv=2,
         random_state=0,
-    ).fit(rows)
+    ).fit(samples)
     assert np.isfinite(halving.best_score_)
 
 
@@ -258,7 +266,7 @@ SEARCH = "from sklearn.model_selection import GridSearchCV"
     [f"import tensorflow\n{SEARCH}\n{SKDEC}", f"{SEARCH}\n{SKDEC}\nimport tensorflow"],
     ids=["tensorflow first", "tensorflow last"],
 )
-def test_workers_find_the_same_scores(imports):
+def test_parallel_searches_compute_the_same_scores(imports):
     code = SEARCH_IN_WORKERS.format(imports=imports)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -274,8 +282,13 @@ SMALL = {
 }
 
 
-def count_pretrainings(folder):
-    return len(list(folder.rglob("pretrained_from/*/output.pkl")))
+def count_pretrainings(directory):
+    """Count the cached results of the step "pretraining", by the metadata of joblib."""
+    entries = [path.parent for path in directory.rglob("output.pkl")]
+    arguments = [
+        json.loads((entry / "metadata.json").read_text())["input_args"] for entry in entries
+    ]
+    return [argument["step"] for argument in arguments].count("'pretraining'")
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +311,7 @@ def choice(cache):
     )
 
 
-def test_blobs_of_known_number(choice):
+def test_the_number_of_blobs_is_recommended(choice):
     assert choice.recommended == 4
     assert choice.n_clusters.tolist() == [3, 4, 5]
     assert choice.stability[1] == 1.0
@@ -308,28 +321,28 @@ def test_blobs_of_known_number(choice):
     assert ((choice.leak >= 0) & (choice.leak <= 1)).all()
 
 
-def test_all_numbers_share_the_pretraining_of_a_seed(choice, cache):
+def test_all_numbers_use_the_same_pretraining_for_each_seed(choice, cache):
     assert count_pretrainings(cache) == 2
 
 
 def test_choice_prints_as_a_table(choice):
-    title, *lines = str(choice).splitlines()
-    assert title.split() == list(choice.to_dict())
-    assert len({len(line) for line in [title, *lines]}) == 1
+    header, *lines = str(choice).splitlines()
+    assert header.split() == list(choice.to_dict())
+    assert len({len(line) for line in [header, *lines]}) == 1
     assert [line.split()[0] for line in lines] == ["3", "*4", "5"]
     assert f"{choice.nmi[1].mean():.3f}" in lines[1]
 
 
-def test_choice_as_columns(choice):
+def test_choice_as_a_dict(choice):
     columns = choice.to_dict()
     assert columns["n_clusters"] == [3, 4, 5]
     assert columns["leak"] == choice.leak.mean(axis=1).tolist()
     assert columns["evidence"] == choice.evidence.tolist()
-    unlabelled = ClusterCountChoice(**{**vars(choice), "nmi": None})
-    assert "nmi" not in unlabelled.to_dict()
+    unlabeled = ClusterCountChoice(**{**vars(choice), "nmi": None})
+    assert "nmi" not in unlabeled.to_dict()
 
 
-def test_choice_is_drawn(choice):
+def test_choice_is_plotted(choice):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("agg")
     display = choice.plot()
@@ -338,7 +351,7 @@ def test_choice_is_drawn(choice):
     pyplot.close("all")
 
 
-def test_recommendation_does_not_see_classes_and_is_seeded(choice, cache):
+def test_recommendation_ignores_classes_and_is_reproducible(choice, cache):
     X, _ = make_blobs(200, 6, centers=4, random_state=3)
     arguments = {"n_clusters": [3, 4, 5], "n_seeds": 2, "random_state": 0}
     estimator = DECClusterer(**SMALL, memory=str(cache))
@@ -349,7 +362,7 @@ def test_recommendation_does_not_see_classes_and_is_seeded(choice, cache):
     assert not hasattr(estimator, "labels_")
 
 
-def test_sparse_rows_of_many_columns(random):
+def test_sparse_samples_with_many_features(random):
     X = sp.random_array((60, 80), density=0.1, rng=random(0), format="csr")
     estimator = DECClusterer(**{**SMALL, "max_iter": 5})
     choice = choose_n_clusters(X, n_clusters=[2], estimator=estimator, n_seeds=2, random_state=0)
@@ -357,17 +370,17 @@ def test_sparse_rows_of_many_columns(random):
     assert np.isfinite(choice.evidence).all()
 
 
-def test_what_cannot_be_chosen_from_is_refused(rows):
+def test_invalid_arguments_raise(samples):
     for n_clusters, message in [
         ([], "at least one number"),
         ([1, 2], "each of n_clusters must be an integer of at least 2; got 1"),
-        ([2, 120], "below the number of training rows, 120 of 150; got 120"),
+        ([2, 120], "below the number of training samples, 120 of 150; got 120"),
     ]:
         with pytest.raises(ValueError, match=message):
-            choose_n_clusters(rows, n_clusters=n_clusters)
+            choose_n_clusters(samples, n_clusters=n_clusters)
     with pytest.raises(ValueError, match="n_seeds must be an integer of at least 2; got 1"):
-        choose_n_clusters(rows, n_seeds=1)
-    with pytest.raises(ValueError, match="y has 3 labels, but X has 150 rows"):
-        choose_n_clusters(rows, [0, 1, 2])
+        choose_n_clusters(samples, n_seeds=1)
+    with pytest.raises(ValueError, match="y has 3 labels, but X has 150 samples"):
+        choose_n_clusters(samples, [0, 1, 2])
     with pytest.raises(TypeError, match="estimator must be a DECClusterer; got KMeans"):
-        choose_n_clusters(rows, estimator=KMeans())
+        choose_n_clusters(samples, estimator=KMeans())

@@ -1,4 +1,4 @@
-"""The autoencoder: its shape, where its activation is, and how its weights start."""
+"""The autoencoder: its layers, its activation and its initial weights."""
 
 import copy
 import random
@@ -9,18 +9,18 @@ import pytest
 
 from skdec.networks import Architecture, build_autoencoder, initial_weights
 
-ROWS = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
+X = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
 
 
 def dense_layers(model):
     return [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
 
 
-def kernels(networks):
+def get_kernels(networks):
     return networks.autoencoder.get_weights()[::2]
 
 
-def test_the_tutorials_network():
+def test_layers_of_the_published_network():
     networks = build_autoencoder(784, (500, 500, 2000, 10))
     assert [(layer.name, layer.units) for layer in dense_layers(networks.encoder)] == [
         ("encoder_0", 500),
@@ -37,38 +37,38 @@ def test_the_tutorials_network():
     assert networks.autoencoder.input_shape == networks.autoencoder.output_shape == (None, 784)
 
 
-def test_activation_inside_only_and_weights_shared():
+def test_only_hidden_layers_have_an_activation_and_models_share_weights():
     networks = build_autoencoder(6, (5, 4, 2), activation="tanh", seed=0)
     networks.autoencoder.set_weights(
         [np.random.default_rng(1).normal(size=w.shape) for w in networks.autoencoder.get_weights()]
     )
-    hidden = ROWS
-    for place, (kernel, bias) in enumerate(
+    hidden = X
+    for position, (kernel, bias) in enumerate(
         zip(*[iter(networks.autoencoder.get_weights())] * 2, strict=True)
     ):
         hidden = hidden @ kernel + bias
-        if place == 2:
-            np.testing.assert_allclose(networks.encoder(ROWS), hidden, rtol=1e-4)
-        if place not in (2, 5):
+        if position == 2:
+            np.testing.assert_allclose(networks.encoder(X), hidden, rtol=1e-4)
+        if position not in (2, 5):
             hidden = np.tanh(hidden)
-    np.testing.assert_allclose(networks.autoencoder(ROWS), hidden, rtol=1e-4)
-    np.testing.assert_allclose(networks.decoder(networks.encoder(ROWS)), hidden, rtol=1e-4)
+    np.testing.assert_allclose(networks.autoencoder(X), hidden, rtol=1e-4)
+    np.testing.assert_allclose(networks.decoder(networks.encoder(X)), hidden, rtol=1e-4)
 
 
-def test_one_layer_is_linear_both_ways():
+def test_an_autoencoder_of_one_layer_is_linear():
     networks = build_autoencoder(6, (2,), seed=0)
     w_in, b_in, w_out, b_out = networks.autoencoder.get_weights()
     np.testing.assert_allclose(
-        networks.autoencoder(ROWS), (ROWS @ w_in + b_in) @ w_out + b_out, rtol=1e-4, atol=1e-6
+        networks.autoencoder(X), (X @ w_in + b_in) @ w_out + b_out, rtol=1e-4, atol=1e-6
     )
 
 
-def test_the_seed_fixes_the_weights():
+def test_the_seed_determines_the_weights():
     first, second = (build_autoencoder(6, (6, 6), seed=3) for _ in range(2))
-    for one, other in zip(kernels(first), kernels(second), strict=True):
+    for one, other in zip(get_kernels(first), get_kernels(second), strict=True):
         np.testing.assert_array_equal(one, other)
     for one, other in zip(
-        kernels(first), kernels(build_autoencoder(6, (6, 6), seed=4)), strict=True
+        get_kernels(first), get_kernels(build_autoencoder(6, (6, 6), seed=4)), strict=True
     ):
         assert not np.array_equal(one, other)
 
@@ -77,27 +77,27 @@ def test_the_seed_fixes_the_weights():
 @pytest.mark.parametrize("initializer", [None, "he_normal", keras.initializers.HeNormal()])
 def test_initial_weights_are_those_of_the_model(dims, initializer):
     model = build_autoencoder(6, dims, "relu", initializer, seed=2).autoencoder
-    alone = initial_weights(Architecture(6, dims, "relu"), initializer, 2)
-    for one, other in zip(alone, model.get_weights(), strict=True):
+    weights = initial_weights(Architecture(6, dims, "relu"), initializer, 2)
+    for one, other in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_no_two_layers_start_alike():
-    start = [kernel.tobytes() for kernel in kernels(build_autoencoder(6, (6, 6, 6), seed=0))]
-    assert len(set(start)) == len(start) == 6
+def test_no_two_layers_have_the_same_initial_weights():
+    initial = [kernel.tobytes() for kernel in get_kernels(build_autoencoder(6, (6, 6, 6), seed=0))]
+    assert len(set(initial)) == len(initial) == 6
 
 
 def test_without_a_seed_weights_differ_from_call_to_call():
-    one, other = (kernels(build_autoencoder(6, (3,))) for _ in range(2))
+    one, other = (get_kernels(build_autoencoder(6, (3,))) for _ in range(2))
     assert not np.array_equal(one[0], other[0])
 
 
-def test_default_weights_are_uniform_within_one_over_the_root_of_the_inputs():
+def test_default_weights_are_uniform_within_one_over_the_root_of_the_number_of_inputs():
     networks = build_autoencoder(400, (900, 25), seed=0)
-    for kernel in kernels(networks):
+    for kernel in get_kernels(networks):
         bound = 1 / np.sqrt(kernel.shape[0])  # sqrt(3 * scale / fan_in) of VarianceScaling
         assert np.abs(kernel).max() <= bound * (1 + 1e-6)
-        # A uniform distribution: all but fills its range, and has a third of its square.
+        # A uniform distribution comes close to its bound, whose square is three times the variance.
         assert np.abs(kernel).max() > 0.99 * bound
         np.testing.assert_allclose(kernel.var(), bound**2 / 3, rtol=0.05)
     for bias in networks.autoencoder.get_weights()[1::2]:
@@ -114,10 +114,10 @@ def test_default_weights_are_uniform_within_one_over_the_root_of_the_inputs():
         keras.initializers.serialize(keras.initializers.HeNormal()),
     ],
 )
-def test_a_given_initializer_is_seeded_and_left_alone(initializer):
+def test_a_given_initializer_is_seeded_and_not_modified(initializer):
     before = copy.deepcopy(getattr(initializer, "__dict__", initializer))
     one, other = (
-        kernels(build_autoencoder(300, (200,), kernel_initializer=initializer, seed=1))
+        get_kernels(build_autoencoder(300, (200,), kernel_initializer=initializer, seed=1))
         for _ in range(2)
     )
     np.testing.assert_array_equal(one[0], other[0])
@@ -127,30 +127,30 @@ def test_a_given_initializer_is_seeded_and_left_alone(initializer):
 
 
 def test_initializers_without_a_seed():
-    zeros = kernels(build_autoencoder(3, (2,), kernel_initializer="zeros"))
-    ones = kernels(build_autoencoder(3, (2,), kernel_initializer=keras.initializers.Ones()))
-    by_function = kernels(build_autoencoder(3, (2,), kernel_initializer=keras.ops.ones))
-    for zero, one, made in zip(zeros, ones, by_function, strict=True):
+    zeros = get_kernels(build_autoencoder(3, (2,), kernel_initializer="zeros"))
+    ones = get_kernels(build_autoencoder(3, (2,), kernel_initializer=keras.initializers.Ones()))
+    by_function = get_kernels(build_autoencoder(3, (2,), kernel_initializer=keras.ops.ones))
+    for zero, one, result in zip(zeros, ones, by_function, strict=True):
         assert (zero == 0).all()
         assert (one == 1).all()
-        assert (made == 1).all()
+        assert (result == 1).all()
 
 
 @pytest.mark.parametrize("initializer", ["stft", keras.initializers.Constant([1.0, 2.0])])
-def test_an_initializer_of_other_shapes_is_named(initializer):
+def test_an_initializer_that_fails_for_a_shape_raises_with_its_name(initializer):
     with pytest.raises(ValueError, match=r"kernel_initializer \w+ cannot make weights of shape"):
         initial_weights(Architecture(6, (5,), "relu"), initializer, 0)
 
 
-def test_an_initializer_that_ignores_the_shape_is_named():
-    def ignorant(shape, dtype):
+def test_an_initializer_that_ignores_the_shape_raises():
+    def ignore_shape(shape, dtype):
         return np.zeros((2, 2), dtype)
 
     with pytest.raises(ValueError, match=r"must make weights of shape \(6, 5\); it made \(2, 2\)"):
-        initial_weights(Architecture(6, (5,), "relu"), ignorant, 0)
+        initial_weights(Architecture(6, (5,), "relu"), ignore_shape, 0)
 
 
-def test_an_unknown_initializer_is_refused():
+def test_an_unknown_initializer_raises():
     with pytest.raises(ValueError, match="no_such"):
         build_autoencoder(3, (2,), kernel_initializer="no_such")
 
@@ -164,16 +164,16 @@ def test_an_unknown_initializer_is_refused():
         keras.initializers.serialize(keras.initializers.HeNormal()),
     ],
 )
-def test_global_random_states_are_left_alone(initializer):
-    def draws():
-        # NumPy's legacy state is what is looked at.
+def test_global_random_states_are_not_modified(initializer):
+    def generate():
+        # NumPy's legacy state is the one under test.
         return random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002
 
     keras.utils.set_random_seed(7)
-    expected = draws()
+    expected = generate()
     keras.utils.set_random_seed(7)
     build_autoencoder(6, (5, 2), kernel_initializer=initializer, seed=0)
-    assert draws() == expected
+    assert generate() == expected
 
 
 @pytest.mark.parametrize(
@@ -186,6 +186,6 @@ def test_global_random_states_are_left_alone(initializer):
         (5, [3, -2], r"dims=\[3, -2\]"),
     ],
 )
-def test_bad_widths_are_named(n_features, dims, got):
+def test_invalid_widths_raise(n_features, dims, got):
     with pytest.raises(ValueError, match=f"must be at least 1 .* got .*{got}"):
         build_autoencoder(n_features, dims)

@@ -1,4 +1,4 @@
-"""Among scikit-learn's tools: frames, column transformers, text, and steps before and after."""
+"""Pipelines of scikit-learn: data frames, column transformers, text, steps before and after."""
 
 import numpy as np
 import pandas as pd
@@ -17,82 +17,83 @@ NAMES = [f"decclusterer{i}" for i in range(4)]
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])
-def test_embedded_rows_come_as_the_frames_that_are_asked_for(fitted, tiny, rows, container):
-    columns = dict(zip("abcdef", rows.T, strict=True))
+def test_transform_returns_the_requested_data_frame(fitted, tiny, samples, container):
+    columns = dict(zip("abcdef", samples.T, strict=True))
     frame = pd.DataFrame(columns) if container == "pandas" else pl.DataFrame(columns)
     pipeline = make_pipeline(MinMaxScaler(), DECClusterer(**tiny)).set_output(transform=container)
     z = pipeline.fit(frame).transform(frame)
     assert type(z) is type(frame)
     assert list(z.columns) == list(pipeline.get_feature_names_out()) == NAMES
-    np.testing.assert_allclose(z.to_numpy(), fitted.transform(rows), atol=1e-5)
+    np.testing.assert_allclose(z.to_numpy(), fitted.transform(samples), atol=1e-5)
 
 
-def test_names_of_columns_are_checked(tiny, rows):
-    frame = pd.DataFrame(rows, columns=list("abcdef"))
+def test_feature_names_are_checked(tiny, samples):
+    frame = pd.DataFrame(samples, columns=list("abcdef"))
     dec = DECClusterer(**tiny).fit(frame)
     with pytest.raises(ValueError, match="feature names should match"):
         dec.predict(frame.rename(columns={"a": "z"}))
     with pytest.raises(ValueError, match="feature names should match"):
         dec.transform(frame[list("bacdef")])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
-        dec.predict(rows)
+        dec.predict(samples)
 
 
-def test_between_columns_and_a_classifier(tiny, rows, fitted):
-    """A table of numbers and words, embedded, then classified."""
-    colour = np.array(["red", "blue", "green"])[fitted.labels_]
-    frame = pd.DataFrame(rows, columns=list("abcdef")).assign(colour=colour)
+def test_between_a_column_transformer_and_a_classifier(tiny, samples, fitted):
+    """Numerical and categorical columns are embedded, then classified."""
+    color = np.array(["red", "blue", "green"])[fitted.labels_]
+    # Three numbers and three colors are as many features as those of `tiny`, already compiled.
+    frame = pd.DataFrame(samples[:, :3], columns=list("abc")).assign(color=color)
     columns = ColumnTransformer(
         [
             ("numbers", MinMaxScaler(), make_column_selector(dtype_include=np.number)),
-            ("words", OneHotEncoder(), ["colour"]),
+            ("words", OneHotEncoder(), ["color"]),
         ]
     )
     pipeline = make_pipeline(columns, DECClusterer(**tiny), LogisticRegression())
-    assert pipeline.fit(frame, colour).score(frame, colour) > 0.95
+    assert pipeline.fit(frame, color).score(frame, color) > 0.95
     assert pipeline[:-1].transform(frame).shape == (150, 4)
 
 
-def test_as_one_of_the_transformers_of_columns(tiny, rows, fitted):
-    frame = pd.DataFrame(rows, columns=list("abcdef"))
+def test_inside_a_column_transformer(tiny, samples, fitted):
+    frame = pd.DataFrame(samples, columns=list("abcdef"))
     columns = ColumnTransformer(
         [("embedded", DECClusterer(**tiny), list("abcdef")), ("kept", "passthrough", ["a"])]
     ).set_output(transform="pandas")
     found = columns.fit_transform(frame)
     assert list(found.columns) == [*(f"embedded__{name}" for name in NAMES), "kept__a"]
-    np.testing.assert_array_equal(found.iloc[:, :4], fitted.transform(rows))
+    np.testing.assert_array_equal(found.iloc[:, :4], fitted.transform(samples))
 
 
 WORDS = {
-    "sea": ["ship", "wave", "harbour", "sail", "tide", "anchor", "crew", "storm"],
+    "sea": ["ship", "wave", "harbor", "sail", "tide", "anchor", "crew", "storm"],
     "kitchen": ["oven", "bread", "butter", "knife", "salt", "plate", "spoon", "flour"],
     "garden": ["rose", "soil", "seed", "spade", "tree", "leaf", "hedge", "lawn"],
 }
 
 
-def corpus(rng, n_texts=240):
-    """Texts of twelve words, three in four of them on one theme."""
-    themes = rng.choice(list(WORDS), n_texts)
-    everything = [word for words in WORDS.values() for word in words]
+def make_texts(rng, n_texts=240):
+    """Return texts of twelve words, three in four of them on one topic, and their topics."""
+    topics = rng.choice(list(WORDS), n_texts)
+    all_words = [word for words in WORDS.values() for word in words]
     texts = [
-        " ".join([*rng.choice(WORDS[theme], 9), *rng.choice(everything, 3)]) for theme in themes
+        " ".join([*rng.choice(WORDS[topic], 9), *rng.choice(all_words, 3)]) for topic in topics
     ]
-    return texts, themes
+    return texts, topics
 
 
-def test_texts_are_clustered_by_theme_and_stay_sparse(random, monkeypatch):
-    texts, themes = corpus(random(0))
+def test_texts_are_clustered_by_topic_and_stay_sparse(random, monkeypatch):
+    texts, topics = make_texts(random(0))
     vectorizer = TfidfVectorizer()
-    largest = []
+    batch_sizes = []
     toarray = type(vectorizer.fit_transform(texts)).toarray
 
-    def noted(matrix, *args, **kwargs):
-        largest.append(matrix.shape[0])
+    def record_and_convert(matrix, *args, **kwargs):
+        batch_sizes.append(matrix.shape[0])
         return toarray(matrix, *args, **kwargs)
 
-    monkeypatch.setattr(type(vectorizer.fit_transform(texts)), "toarray", noted)
-    monkeypatch.setattr("skdec._rows._CHUNK_BYTES", 16 * 4 * 24)
-    monkeypatch.setattr("skdec._rows.INFERENCE_BATCH", 16)
+    monkeypatch.setattr(type(vectorizer.fit_transform(texts)), "toarray", record_and_convert)
+    monkeypatch.setattr("skdec._engine.data._CHUNK_BYTES", 16 * 4 * 24)
+    monkeypatch.setattr("skdec._engine.inference.INFERENCE_BATCH_SIZE", 16)
     dec = DECClusterer(
         3,
         dims=(24, 3),
@@ -103,13 +104,13 @@ def test_texts_are_clustered_by_theme_and_stay_sparse(random, monkeypatch):
         random_state=0,
     )
     labels = make_pipeline(vectorizer, dec).fit_predict(texts)
-    assert adjusted_rand_score(themes, labels) > 0.9
-    assert largest
-    assert max(largest) <= 16
+    assert adjusted_rand_score(topics, labels) > 0.9
+    assert batch_sizes
+    assert max(batch_sizes) <= 16
 
 
-def test_a_function_may_come_before(tiny, rows):
+def test_after_a_function_transformer(tiny, samples):
     pipeline = make_pipeline(FunctionTransformer(np.log1p), DECClusterer(**tiny))
     np.testing.assert_array_equal(
-        pipeline.fit_predict(rows), DECClusterer(**tiny).fit_predict(np.log1p(rows))
+        pipeline.fit_predict(samples), DECClusterer(**tiny).fit_predict(np.log1p(samples))
     )

@@ -1,7 +1,7 @@
-"""Properties of every fit, over rows of many kinds and parameters good and bad.
+"""Properties of every fit, with samples of many kinds and with valid and invalid parameters.
 
-Networks and numbers of clusters are of a few shapes only, since each is compiled for seconds; the
-rows are what varies. ``-m slow`` adds more inputs.
+The networks and numbers of clusters have only a few shapes, because each is compiled for seconds;
+the samples vary. ``-m slow`` tries more inputs.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdec import DECClusterer
 
-N_FEATURES = 6  # as the rows of the other tests, so that programs are compiled once
+N_FEATURES = 6  # as in the other tests, so that programs are compiled once
 QUICK = {"n_init": 1, "pretrain_epochs": 1, "max_iter": 4, "update_interval": 2}
 DTYPES = (
     np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_
@@ -37,7 +37,7 @@ def figures(request):
     return Figures("property tests", request.config)
 
 
-def values_of(dtype):
+def choose_values(dtype):
     if np.issubdtype(dtype, np.floating):
         return st.floats(-100, 100, width=np.finfo(dtype).bits, allow_subnormal=False)
     if dtype == np.bool_:
@@ -47,53 +47,55 @@ def values_of(dtype):
 
 
 @st.composite
-def matrices(draw, min_rows=1, max_rows=40):
-    """Plain arrays (n, 6) of any dtype, with constant columns and repeated rows among them."""
+def matrices(draw, min_samples=1, max_samples=40):
+    """Arrays (n, 6) of any dtype, some with constant features or repeated samples."""
     dtype = np.dtype(draw(st.sampled_from(DTYPES)))
-    n_rows = draw(st.integers(min_rows, max_rows))
-    n_distinct = draw(st.one_of(st.just(n_rows), st.integers(1, n_rows)))
-    distinct = draw(hnp.arrays(dtype, (n_distinct, N_FEATURES), elements=values_of(dtype)))
-    if draw(st.booleans()):  # hypothesis likes zeros: half of the time, no two values are alike
+    n_samples = draw(st.integers(min_samples, max_samples))
+    n_distinct = draw(st.one_of(st.just(n_samples), st.integers(1, n_samples)))
+    distinct = draw(hnp.arrays(dtype, (n_distinct, N_FEATURES), elements=choose_values(dtype)))
+    if draw(st.booleans()):  # hypothesis prefers zeros: half of the arrays have no equal values
         random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         distinct = (random.normal(0, 30, distinct.shape) * (1 + (dtype != np.bool_))).astype(dtype)
-    X = distinct[np.arange(n_rows) % n_distinct]
-    for column in draw(st.sets(st.integers(0, N_FEATURES - 1), max_size=N_FEATURES)):
-        X[:, column] = X[0, column]
+    X = distinct[np.arange(n_samples) % n_distinct]
+    for feature in draw(st.sets(st.integers(0, N_FEATURES - 1), max_size=N_FEATURES)):
+        X[:, feature] = X[0, feature]
     return X
 
 
-def strided(X):
+def make_strided(X):
     wide = np.zeros((2 * X.shape[0], 3 * X.shape[1]), X.dtype)
     wide[::2, 1::3] = X
     return wide[::2, 1::3]
 
 
-def read_only(X):
+def make_read_only(X):
     X = X.copy()
     X.flags.writeable = False
     return X
 
 
-def memory_mapped(X):
-    path = Path(tempfile.mkdtemp()) / "rows.npy"
+def make_memory_map(X):
+    path = Path(tempfile.mkdtemp()) / "X.npy"
     np.save(path, X)
     return np.load(path, mmap_mode="r")
 
 
-def names():
-    return [f"column {i}" for i in range(N_FEATURES)]
+def make_names():
+    return [f"feature {i}" for i in range(N_FEATURES)]
 
 
-FORMS = {
+CONTAINERS = {
     "C": np.ascontiguousarray,
     "F": np.asfortranarray,
-    "strided": strided,
+    "strided": make_strided,
     "reversed": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
-    "read-only": read_only,
-    "memory map": memory_mapped,
+    "read-only": make_read_only,
+    "memory map": make_memory_map,
     "big-endian": lambda X: X.astype(X.dtype.newbyteorder(">")),
-    "pandas": lambda X: pd.DataFrame(X, columns=names()),
-    "polars": lambda X: pl.DataFrame(X.astype(np.float32) if X.dtype == np.float16 else X, names()),
+    "pandas": lambda X: pd.DataFrame(X, columns=make_names()),
+    "polars": lambda X: pl.DataFrame(
+        X.astype(np.float32) if X.dtype == np.float16 else X, make_names()
+    ),
     "list": lambda X: X.tolist(),
     "object": lambda X: X.astype(object),
     "sparse": lambda X: sp.csr_array(X.astype(np.float32) if X.dtype == np.float16 else X),
@@ -101,18 +103,18 @@ FORMS = {
 }
 
 
-def dense_copy(X):
+def copy_dense(X):
     return X.toarray() if sp.issparse(X) else np.array(X, copy=True)
 
 
 def check_fit(clusterer, X):
-    """Fit, and assert what holds after every fit."""
-    before = dense_copy(X)
+    """Fit, and check what holds after every fit."""
+    before = copy_dense(X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = clusterer.fit_predict(X)
     q = clusterer.predict_proba(X)
-    np.testing.assert_array_equal(dense_copy(X), before)
+    np.testing.assert_array_equal(copy_dense(X), before)
     np.testing.assert_array_equal(labels, clusterer.labels_)
     np.testing.assert_array_equal(labels, clusterer.predict(X))
     np.testing.assert_array_equal(labels, q.argmax(axis=1))
@@ -126,84 +128,84 @@ def check_fit(clusterer, X):
     assert np.isfinite(clusterer.cluster_centers_).all()
 
 
-@given(X=matrices(min_rows=3), form=st.sampled_from(list(FORMS)))
+@given(X=matrices(min_samples=3), container=st.sampled_from(list(CONTAINERS)))
 @quick
-def test_rows_of_every_kind_can_be_fitted(X, form, tiny, figures):
+def test_samples_of_every_kind_are_fitted(X, container, tiny, figures):
     figures["fits"] += 1
-    check_fit(DECClusterer(**tiny | QUICK), FORMS[form](X))
+    check_fit(DECClusterer(**tiny | QUICK), CONTAINERS[container](X))
 
 
 @pytest.mark.slow
-@given(X=matrices(min_rows=3), form=st.sampled_from(list(FORMS)))
+@given(X=matrices(min_samples=3), container=st.sampled_from(list(CONTAINERS)))
 @thorough
-def test_rows_of_every_kind_can_be_fitted_thoroughly(X, form, tiny, figures):
+def test_samples_of_every_kind_are_fitted_thoroughly(X, container, tiny, figures):
     figures["fits"] += 1
-    check_fit(DECClusterer(**tiny | QUICK), FORMS[form](X))
+    check_fit(DECClusterer(**tiny | QUICK), CONTAINERS[container](X))
 
 
 @given(n_clusters=st.sampled_from([1, 2, 3]), data=st.data())
 @settings(quick, max_examples=10)
-def test_as_few_rows_as_clusters_will_do(n_clusters, data, tiny, figures):
+def test_as_few_samples_as_clusters_are_fitted(n_clusters, data, tiny, figures):
     figures["fits"] += 1
-    X = data.draw(matrices(min_rows=n_clusters, max_rows=n_clusters + 2))
+    X = data.draw(matrices(min_samples=n_clusters, max_samples=n_clusters + 2))
     check_fit(DECClusterer(**tiny | QUICK | {"n_clusters": n_clusters}), X)
 
 
-@given(X=matrices(), form=st.sampled_from(list(FORMS)))
+@given(X=matrices(), container=st.sampled_from(list(CONTAINERS)))
 @instant
-def test_the_form_of_rows_changes_no_bit(X, form, fitted, figures):
-    """Fortran's order, strides, a memory map, a DataFrame: the same numbers, the same outputs."""
+def test_container_of_the_samples_changes_no_bit(X, container, fitted, figures):
+    """The same numbers give the same outputs in any memory layout, container and order."""
     figures["predictions"] += 1
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X has feature names")
-        found = fitted.predict_proba(FORMS[form](X))
+        found = fitted.predict_proba(CONTAINERS[container](X))
     np.testing.assert_array_equal(found, fitted.predict_proba(X))
     np.testing.assert_array_equal(found[::-1], fitted.predict_proba(X[::-1]))
     np.testing.assert_array_equal(found[:1], fitted.predict_proba(X[:1]))
 
 
-FAULTY = {
-    "NaN": lambda X: spoiled(X, np.nan),
-    "infinity": lambda X: spoiled(X, -np.inf),
-    "beyond float32": lambda X: spoiled(X, 1e300),
-    "text": lambda X: spoiled(X.astype(object), "a"),
-    "None": lambda X: spoiled(X.astype(object), None),
-    "nothing": lambda X: None,
-    "a word": lambda X: "rows",
+INVALID_SAMPLES = {
+    "NaN": lambda X: set_one_value(X, np.nan),
+    "infinity": lambda X: set_one_value(X, -np.inf),
+    "beyond float32": lambda X: set_one_value(X, 1e300),
+    "text": lambda X: set_one_value(X.astype(object), "a"),
+    "None": lambda X: set_one_value(X.astype(object), None),
+    "no input": lambda X: None,
+    "a string": lambda X: "samples",
     "a number": lambda X: 3,
     "complex": lambda X: X + 1j,
-    "one row flat": lambda X: X[0],
-    "three axes": lambda X: X[None],
-    "no rows": lambda X: X[:0],
-    "no columns": lambda X: X[:, :0],
+    "one dimension": lambda X: X[0],
+    "three dimensions": lambda X: X[None],
+    "no samples": lambda X: X[:0],
+    "no features": lambda X: X[:, :0],
     "ragged": lambda X: [[1, 2], [3]],
-    "too few rows": lambda X: X[:2],
+    "too few samples": lambda X: X[:2],
     "dates": lambda X: X.astype("datetime64[s]"),
     "strings": lambda X: X.astype(str).astype(object) + "x",
-    "sparse NaN": lambda X: sp.csr_array(spoiled(X, np.nan)),
+    "sparse NaN": lambda X: sp.csr_array(set_one_value(X, np.nan)),
 }
 
 
-def spoiled(X, value):
+def set_one_value(X, value):
     X = X.astype(np.float64) if X.dtype != object else X.copy()
     X[len(X) // 2, -1] = value
     return X
 
 
-@given(X=matrices(min_rows=3), fault=st.sampled_from(list(FAULTY)))
+@given(X=matrices(min_samples=3), fault=st.sampled_from(list(INVALID_SAMPLES)))
 @instant
-def test_rows_that_cannot_be_are_refused_in_words(X, fault, tiny, fitted, figures):
-    figures["faulty inputs"] += 1
-    faulty = FAULTY[fault](X)
+def test_invalid_samples_raise_with_a_message(X, fault, tiny, fitted, figures):
+    figures["invalid inputs"] += 1
+    invalid = INVALID_SAMPLES[fault](X)
     with pytest.raises((ValueError, TypeError)) as caught:
-        DECClusterer(**tiny | QUICK).fit(faulty)
+        DECClusterer(**tiny | QUICK).fit(invalid)
     assert str(caught.value)
-    if fault != "too few rows":
+    if fault != "too few samples":
         with pytest.raises((ValueError, TypeError)):
-            fitted.predict(faulty)
+            fitted.predict(invalid)
 
 
-VALID = st.fixed_dictionaries(
+VALID_PARAMETERS = st.fixed_dictionaries(
     {},
     optional={
         "alpha": st.one_of(st.floats(1e-4, 1e6), st.integers(1, 9), st.just(np.float32(0.5))),
@@ -224,22 +226,22 @@ VALID = st.fixed_dictionaries(
 )
 
 
-@given(parameters=VALID, X=matrices(min_rows=3))
+@given(parameters=VALID_PARAMETERS, X=matrices(min_samples=3))
 @quick
-def test_every_valid_parameter_fits(parameters, X, tiny, figures):
-    figures["parameter sets that fit"] += 1
+def test_every_valid_parameter_is_accepted(parameters, X, tiny, figures):
+    figures["valid parameter sets"] += 1
     check_fit(DECClusterer(**tiny | QUICK | parameters), X)
 
 
 @pytest.mark.slow
-@given(parameters=VALID, X=matrices(min_rows=3))
+@given(parameters=VALID_PARAMETERS, X=matrices(min_samples=3))
 @thorough
-def test_every_valid_parameter_fits_thoroughly(parameters, X, tiny, figures):
-    figures["parameter sets that fit"] += 1
+def test_every_valid_parameter_is_accepted_thoroughly(parameters, X, tiny, figures):
+    figures["valid parameter sets"] += 1
     check_fit(DECClusterer(**tiny | QUICK | parameters), X)
 
 
-ODD = [
+UNUSUAL = [
     None, True, False, "", "x", "AUTO", b"auto", -1, -(2**70), 0.5, 1.5, -0.5, np.nan, np.inf,
     -np.inf, 1 + 2j, (), [], {}, [1], "1", object(), int, len, np.array([1, 2]), np.array(1.5),
     float, pd.NA, np.float64("nan"),
@@ -247,54 +249,54 @@ ODD = [
 INTEGERS = ("n_clusters", "batch_size", "pretrain_epochs", "n_init", "max_iter", "update_interval")
 
 
-def odd_but(*good):
-    return [value for value in ODD if not any(value is each for each in good)]
+def unusual_except(*good):
+    return [value for value in UNUSUAL if not any(value is each for each in good)]
 
 
-HALF, MORE = ODD[9], ODD[10]
-BAD = {
-    **dict.fromkeys((*INTEGERS, "n_neighbors"), ODD),
-    "dims": [value for value in ODD if np.shape(value) not in ((1,), (2,))]
+HALF, MORE = UNUSUAL[9], UNUSUAL[10]
+INVALID_PARAMETERS = {
+    **dict.fromkeys((*INTEGERS, "n_neighbors"), UNUSUAL),
+    "dims": [value for value in UNUSUAL if np.shape(value) not in ((1,), (2,))]
     + [[0], (4, -1), (4, 2.5), "16", ("16", 4), [None], [[16, 4]], (2**70,), {16, 4}, {16: 4}],
-    "alpha": [*odd_but(HALF, MORE), 0, 0.0, -1e-9, 1e300, 1e-300, 10**400, "1"],
-    "tol": [*odd_but(HALF), 1.0001, -1e-9, 2],
+    "alpha": [*unusual_except(HALF, MORE), 0, 0.0, -1e-9, 1e300, 1e-300, 10**400, "1"],
+    "tol": [*unusual_except(HALF), 1.0001, -1e-9, 2],
     "activation": [
-        *(value for value in ODD if not callable(value)),
+        *(value for value in UNUSUAL if not callable(value)),
         "Relu",
         "Lambda",
         "get",
         "glu",
     ],
-    "kernel_initializer": [*odd_but(None), "Dense", "get"],
-    "pretrain_optimizer": [*ODD, "SGD", "rmsprop", {"class_name": "SGD"}],
-    "optimizer": [*ODD, "SGD", "rmsprop", {"class_name": "SGD"}],
-    "init": [*ODD, "random", "kmeans", "k-means"],
+    "kernel_initializer": [*unusual_except(None), "Dense", "get"],
+    "pretrain_optimizer": [*UNUSUAL, "SGD", "rmsprop", {"class_name": "SGD"}],
+    "optimizer": [*UNUSUAL, "SGD", "rmsprop", {"class_name": "SGD"}],
+    "init": [*UNUSUAL, "random", "kmeans", "k-means"],
     "callbacks": [3, "x", [3], [None], object()],
     "random_state": ["x", -1, 2**32, 1.5, [], {}, object(), np.nan, 1j],
 }
 
 
-def answer(name, value, tiny, rows):
-    """What a fit says to a bad parameter, or None if it is a good answer: one line by its name."""
+def describe_failure(name, value, tiny, samples):
+    """Return None if the error for an invalid parameter is one line that names it."""
     try:
-        DECClusterer(**tiny | QUICK | {name: value}).fit(rows)
+        DECClusterer(**tiny | QUICK | {name: value}).fit(samples)
     except (ValueError, TypeError) as error:
         message = str(error)
         return None if name in message and "\n" not in message else f"{name}={value!r}: {message}"
     return f"{name}={value!r} was fitted"
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_every_bad_parameter_is_refused_by_name(name, tiny, rows, figures):
-    figures["bad parameters"] += len(BAD[name])
-    answers = [answer(name, value, tiny, rows) for value in BAD[name]]
-    assert [text for text in answers if text] == []
+@pytest.mark.parametrize("name", INVALID_PARAMETERS)
+def test_every_invalid_parameter_is_named_in_the_error(name, tiny, samples, figures):
+    figures["invalid parameters"] += len(INVALID_PARAMETERS[name])
+    failures = [describe_failure(name, value, tiny, samples) for value in INVALID_PARAMETERS[name]]
+    assert [failure for failure in failures if failure] == []
 
 
 @example(scale=1e-30, alpha=1.0)
 @example(scale=1e6, alpha=1e-4)
 @given(scale=st.floats(1e-30, 1e6), alpha=st.floats(1e-3, 1e4))
 @settings(quick, max_examples=10)
-def test_rows_on_any_scale_give_finite_outputs(scale, alpha, tiny, rows, figures):
+def test_samples_of_any_scale_give_finite_outputs(scale, alpha, tiny, samples, figures):
     figures["fits"] += 1
-    check_fit(DECClusterer(**tiny | QUICK | {"alpha": alpha}), rows * scale)
+    check_fit(DECClusterer(**tiny | QUICK | {"alpha": alpha}), samples * scale)

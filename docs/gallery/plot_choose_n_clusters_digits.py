@@ -2,14 +2,14 @@
 Choosing the number of clusters on digits
 =========================================
 
-How many kinds of digits are there, if nobody tells? `choose_n_clusters` fits DEC with a range of
-numbers, for three seeds, each on one pretraining of its own that all numbers share, and
-recommends one without seeing a label.
+How many clusters do the digits have, if the number is not given? `choose_n_clusters` fits DEC with
+a range of numbers for three seeds. All fits with the same seed share one pretraining. It recommends
+a number without using labels.
 """
 
 # %%
-# The default network: a smaller one, such as ``dims=(256, 10)``, is quicker and sees less (with it,
-# the recommendation for these rows is 8).
+# The default network is used. A smaller one, such as ``dims=(256, 10)``, is faster but less
+# accurate: with it, the recommendation is 8.
 import matplotlib.pyplot as plt
 
 from skdec.datasets import load_digits
@@ -25,14 +25,14 @@ choice = choose_n_clusters(
 print(choice)
 
 # %%
-# Stability is the agreement of the seeds; the leak says how many of the neighbours of a cluster's
-# rows lie in other clusters, for the cluster that has most of them. Evidence is stability times
-# the rise of the leak at the next number: a cluster too many has to be cut through dense ground.
-# The generalizability of the DEC paper is flat here and decides nothing.
+# Stability is the agreement between the seeds. The leak of a cluster is the fraction of neighbors
+# of its samples that are in other clusters; the table shows the largest. Evidence is stability
+# times the increase of the leak at the next number: an additional cluster requires a cut through a
+# dense region. The generalizability of the DEC paper is constant here and not used for the
+# decision.
 choice.plot()
 plt.show()
 
 # %%
-# The table is plain columns, which pandas takes as they are:
-# ``pandas.DataFrame(choice.to_dict())``.
+# ``pandas.DataFrame(choice.to_dict())`` converts the table to a DataFrame.
 print("recommended:", choice.recommended)

@@ -2,16 +2,17 @@
 DEC by hand in Keras
 ====================
 
-The road of the tutorial, step by step, with the two public Keras pieces: an autoencoder
-784-500-500-2000-10 pretrained by SGD, k-means on its code, and a clustering layer trained on the
-divergence from the sharpened assignments. `DECClusterer.classic` walks the same road in one call.
+The steps of the Keras tutorial with the two public Keras components: an autoencoder
+784-500-500-2000-10 pretrained by SGD, k-means on its embedding, and a clustering layer trained to
+reduce the divergence from the target distribution. `DECClusterer.classic` runs the same steps in
+one call.
 
-MNIST is used where it is at hand, scikit-learn's small digits otherwise. The tutorial pretrains
-for 300 epochs; here it is a few, so that the example ends soon.
+MNIST is used if it is available, scikit-learn's digits otherwise. The tutorial pretrains for 300
+epochs; this example uses fewer to save time.
 """
 
 # %%
-# The rows, and the baseline: k-means on the pixels.
+# The data, and the baseline: k-means on the pixels.
 import keras
 import numpy as np
 from sklearn.cluster import KMeans
@@ -32,7 +33,7 @@ baseline = KMeans(n_clusters=10, n_init=20, random_state=0).fit_predict(X)
 print(f"k-means on the pixels: {clustering_accuracy(y, baseline):.3f}")
 
 # %%
-# The autoencoder: relu inside, linear code and output, uniform initial weights.
+# The autoencoder: ReLU in the hidden layers, linear embedding and output, uniform initial weights.
 initializer = keras.initializers.VarianceScaling(1 / 3, mode="fan_in", distribution="uniform")
 autoencoder, encoder, _ = build_autoencoder(
     X.shape[1], (500, 500, 2000, 10), kernel_initializer=initializer, seed=0
@@ -41,7 +42,7 @@ autoencoder.compile(optimizer=keras.optimizers.SGD(1.0, momentum=0.9), loss="mse
 autoencoder.fit(X, X, batch_size=256, epochs=EPOCHS, verbose=0)
 
 # %%
-# The clustering layer on the encoder's output, its centres from k-means on the code.
+# The clustering layer on top of the encoder, its centers initialized by k-means on the embedding.
 clustering = ClusteringLayer(10, name="clustering")
 model = keras.Model(encoder.input, clustering(encoder.output))
 kmeans = KMeans(n_clusters=10, n_init=20, random_state=0)
@@ -51,8 +52,8 @@ print(f"autoencoder + k-means: {clustering_accuracy(y, labels):.3f}")
 
 
 # %%
-# The target distribution sharpens the assignments of all rows; between two updates of it the
-# model is trained towards it.
+# The target distribution sharpens the soft assignments of all samples. Between two updates of it,
+# the model is trained towards it.
 def target_distribution(q):
     weight = q**2 / q.sum(axis=0)
     return (weight.T / weight.sum(axis=1)).T

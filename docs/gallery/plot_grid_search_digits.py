@@ -2,15 +2,15 @@
 Searching over dims and alpha on digits
 =======================================
 
-`DECClusterer` in scikit-learn's `GridSearchCV`: which network, and how heavy the tails of the
-Student's t? No labels choose; they only tell afterwards whether the choice was good. Plain
-k-means on the same rows is the baseline.
+`DECClusterer` in scikit-learn's `GridSearchCV`: which network, and how many degrees of freedom of
+Student's t? The selection uses no labels; they only show afterwards whether it was good. Plain
+k-means on the same samples is the baseline.
 """
 
 # %%
-# The rows
+# The data
 # --------
-# 1,797 handwritten digits of 8 x 8 pixels, grey values from 0 to 1.
+# 1,797 handwritten digits of 8 x 8 pixels, gray values from 0 to 1.
 from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
@@ -29,11 +29,10 @@ X, y = load_digits()
 # %%
 # The search
 # ----------
-# The silhouette chooses. It is taken among the pixels: in the embedding it could not compare
-# networks, as each of them would be judged by its own work. The accuracy is measured beside it,
-# which a user without labels could not do, to see how far the silhouette can be trusted. The
-# three values of alpha share one pretraining for each `dims`, by way of `memory`. One split, a
-# third of the rows held out.
+# The silhouette selects the parameters. It is computed on the pixels, because silhouettes in
+# different embeddings cannot be compared. The accuracy, which requires labels, is computed as well,
+# to show how far the silhouette can be trusted. The three values of alpha share one pretraining for
+# each `dims`, because of `memory`. There is one split, with a third of the samples held out.
 grid = {"dims": [(32, 5), (100, 100, 10), (500, 200, 10)], "alpha": [0.5, 1.0, 2.0]}
 scoring = {"silhouette": SilhouetteScorer(), "accuracy": clustering_accuracy_scorer}
 held_out = ShuffleSplit(1, test_size=1 / 3, random_state=0)
@@ -51,40 +50,42 @@ for rank, params, silhouette, accuracy in zip(
     results["mean_test_accuracy"],
     strict=True,
 ):
-    chosen = "  <- chosen" if rank == 1 else ""
+    mark = "  <- selected" if rank == 1 else ""
     print(
-        f"{params['dims']!s:18}{params['alpha']:6}{silhouette:12.3f}{accuracy:10.3f}{chosen}",
+        f"{params['dims']!s:18}{params['alpha']:6}{silhouette:12.3f}{accuracy:10.3f}{mark}",
     )
 
 # %%
-# The candidates differ by less than what chance does to any of them: on these rows neither the
-# network nor alpha decides, and a search is a check of that rather than a way to more accuracy.
+# The candidates differ by less than fits with different seeds: on these samples neither the network
+# nor alpha matters, and the search confirms that rather than increasing the accuracy.
 
 # %%
 # Against k-means
 # ---------------
-# On the held out rows, by a search over nothing; then the chosen candidate, fitted to all rows.
+# On the held-out samples, by a search with a single candidate; then on all samples, with the
+# selected candidate refitted to them.
 baseline = KMeans(10, n_init=20, random_state=0)
 plain = GridSearchCV(baseline, {}, scoring=scoring, refit="silhouette", cv=held_out).fit(X, y)
-print(f"{'':12}{'held out':>10}{'all rows':>10}{'NMI':>8}")
-for name, searched in [("k-means", plain), ("DEC, chosen", search)]:
+print(f"{'':14}{'held out':>12}{'all samples':>13}{'NMI':>8}")
+for name, searched in [("k-means", plain), ("DEC, selected", search)]:
     labels = searched.best_estimator_.labels_
     print(
-        f"{name:12}{searched.cv_results_['mean_test_accuracy'][searched.best_index_]:10.3f}"
-        f"{clustering_accuracy(y, labels):10.3f}{normalized_mutual_info_score(y, labels):8.3f}"
+        f"{name:14}{searched.cv_results_['mean_test_accuracy'][searched.best_index_]:12.3f}"
+        f"{clustering_accuracy(y, labels):13.3f}{normalized_mutual_info_score(y, labels):8.3f}"
     )
 
 # %%
 # The silhouette against the accuracy
 # -----------------------------------
-# k-means minimises what the silhouette among the pixels looks at, and is right less often: this
-# score may compare one DEC with another, but not DEC with k-means.
+# K-means minimizes distances between pixels, from which this silhouette is computed, and yet it is
+# less accurate: the silhouette on the pixels can compare fits of DEC with each other, but not with
+# k-means.
 fig, ax = plt.subplots()
 for dims in grid["dims"]:
-    chosen = np.array([params["dims"] == dims for params in results["params"]])
+    has_dims = np.array([params["dims"] == dims for params in results["params"]])
     ax.scatter(
-        results["mean_test_silhouette"][chosen],
-        results["mean_test_accuracy"][chosen],
+        results["mean_test_silhouette"][has_dims],
+        results["mean_test_accuracy"][has_dims],
         label=f"DEC, dims={dims}",
     )
 ax.scatter(
@@ -95,6 +96,6 @@ ax.scatter(
     color="black",
     label="k-means",
 )
-ax.set(xlabel="Silhouette among the pixels, held out rows", ylabel="Accuracy, held out rows")
+ax.set(xlabel="Silhouette on the pixels, held out", ylabel="Accuracy, held out")
 ax.legend()
 plt.show()

@@ -2,11 +2,11 @@
 Clustering texts by tf-idf
 ==========================
 
-Texts through `TfidfVectorizer` into `DECClusterer`, in one Pipeline. The rows stay sparse: they
-are fed to the network batch by batch and never made dense as a whole.
+`TfidfVectorizer` and `DECClusterer` in one Pipeline. The samples stay sparse: only one batch at a
+time is converted to a dense array.
 
-The corpus is four subjects of the 20 newsgroups if scikit-learn has downloaded them before, and
-otherwise short texts made up here.
+The corpus is four of the 20 newsgroups if scikit-learn has downloaded them before, and short
+generated texts otherwise.
 """
 
 # %%
@@ -35,21 +35,21 @@ SUBJECTS = {
 COMMON = "today people think really question maybe year time read write problem answer good number"
 
 
-def made_up_texts(n_texts=1200, random_state=0):
-    """Texts of 30 words: six of one subject, five of any, the rest common ones."""
+def generate_texts(n_texts=1200, random_state=0):
+    """Generate texts of 30 words: six of one subject, five of any subject, 19 common words."""
     random = np.random.default_rng(random_state)
     words = [text.split() for text in SUBJECTS.values()]
     any_subject, common = np.concatenate(words), COMMON.split()
     subjects = random.integers(len(words), size=n_texts)
     texts = []
     for subject in subjects:
-        drawn = [(words[subject], 6), (any_subject, 5), (common, 19)]
-        texts.append(" ".join(np.concatenate([random.choice(*some) for some in drawn])))
+        parts = [(words[subject], 6), (any_subject, 5), (common, 19)]
+        texts.append(" ".join(np.concatenate([random.choice(*part) for part in parts])))
     return texts, subjects
 
 
-def newsgroups():
-    """Texts and subjects of four newsgroups, from the disk only."""
+def load_newsgroups():
+    """Load texts and subjects of four newsgroups, if they have been downloaded before."""
     bunch = fetch_20newsgroups(
         categories=["sci.space", "rec.sport.hockey", "sci.med", "talk.politics.mideast"],
         remove=("headers", "footers", "quotes"),
@@ -59,39 +59,40 @@ def newsgroups():
 
 
 try:
-    texts, subjects = newsgroups()
+    texts, subjects = load_newsgroups()
 except OSError:
-    texts, subjects = made_up_texts()
+    texts, subjects = generate_texts()
 print(len(texts), "texts, for example:", texts[0][:70])
 
 # %%
 # The Pipeline
 # ------------
-# tf-idf rows have length one, spread over many columns, so that each value is small: the
-# autoencoder would learn to say zero. Scaled to a variance of one in all, they can be learnt;
-# `StandardScaler` with ``with_mean=False`` would keep them sparse too, but make rare words loud.
+# Samples of tf-idf have norm one in many features, so each value is small, and the autoencoder
+# would learn to output zeros. Multiplied by the square root of the number of features, the values
+# have a mean square of one. `StandardScaler` with ``with_mean=False`` would also keep the samples
+# sparse, but give rare words a large influence.
 
 
-def scaled(X):
-    """Rows whose values have a mean square of one."""
+def scale(X):
+    """Scale the samples to a mean square of one."""
     return X * np.sqrt(X.shape[1])
 
 
-def pipeline(clusterer):
-    """The same steps before every clusterer."""
+def build_pipeline(clusterer):
+    """Build a Pipeline with the same transformers before each clusterer."""
     return make_pipeline(
         TfidfVectorizer(max_features=2000, stop_words="english", sublinear_tf=True),
-        FunctionTransformer(scaled, accept_sparse=True),
+        FunctionTransformer(scale, accept_sparse=True),
         clusterer,
     )
 
 
-dec = pipeline(DECClusterer(4, dims=(256, 10), pretrain_epochs=40, random_state=0)).fit(texts)
-kmeans = pipeline(KMeans(4, n_init=20, random_state=0)).fit(texts)
+dec = build_pipeline(DECClusterer(4, dims=(256, 10), pretrain_epochs=40, random_state=0)).fit(texts)
+kmeans = build_pipeline(KMeans(4, n_init=20, random_state=0)).fit(texts)
 
 # %%
-# How well
-# --------
+# Scores
+# ------
 
 
 for name, fitted in [("k-means", kmeans), ("DEC", dec)]:
@@ -103,8 +104,8 @@ for name, fitted in [("k-means", kmeans), ("DEC", dec)]:
     )
 
 # %%
-# New texts, and what a cluster is about
-# --------------------------------------
+# Typical words of the clusters, and a new text
+# ---------------------------------------------
 names = dec[0].get_feature_names_out()
 tfidf = dec[0].transform(texts)
 for cluster in range(4):

@@ -1,0 +1,1 @@
+"""How the steps of DEC are run: data, training, inference, checkpoints, devices, threads."""

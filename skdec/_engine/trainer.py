@@ -1,0 +1,299 @@
+"""Compiled training step of a Keras model with its optimizer, reused by fits of the same shapes.
+
+Tracing a graph and compiling it by XLA takes seconds, a fit of few samples milliseconds. Trainers
+therefore outlive the fits: a fit borrows one with its shapes, or builds it. Weights are set before
+the training and read after it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from skdec import _math
+from skdec._engine.distribute import (
+    Replicas,
+    check_optimizer_is_distributable,
+    explain_lost_workers,
+    get_strategy,
+    is_distributed,
+)
+from skdec._engine.threads import limit_tensorflow_threads
+from skdec.layers import ClusteringLayer
+from skdec.networks import Architecture, build_autoencoder
+
+limit_tensorflow_threads()
+
+# Enough for a search that alternates between a dozen shapes. XLA keeps compiled code even when a
+# trainer is freed, so compiling again costs memory, too.
+_MAX_IDLE_TRAINERS = 16
+
+
+class Trainer:
+    """A Keras model and its optimizer, trained by one compiled loop over batches.
+
+    In the scope of a strategy each replica computes the gradient of its part of a batch, and the
+    optimizer adds them up.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The model that callbacks see; all its variables are trained.
+    compute_loss : callable
+        Scalar loss of one batch, called with one tensor per entry of `batch_shapes`, then
+        `n_scalars` scalars. It is a sum over the samples, divided by the size of the whole batch.
+    batch_shapes : sequence of tuple of int
+        Static shapes of one batch's tensors.
+    n_scalars : int
+        Number of float scalars that `compute_loss` takes after the batch.
+    optimizer : keras.optimizers.Optimizer
+        Owned by the trainer from here on.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        compute_loss: Callable[..., Any],
+        batch_shapes: Sequence[tuple[int, ...]],
+        n_scalars: int,
+        optimizer: keras.optimizers.Optimizer,
+    ) -> None:
+        self.model = model
+        self.batch_size = batch_shapes[0][0]
+        self._replicas = Replicas()
+        self.batch_slice = self._replicas.get_batch_slice(self.batch_size)
+        check_optimizer_is_distributable(optimizer)
+        self._variables = model.trainable_variables
+        self._initial_values = _find_constant_initial_values(optimizer, self._variables)
+        self._compute_loss = compute_loss
+        self._optimizer = optimizer
+        optimizer.build(self._variables)
+        self._take_step = tf.function(self._take_step_on_one_device, jit_compile=True)
+        self._compute_gradients = tf.function(self._compute_loss_and_gradients, jit_compile=True)
+        n_local = len(range(self.batch_size)[self.batch_slice])
+        batches = [tf.TensorSpec((None, n_local, *shape[1:]), tf.float32) for shape in batch_shapes]
+        self._run_steps = tf.function(
+            self._iterate_steps,
+            input_signature=[
+                batches,
+                tf.TensorSpec((None,), tf.float32),
+                [tf.TensorSpec((), tf.float32)] * n_scalars,
+            ],
+        )
+
+    def reset(self, weights: Sequence[np.ndarray]) -> None:
+        """Set the model's variables to `weights`, and the optimizer's to their initial values."""
+        for variable, value in zip(self._variables, weights, strict=True):
+            variable.assign(value)
+        if self._initial_values is None:
+            new = _copy_optimizer(self._optimizer)
+            new.build(self._variables)
+            values = [variable.numpy() for variable in new.variables]
+        else:
+            values = [
+                np.broadcast_to(number, variable.shape)
+                for number, variable in zip(
+                    self._initial_values, self._optimizer.variables, strict=True
+                )
+            ]
+        for variable, value in zip(self._optimizer.variables, values, strict=True):
+            variable.assign(value)
+        self.model.stop_training = False
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the model's variables."""
+        return [variable.numpy() for variable in self._variables]
+
+    def get_variables(self) -> list[np.ndarray]:
+        """Return copies of the model's and the optimizer's variables."""
+        return [variable.numpy() for variable in self._all_variables()]
+
+    def set_variables(self, values: Sequence[np.ndarray]) -> None:
+        """Set the model's and the optimizer's variables to the result of `get_variables`."""
+        for variable, value in zip(self._all_variables(), values, strict=True):
+            variable.assign(value)
+        self.model.stop_training = False
+
+    def run(
+        self,
+        batches: Sequence[np.ndarray],
+        learning_rates: np.ndarray,
+        scalars: Sequence[float] = (),
+    ) -> np.ndarray:
+        """Train on batches stacked along the first axis and return the loss of each step."""
+        with explain_lost_workers():
+            return self._run_steps(
+                [tf.constant(batch) for batch in batches],
+                tf.constant(learning_rates, tf.float32),
+                [tf.constant(scalar, tf.float32) for scalar in scalars],
+            ).numpy()
+
+    def _all_variables(self) -> list[Any]:
+        return [*self._variables, *self._optimizer.variables]
+
+    def _iterate_steps(self, batches: list[Any], learning_rates: Any, scalars: list[Any]) -> Any:
+        losses = tf.TensorArray(tf.float32, size=tf.shape(learning_rates)[0])
+        for i in tf.range(tf.shape(learning_rates)[0]):
+            batch = [source[i] for source in batches]
+            if is_distributed():
+                loss = self._replicas.run(
+                    self._take_step_on_replica, batch, learning_rates[i], scalars
+                )
+            else:
+                loss = self._take_step(batch, learning_rates[i], scalars)
+            losses = losses.write(i, loss)
+        return losses.stack()
+
+    def _take_step_on_one_device(
+        self, batch: list[Any], learning_rate: Any, scalars: list[Any]
+    ) -> Any:
+        with tf.GradientTape() as tape:
+            loss = self._compute_loss(*batch, *scalars)
+        self._update(tape.gradient(loss, self._variables), learning_rate)
+        return loss
+
+    def _take_step_on_replica(
+        self, batch: list[Any], learning_rate: Any, scalars: list[Any]
+    ) -> Any:
+        # The update communicates with the other replicas, which XLA cannot compile.
+        loss, gradients = self._compute_gradients(batch, scalars)
+        self._update(gradients, learning_rate)
+        return loss
+
+    def _compute_loss_and_gradients(
+        self, batch: list[Any], scalars: list[Any]
+    ) -> tuple[Any, list[Any]]:
+        with tf.GradientTape() as tape:
+            loss = self._compute_loss(*batch, *scalars)
+        return loss, tape.gradient(loss, self._variables)
+
+    def _update(self, gradients: list[Any], learning_rate: Any) -> None:
+        if not has_own_schedule(self._optimizer):
+            self._optimizer.learning_rate = learning_rate
+        self._optimizer.apply(gradients, self._variables)
+
+
+def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether the optimizer's learning rate is a Keras schedule."""
+    return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
+
+
+@contextmanager
+def borrow_pretraining_trainer(
+    architecture: Architecture,
+    batch_size: int,
+    optimizer: keras.optimizers.Optimizer,
+) -> Iterator[Trainer]:
+    """Borrow a trainer of the autoencoder, with the mean squared reconstruction error as loss.
+
+    Its batches are samples (B, n_features) and their weights (B,).
+    """
+
+    def build() -> Trainer:
+        autoencoder = build_autoencoder(*architecture, "zeros").autoencoder
+
+        def compute_reconstruction_error(samples: Any, sample_weight: Any) -> Any:
+            residuals = autoencoder(samples, training=True) - samples
+            errors = tf.reduce_mean(tf.square(residuals), axis=1)
+            return tf.reduce_sum(sample_weight * errors) / batch_size
+
+        shapes = [(batch_size, architecture.n_features), (batch_size,)]
+        return Trainer(
+            autoencoder, compute_reconstruction_error, shapes, 0, _copy_optimizer(optimizer)
+        )
+
+    key = ("pretrain", architecture, batch_size, _describe_optimizer(optimizer))
+    with _borrow(key, build) as trainer:
+        yield trainer
+
+
+@contextmanager
+def borrow_refinement_trainer(
+    architecture: Architecture,
+    n_clusters: int,
+    batch_size: int,
+    optimizer: keras.optimizers.Optimizer,
+) -> Iterator[Trainer]:
+    """Borrow a trainer of the encoder and the centers, with KL(p || q) as loss.
+
+    Its batches are samples (B, n_features), targets (B, k) and sample weights (B,); its scalar is
+    alpha.
+    """
+
+    def build() -> Trainer:
+        encoder = build_autoencoder(*architecture, "zeros").encoder
+        clustering = ClusteringLayer(n_clusters, name="clustering")
+        model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
+
+        def compute_divergence(samples: Any, p: Any, sample_weight: Any, alpha: Any) -> Any:
+            z = encoder(samples, training=True)
+            log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
+            return tf.reduce_sum(sample_weight * _math.kl_divergence(p, log_q)) / batch_size
+
+        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters), (batch_size,)]
+        return Trainer(model, compute_divergence, shapes, 1, _copy_optimizer(optimizer))
+
+    key = ("refine", architecture, n_clusters, batch_size, _describe_optimizer(optimizer))
+    with _borrow(key, build) as trainer:
+        yield trainer
+
+
+_idle_trainers: list[tuple[Any, Trainer]] = []
+_idle_lock = Lock()
+
+
+@contextmanager
+def _borrow(key: Any, build: Callable[[], Trainer]) -> Iterator[Trainer]:
+    """Lend an idle trainer of this key and strategy, or a new one, to one borrower at a time.
+
+    The trainers idle for longest are freed first. One whose borrower failed is not kept.
+    """
+    key = (get_strategy(), key)
+    with _idle_lock:
+        entry = next((entry for entry in reversed(_idle_trainers) if entry[0] == key), None)
+        if entry is not None:
+            _idle_trainers.remove(entry)
+    trainer = build() if entry is None else entry[1]
+    yield trainer
+    with _idle_lock:
+        _idle_trainers.append((key, trainer))
+        del _idle_trainers[:-_MAX_IDLE_TRAINERS]
+
+
+def _find_constant_initial_values(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> list[Any] | None:
+    """Return the number that each variable of the optimizer is filled with initially.
+
+    None if the initial values depend on the weights, as they do for some optimizers. Filling with
+    a number is much faster than building a new optimizer.
+    """
+    values_by_scale = []
+    for scale in (1.0, 2.0):
+        for variable in variables:
+            variable.assign(np.linspace(0, scale, np.prod(variable.shape)).reshape(variable.shape))
+        new = _copy_optimizer(optimizer)
+        new.build(variables)
+        values_by_scale.append([variable.numpy() for variable in new.variables])
+    are_constant = all(
+        (one == one.flat[0]).all() and (one == other).all()
+        for one, other in zip(*values_by_scale, strict=True)
+    )
+    return [values.flat[0] for values in values_by_scale[0]] if are_constant else None
+
+
+def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    return type(optimizer).from_config(optimizer.get_config())
+
+
+def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> str:
+    """Return what is compiled in of an optimizer: all but its name and a plain learning rate."""
+    config = keras.optimizers.serialize(optimizer)
+    passed_in = ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]
+    inner = {key: value for key, value in config["config"].items() if key not in passed_in}
+    return json.dumps({**config, "config": inner}, sort_keys=True, default=str)

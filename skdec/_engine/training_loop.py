@@ -1,0 +1,272 @@
+"""The training loop of one phase: batches, learning rates, history, callbacks, checkpoints."""
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skdec._engine.checkpoint import Checkpoint, CheckpointState
+from skdec._engine.data import count_steps_per_chunk, iterate_shuffled_batches
+from skdec._engine.distribute import has_other_workers
+from skdec._engine.trainer import Trainer, has_own_schedule
+
+# Factor of the learning rate after steps were undone.
+_RETRY_FACTOR = 0.1
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and with which optimizer a phase is trained.
+
+    Attributes
+    ----------
+    n_steps : int
+        Number of training steps.
+    epoch_steps : int
+        Steps between two entries of the history: an epoch of the pretraining, an update of the
+        targets in the refinement.
+    batch_size : int
+        Samples in a step.
+    optimizer : keras.optimizers.Optimizer
+        Never used itself; trainers use copies.
+    has_decay : bool
+        Whether the learning rate falls to zero by a cosine decay.
+    tol : float, default=0.0
+        The refinement ends when an update changes a smaller fraction of the labels.
+    """
+
+    n_steps: int
+    epoch_steps: int
+    batch_size: int
+    optimizer: keras.optimizers.Optimizer
+    has_decay: bool
+    tol: float = 0.0
+
+    def compute_learning_rates(self) -> np.ndarray:
+        """Return the learning rate of every step, shape (n_steps,)."""
+        if has_own_schedule(self.optimizer):
+            return np.zeros(self.n_steps)  # not used: the optimizer has its own
+        rates = np.full(self.n_steps, float(self.optimizer.learning_rate.numpy()))
+        if self.has_decay:
+            rates *= 0.5 * (1 + np.cos(np.pi * np.arange(self.n_steps) / max(self.n_steps, 1)))
+        return rates
+
+
+class TrainingLoop:
+    """Run training steps over shuffled mini-batches.
+
+    Used as a context manager: Keras callbacks are called at its beginning and end, and Ctrl-C
+    ends the phase with the stop reason "interrupted".
+
+    Parameters
+    ----------
+    trainer : Trainer
+        With the initial weights set.
+    settings : TrainingSettings
+        Number of steps, learning rates.
+    n_samples : int
+        Number of samples.
+    random_state : RandomState
+        Shuffles the samples.
+    phase : {"pretrain", "refine"}
+        Name of the phase, for callbacks and checkpoints.
+    metrics : sequence of str
+        Names of the values that `record` is called with.
+    callbacks : sequence of keras.callbacks.Callback
+        Called at the start and end of every epoch.
+    checkpoint : Checkpoint
+        Where the state is saved.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps done so far.
+    stop_reason : str
+        Why the phase ended; "max_iter" while it runs.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        settings: TrainingSettings,
+        n_samples: int,
+        random_state: np.random.RandomState,
+        *,
+        phase: str,
+        metrics: Sequence[str],
+        callbacks: Sequence[keras.callbacks.Callback],
+        checkpoint: Checkpoint,
+    ) -> None:
+        self._trainer = trainer
+        self._learning_rates = settings.compute_learning_rates()
+        self._epoch_steps = settings.epoch_steps
+        self._batches = iterate_shuffled_batches(n_samples, trainer.batch_size, random_state)
+        self._n_batches = 0
+        self._has_retried = False
+        self._history: dict[str, list[float]] = {name: [] for name in (*metrics, "seconds")}
+        self._start_time = time.perf_counter()
+        self._phase = phase
+        self._checkpoint = checkpoint
+        self._callbacks = keras.callbacks.CallbackList(
+            list(callbacks),
+            model=trainer.model,
+            phase=phase,
+            epochs=-(-settings.n_steps // settings.epoch_steps),
+        )
+        self.n_steps = 0
+        self.stop_reason = "max_iter"
+
+    def __enter__(self) -> "TrainingLoop":
+        self._callbacks.on_train_begin()
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        # Other workers would wait for this one forever, so there Ctrl-C ends the process.
+        is_interrupted = kind is KeyboardInterrupt and not has_other_workers()
+        if is_interrupted:
+            self.stop_reason = "interrupted"
+        if is_interrupted or kind is None:
+            self._callbacks.on_train_end()
+        return is_interrupted
+
+    @property
+    def is_running(self) -> bool:
+        """Whether there are steps left and nothing has stopped the phase."""
+        return self.n_steps < len(self._learning_rates) and self.stop_reason == "max_iter"
+
+    @property
+    def history(self) -> dict[str, np.ndarray]:
+        """The recorded values, one entry per epoch."""
+        return {name: np.array(values) for name, values in self._history.items()}
+
+    def train_epoch(self, sources: Sequence[Any], scalars: Sequence[float] = ()) -> float:
+        """Train for the steps of one epoch and return their mean loss.
+
+        If the loss is not finite, the steps are undone and repeated once at a lower learning rate.
+
+        Parameters
+        ----------
+        sources : sequence of array-like
+            Indexed by samples, in the order of the trainer's batch tensors.
+        scalars : sequence of float, default=()
+            Further arguments of the loss.
+
+        Returns
+        -------
+        float
+            Mean loss of the steps.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss is not finite a second time.
+        """
+        self._callbacks.on_epoch_begin(len(self._history["seconds"]))
+        self._undo_state = self.n_steps, self._trainer.get_weights()
+        while True:
+            losses = []
+            for batches, learning_rates in self._gather_chunks(sources):
+                losses.append(self._trainer.run(batches, learning_rates, scalars))
+            loss = float(np.concatenate(losses).mean())
+            if np.isfinite(loss):
+                self.n_steps += sum(map(len, losses))
+                return loss
+            self._retry_after_divergence(loss)
+
+    def record(self, **values: float) -> None:
+        """Add an entry to the history and call the callbacks with it."""
+        epoch = len(self._history["seconds"])
+        for name, value in values.items():
+            self._history[name].append(value)
+        self._history["seconds"].append(time.perf_counter() - self._start_time)
+        self._callbacks.on_epoch_end(epoch, values)
+        if self._trainer.model.stop_training:
+            self.stop_reason = "callback"
+
+    def undo(self) -> bool:
+        """Undo the last epoch and lower the learning rate; return whether to repeat it.
+
+        It is repeated only once in a phase.
+        """
+        self.n_steps, weights = self._undo_state
+        self._trainer.reset(weights)
+        can_retry = not self._has_retried and bool(self._learning_rates.any())
+        self._has_retried = True
+        self._learning_rates = self._learning_rates * _RETRY_FACTOR
+        return can_retry
+
+    def resume(self) -> bool:
+        """Resume from the checkpoint, if there is one; return whether there was."""
+        state = self._checkpoint.load(self._phase)
+        if state is not None:
+            self._set_state(state)
+        return state is not None
+
+    def save_checkpoint(self, *, force: bool = False) -> None:
+        """Save the state if it is due, or `force`."""
+        self._checkpoint.save(self._phase, self.get_state, force=force)
+
+    def get_state(self) -> CheckpointState:
+        """Return all that another process needs to resume from here."""
+        numbers = {
+            "n_steps": self.n_steps,
+            "n_batches": self._n_batches,
+            "has_retried": self._has_retried,
+            "stop_reason": self.stop_reason,
+        }
+        variables = {f"variable.{i}": v for i, v in enumerate(self._trainer.get_variables())}
+        histories = {f"history.{name}": values for name, values in self.history.items()}
+        arrays = {"learning_rates": self._learning_rates, **variables, **histories}
+        return CheckpointState(numbers, arrays)
+
+    def _set_state(self, state: CheckpointState) -> None:
+        numbers, arrays = state
+        self.n_steps, self._has_retried = numbers["n_steps"], numbers["has_retried"]
+        self.stop_reason = numbers["stop_reason"]
+        self._learning_rates = arrays["learning_rates"]
+        while self._n_batches < numbers["n_batches"]:
+            self._next_batch()
+        n_variables = sum(name.startswith("variable.") for name in arrays)
+        self._trainer.set_variables([arrays[f"variable.{i}"] for i in range(n_variables)])
+        self._history = {name: arrays[f"history.{name}"].tolist() for name in self._history}
+        self._start_time -= max(self._history["seconds"], default=0.0)
+
+    def _gather_chunks(
+        self, sources: Sequence[Any]
+    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
+        """Yield the batches and learning rates of an epoch, a few megabytes at a time."""
+        learning_rates = self._learning_rates[self.n_steps : self.n_steps + self._epoch_steps]
+        size = count_steps_per_chunk(sources[0].shape[1], self._trainer.batch_size)
+        for start in range(0, len(learning_rates), size):
+            chunk = learning_rates[start : start + size]
+            indices = np.stack([self._next_batch() for _ in chunk])[:, self._trainer.batch_slice]
+            gathered = [source[indices.ravel()] for source in sources]
+            yield [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered], chunk
+
+    def _next_batch(self) -> np.ndarray:
+        self._n_batches += 1
+        return next(self._batches)
+
+    def _retry_after_divergence(self, loss: float) -> None:
+        n_steps = self._undo_state[0]
+        divergence = f"The loss became {loss} after {n_steps} steps"
+        if not self.undo():
+            raise FloatingPointError(
+                f"{divergence} and did not recover at a lower learning rate. Scale the columns "
+                "of X alike, for example with MinMaxScaler, or pass an optimizer with a lower "
+                "learning rate."
+            )
+        warnings.warn(
+            f"{divergence}. The phase continues from there with {_RETRY_FACTOR} times the "
+            "learning rate; scale the columns of X alike, or pass an optimizer with a lower one.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )

@@ -1,0 +1,699 @@
+"""The estimator: Deep Embedded Clustering behind scikit-learn's API."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import ClassifierTags, check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdec import _model_file
+from skdec._engine.blocks import store_blocks
+from skdec._engine.cache import StepCache
+from skdec._engine.checkpoint import Checkpoint
+from skdec._engine.data import DistinctSamples
+from skdec._engine.distribute import run_outside_scope
+from skdec._engine.inference import DECWeights, build_untrained_autoencoder
+from skdec._engine.progress import ProgressCallback
+from skdec._engine.threads import check_not_forked
+from skdec._math import cluster_frequencies
+from skdec._parameters import Settings, check_parameters, published_parameters, resolve
+from skdec._scorers import SilhouetteScorer
+from skdec._steps.initialization import Initialization, initialize_clusters
+from skdec._steps.neighbors import Neighbors, find_neighbors
+from skdec._steps.pretraining import PretrainingResult, pretrain
+from skdec._steps.refinement import RefinementResult, Targets, refine
+from skdec._validation import check_finite, check_sample_weight
+from skdec.layers import ClusteringLayer
+from skdec.networks import Architecture, Autoencoder, initial_weights
+
+
+class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
+    """Deep Embedded Clustering.
+
+    An autoencoder is trained to reconstruct the samples, and the embedded samples are clustered.
+    Then the encoder and the cluster centers are trained together, so that each sample moves
+    towards the clusters that it and its neighbors are most confidently assigned to ([1]_).
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=8
+        Number of clusters. None takes as many as a clusterer given as `init` finds.
+    dims : tuple of int, default=(500, 500, 2000, 10)
+        Widths of the encoder's layers after the input, the last one that of the embedding. The
+        decoder mirrors them.
+    alpha : float, default=1.0
+        Degrees of freedom of Student's t, which turns distances into soft assignments.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers, a Keras activation.
+    kernel_initializer : str or keras.initializers.Initializer, default=None
+        Initializer of the weights. None is ``VarianceScaling(1 / 3, "fan_in", "uniform")``.
+    batch_size : int, default=256
+        Samples in a training step. With fewer samples than that, a batch contains some of them
+        several times.
+    pretrain_epochs : int or "auto", default="auto"
+        Epochs of the pretraining; 0 keeps the initial weights. "auto" is 10, or as many as give
+        1,000 steps where that is more.
+    pretrain_optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
+        Optimizer of the pretraining. The learning rates of "adam" (0.001) and "sgd" (0.1, with
+        momentum 0.9) fall to zero by a cosine decay. A Keras optimizer is used as configured;
+        each fit works on a copy.
+    init : {"landmarks", "k-means++"}, clusterer or array-like, default="landmarks"
+        Initialization of the clusters.
+
+        - "landmarks" runs k-means with many more centers than clusters, up to 500, and merges
+          them by spectral clustering of their neighbor graph ([2]_), so that clusters may have
+          any shape. The run whose labels share the most mutual information with their neighbors'
+          labels is kept; one of the runs is plain k-means. Up to 20,000 samples are also
+          clustered in the input space.
+        - "k-means++" is k-means alone, as in [1]_.
+        - A scikit-learn clusterer or mixture, a clone of which clusters the embedded samples;
+          samples that it labels as noise join the nearest cluster.
+        - Centers in the embedding, of shape (n_clusters, dims[-1]).
+    n_init : int or "auto", default="auto"
+        Number of runs of the initialization. "auto" is 10 for "landmarks", 20 for "k-means++".
+    n_neighbors : int, default=10
+        Number of nearest neighbors, in the leading principal components, whose soft assignments
+        are averaged to form each sample's target distribution. 0 uses the sample's own assignment
+        alone, as in [1]_.
+    optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="sgd"
+        Optimizer of the refinement, specified like `pretrain_optimizer`.
+    max_iter : int or "auto", default="auto"
+        Steps of the refinement; 0 for none. "auto" is four epochs, or 500 steps where that is
+        more.
+    update_interval : int or "auto", default="auto"
+        Steps between two updates of the target distribution. "auto" is one epoch, or 50 steps
+        where that is more.
+    tol : float, default=1e-3
+        The refinement stops when an update changes the labels of less than this fraction of the
+        samples.
+    warm_start : bool, default=False
+        Whether `fit` begins from the networks and centers of the previous fit and only refines
+        them.
+    memory : str, pathlib.Path or joblib.Memory, default=None
+        Cache for pretrained weights, neighbor graphs and initializations, reused by fits with the
+        same data, seed and relevant parameters.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Called at the start and end of each pretraining epoch and each target update. Their
+        ``params["phase"]`` is "pretrain" or "refine".
+    checkpoint : str or pathlib.Path, default=None
+        Directory for training checkpoints. A killed fit resumes from the last one with identical
+        results; it is deleted on success. `random_state` must be an integer.
+    verbose : int, default=0
+        Above 0, progress is written to standard error.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random. The same integer gives the same clusters.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,), int32
+        Cluster of each sample.
+    cluster_centers_ : ndarray of shape (n_clusters, dims[-1]), float32
+        Cluster centers in the embedding.
+    initial_labels_ : ndarray of shape (n_samples,), int32
+        Cluster of each sample before the refinement.
+    n_iter_ : int
+        Steps of the refinement.
+    stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
+        Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
+        without samples and were undone, or the initialization did.
+    history_ : dict of dict of ndarray
+        "pretrain": the loss of each epoch; "refine": the loss of the steps before each target
+        update, the fraction of labels that it changed and the number of clusters with samples
+        after it; both: the seconds since the beginning of the phase.
+    autoencoder_ : keras.Model
+        Maps samples to their reconstruction, a copy with the fitted weights. The encoder is
+        refined, the decoder is that of the pretraining.
+    encoder_ : keras.Model
+        Maps samples to their embedding; shares its weights with `autoencoder_`.
+    model_ : keras.Model
+        Encoder, then `ClusteringLayer`: maps samples to soft assignments.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if all were strings.
+
+    See Also
+    --------
+    sklearn.cluster.KMeans : The baseline, on the samples themselves.
+    skdec.compare : K-means, autoencoder with k-means and DEC side by side.
+
+    Notes
+    -----
+    Scale the columns alike beforehand, for example to [0, 1]: a column contributes to the
+    reconstruction error in proportion to its variance.
+
+    `DECClusterer.classic` is the method as published. In the scope of a `tf.distribute` strategy,
+    `fit` trains on all its replicas.
+
+    References
+    ----------
+    .. [1] J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering
+       Analysis", ICML 2016.
+    .. [2] D. Yan, L. Huang and M. I. Jordan, "Fast approximate spectral clustering", KDD 2009.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdec import DECClusterer
+    >>> X, _ = make_blobs(200, n_features=20, centers=3, random_state=0)
+    >>> dec = DECClusterer(3, dims=(32, 4), pretrain_epochs=5, random_state=0).fit(X / X.max())
+    >>> dec.transform(X / X.max()).shape
+    (200, 4)
+    """
+
+    _weights: DECWeights
+    _frequencies: np.ndarray
+
+    def __init__(
+        self,
+        n_clusters: int | None = 8,
+        *,
+        dims: tuple[int, ...] = (500, 500, 2000, 10),
+        alpha: float = 1.0,
+        activation: Any = "relu",
+        kernel_initializer: Any = None,
+        batch_size: int = 256,
+        pretrain_epochs: Any = "auto",
+        pretrain_optimizer: Any = "adam",
+        init: Any = "landmarks",
+        n_init: Any = "auto",
+        n_neighbors: int = 10,
+        optimizer: Any = "sgd",
+        max_iter: Any = "auto",
+        update_interval: Any = "auto",
+        tol: float = 1e-3,
+        warm_start: bool = False,
+        memory: Any = None,
+        callbacks: Any = None,
+        checkpoint: Any = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.dims = dims
+        self.alpha = alpha
+        self.activation = activation
+        self.kernel_initializer = kernel_initializer
+        self.batch_size = batch_size
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_optimizer = pretrain_optimizer
+        self.init = init
+        self.n_init = n_init
+        self.n_neighbors = n_neighbors
+        self.optimizer = optimizer
+        self.max_iter = max_iter
+        self.update_interval = update_interval
+        self.tol = tol
+        self.warm_start = warm_start
+        self.memory = memory
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
+        """Cluster the samples of `X`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples of finite numbers. A memory map stays on disk, a sparse matrix sparse.
+        y : None
+            Ignored: labels never choose anything.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the samples. A sample of weight 2 counts as two, one of weight 0 not at
+            all, but it gets a label.
+
+        Returns
+        -------
+        DECClusterer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or sample weight is out of its range, there are fewer samples than
+            clusters, or `X` has a value that is not finite; the message names it.
+        FloatingPointError
+            If the loss diverges, and again at a tenth of the learning rate.
+        """
+        check_parameters(self)
+        is_warm_start = self.warm_start and hasattr(self, "labels_")
+        X = self._validate_samples(X, reset=not is_warm_start)
+        samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
+        settings = resolve(self, samples.shape[0])
+        checkpoint = self._open_checkpoint(samples, is_warm_start)
+
+        neighbors = self._find_neighbors(samples, settings)
+        if is_warm_start:
+            pretraining = self._previous_pretraining()
+            initialization = self._initialize_from_centers(samples)
+        else:
+            pretraining = self._pretrain(samples, settings, checkpoint)
+            initialization = self._initialize(samples, settings, pretraining, neighbors)
+        refinement = refine(
+            samples,
+            pretraining.weights,
+            initialization,
+            Targets(samples.sample_weight, neighbors.graph),
+            replace(settings.refinement, n_steps=0)
+            if pretraining.is_interrupted
+            else settings.refinement,
+            np.random.RandomState(settings.refine_seed),
+            self._get_callbacks(),
+            checkpoint,
+        )
+
+        self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
+        self._warn_about_convergence()
+        if self.stop_reason_ != "interrupted":
+            checkpoint.remove()
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
+        """Refine encoder and centers on further samples for one epoch.
+
+        The first call fits. Later ones count cluster frequencies over all samples seen so far, so
+        that a cluster without samples in a batch keeps its center.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Further samples.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        DECClusterer
+            The estimator; `labels_` are those of these samples.
+        """
+        if not hasattr(self, "labels_"):
+            return self.fit(X, sample_weight=sample_weight)
+        check_parameters(self)
+        X = self._validate_samples(X, reset=False)
+        samples = self._find_distinct_samples(X, sample_weight, n_needed=1)
+        settings = resolve(self, samples.shape[0])
+        pretraining = self._previous_pretraining()
+        initialization = self._initialize_from_centers(samples)
+        previous_frequencies = self._frequencies
+        refinement = refine(
+            samples,
+            pretraining.weights,
+            initialization,
+            Targets(samples.sample_weight, previous_frequencies=previous_frequencies),
+            replace(settings.refinement, n_steps=settings.pretraining.epoch_steps),
+            check_random_state(self.random_state),
+            self._get_callbacks(),
+        )
+        self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
+        self._frequencies = self._frequencies + previous_frequencies
+        return self
+
+    def fit_blocks(
+        self, blocks: Iterable[Any], sample_weight: Any = None, *, folder: Any = None
+    ) -> "DECClusterer":
+        """Cluster samples that come in blocks and need not fit into memory.
+
+        The blocks are read once and stored in a temporary file, four bytes a value, from which
+        `fit` reads a few dozen megabytes at a time. The file is removed after the fit.
+
+        Parameters
+        ----------
+        blocks : iterable of {array-like, sparse matrix, DataFrame} of shape (n, n_features)
+            Samples of finite numbers, such as an iterator over the row groups of a Parquet file.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the samples of all blocks.
+        folder : str or pathlib.Path, default=None
+            Directory of the temporary file. None is the system's directory for temporary files,
+            which on some systems is in memory.
+
+        Returns
+        -------
+        DECClusterer
+            The estimator; `labels_` are those of all samples in their order.
+
+        Raises
+        ------
+        ValueError
+            If there are no samples, or a block has other columns than the first, or a value that
+            is not finite; otherwise as `fit` does.
+        """
+        with store_blocks(blocks, folder) as (X, feature_names):
+            self.fit(X, sample_weight=sample_weight)
+        if feature_names is not None:
+            self.feature_names_in_ = feature_names
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the cluster of each sample, the one with the largest soft assignment.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int32
+            Clusters, from 0 to ``n_clusters - 1``.
+        """
+        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Compute the soft assignment of each sample to the clusters, q in the paper.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters), float32
+            Soft assignments; each row sums to one.
+        """
+        check_is_fitted(self)
+        return self._weights.assign(self._validate_samples(X, reset=False))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, dims[-1]), float32
+            Embedding.
+        """
+        check_is_fitted(self)
+        return self._weights.embed(self._validate_samples(X, reset=False))
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Reconstruct samples from their embedding.
+
+        The decoder is that of the pretraining; the refinement trains the encoder alone.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, dims[-1])
+            Embedding.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_), float32
+            Reconstructed samples.
+
+        Raises
+        ------
+        ValueError
+            If `Z` has another width than the embedding, or values that are not finite.
+        """
+        check_is_fitted(self)
+        check_not_forked()
+        Z = check_array(Z, input_name="Z")
+        width = self._weights.architecture.dims[-1]
+        if Z.shape[1] != width:
+            raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
+        return self._weights.reconstruct(Z)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Compute the silhouette of the predicted clusters in the input space.
+
+        Measured in the input, so that fits with different `dims` and `alpha` can be compared.
+        Above 5,000 samples, the score is that of a fixed random subset of 5,000.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Samples.
+        y : None
+            Ignored: labels never choose anything.
+
+        Returns
+        -------
+        float
+            From -1 to 1, larger is better; -1 where all samples are in one cluster, or each in
+            one of its own.
+        """
+        return SilhouetteScorer()(self, X)
+
+    def save(self, path: Any) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it exists. `callbacks`, `memory` and `checkpoint` are not kept.
+        """
+        check_is_fitted(self)
+        _model_file.save_model(self, path)
+
+    @classmethod
+    def load(cls, path: Any) -> "DECClusterer":
+        """Read an estimator written by `save`; no code in the file is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        DECClusterer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the file was not written by `save`, is damaged, or was written by a newer version.
+        """
+        return _model_file.load_model(cls, path)
+
+    @classmethod
+    def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
+        """Create DEC as published: SGD, k-means initialization, targets without neighbors.
+
+        Parameters
+        ----------
+        n_clusters : int, default=8
+            Number of clusters.
+        **parameters : dict
+            Parameters of `DECClusterer` that are to differ, such as ``random_state``.
+
+        Returns
+        -------
+        DECClusterer
+            Unfitted: 300 epochs of pretraining by SGD (learning rate 1, momentum 0.9), 20 runs
+            of k-means, refinement by SGD (learning rate 0.01, momentum 0.9) with new targets
+            every 140 steps, until less than 0.1 percent of the labels change or 20,000 steps are
+            done.
+        """
+        return cls(n_clusters, **{**published_parameters(), **parameters})
+
+    @cached_property
+    def _networks(self) -> Autoencoder:
+        check_is_fitted(self)
+        check_not_forked()
+        networks = build_untrained_autoencoder(self._weights.architecture)
+        networks.autoencoder.set_weights(self._weights.autoencoder)
+        return networks
+
+    @property
+    def autoencoder_(self) -> keras.Model:
+        """Keras model that maps samples to their reconstruction."""
+        return self._networks.autoencoder
+
+    @property
+    def encoder_(self) -> keras.Model:
+        """Keras model that maps samples to their embedding."""
+        return self._networks.encoder
+
+    @cached_property
+    def model_(self) -> keras.Model:
+        """Keras model that maps samples to soft assignments."""
+
+        def build() -> keras.Model:
+            clustering = ClusteringLayer(len(self.cluster_centers_), self.alpha, name="clustering")
+            model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
+            clustering.set_weights([self.cluster_centers_])
+            return model
+
+        return run_outside_scope(build)
+
+    def _find_neighbors(self, samples: DistinctSamples, settings: Settings) -> Neighbors:
+        key = (samples.digest, self.n_neighbors, settings.neighbors_seed)
+        return StepCache(self.memory).get(
+            "neighbors",
+            key,
+            lambda: find_neighbors(samples, self.n_neighbors, settings.neighbors_seed),
+        )
+
+    def _pretrain(
+        self, samples: DistinctSamples, settings: Settings, checkpoint: Checkpoint
+    ) -> PretrainingResult:
+        dims = tuple(map(int, self.dims))
+        architecture = Architecture(samples.shape[1], dims, self.activation)
+        seed = settings.pretrain_seed
+        initializer = self.kernel_initializer and keras.initializers.serialize(
+            self.kernel_initializer
+        )
+        optimizer = keras.optimizers.serialize(settings.pretraining.optimizer)
+
+        def compute() -> PretrainingResult:
+            weights = initial_weights(architecture, initializer, seed)
+            return pretrain(
+                samples,
+                DECWeights.from_autoencoder(architecture, weights),
+                settings.pretraining,
+                np.random.RandomState(seed),
+                self._get_callbacks(),
+                checkpoint,
+            )
+
+        plain_settings = replace(settings.pretraining, optimizer=optimizer)
+        key = (samples.digest, architecture, initializer, plain_settings, seed)
+        result = StepCache(self.memory).get("pretraining", key, compute)
+        # alpha has no part in the pretraining, so that fits with different alpha share a result.
+        return result._replace(weights=replace(result.weights, alpha=self.alpha))
+
+    def _initialize(
+        self,
+        samples: DistinctSamples,
+        settings: Settings,
+        pretraining: PretrainingResult,
+        neighbors: Neighbors,
+    ) -> Initialization:
+        z = pretraining.weights.embed(samples)
+        views = [z] if neighbors.points is None else [z, neighbors.points]
+        weights, seed = samples.sample_weight, settings.init_seed
+        arguments = (self.init, self.n_clusters, settings.n_init, views, neighbors.graph, weights)
+        return StepCache(self.memory).get(
+            "initialization",
+            (*arguments, seed),
+            lambda: initialize_clusters(*arguments, seed),
+        )
+
+    def _initialize_from_centers(self, samples: DistinctSamples) -> Initialization:
+        """Initialize with the fitted centers and the labels that follow from them."""
+        q = self._weights.assign(samples)
+        return Initialization(q.argmax(axis=1), self.cluster_centers_, None)
+
+    def _previous_pretraining(self) -> PretrainingResult:
+        """Return the fitted weights as the result of a pretraining, to be refined further."""
+        weights = replace(self._weights, alpha=self.alpha)
+        return PretrainingResult(weights, self.history_["pretrain"], is_interrupted=False)
+
+    def _open_checkpoint(self, samples: DistinctSamples, is_warm_start: bool) -> Checkpoint:
+        previous = [*self._weights.autoencoder, self.cluster_centers_] if is_warm_start else []
+        return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), previous)
+
+    def _get_callbacks(self) -> list[keras.callbacks.Callback]:
+        return [*(self.callbacks or []), *([ProgressCallback()] if self.verbose else [])]
+
+    def _set_fitted_attributes(
+        self,
+        X: Any,
+        samples: DistinctSamples,
+        pretraining: PretrainingResult,
+        initialization: Initialization,
+        refinement: RefinementResult,
+    ) -> None:
+        self._weights = refinement.weights
+        self._n_features_out = self._weights.architecture.dims[-1]
+        self._frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
+        self.cluster_centers_ = self._weights.centers
+        self.n_iter_ = refinement.n_iter
+        is_interrupted = pretraining.is_interrupted
+        self.stop_reason_ = "interrupted" if is_interrupted else refinement.stop_reason
+        self.history_ = {"pretrain": pretraining.history, "refine": refinement.history}
+        for name in ("_networks", "model_"):  # built from the old weights
+            self.__dict__.pop(name, None)
+        self.labels_ = self._expand_labels(X, samples, refinement.q.argmax(axis=1))
+        self.initial_labels_ = self._expand_labels(X, samples, initialization.labels)
+
+    def _expand_labels(
+        self, X: Any, samples: DistinctSamples, distinct_labels: np.ndarray
+    ) -> np.ndarray:
+        """Return the labels of all samples, those of weight zero by prediction."""
+        weighted_labels, weighted = samples.expand(distinct_labels)
+        labels = np.empty(X.shape[0], dtype=np.int32)
+        labels[weighted] = weighted_labels
+        unweighted = np.setdiff1d(np.arange(X.shape[0]), weighted)
+        if len(unweighted):
+            labels[unweighted] = self._weights.assign(X[unweighted]).argmax(axis=1)
+        return labels
+
+    def _warn_about_convergence(self) -> None:
+        n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
+        n_expected = max(n_clusters, self.n_clusters or 0)
+        if self.stop_reason_ == "interrupted":
+            warnings.warn(
+                "Fit was interrupted; the fitted attributes reflect the last completed update.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        elif n_found < n_expected or self.stop_reason_ == "collapse":
+            reason = (
+                f"Only {n_found} of n_clusters={n_expected} clusters have samples."
+                if n_found < n_expected
+                else f"The refinement was stopped after {self.n_iter_} steps, because each "
+                "further update left a cluster without samples."
+            )
+            self.stop_reason_ = "collapse"
+            warnings.warn(
+                f"{reason} Lower n_clusters, scale the columns alike, or refine with a lower "
+                "learning rate in optimizer or a smaller max_iter.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _validate_samples(self, X: Any, *, reset: bool) -> Any:
+        check_not_forked()
+        X = validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
+        )
+        if X.dtype == object:  # scikit-learn 1.6 does not convert pandas' strings
+            X = X.astype(np.float64)
+        check_finite(X, getattr(self, "feature_names_in_", None))
+        return X
+
+    def _find_distinct_samples(self, X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:
+        weights = check_sample_weight(sample_weight, X.shape[0])
+        n_samples = X.shape[0] if weights is None else np.count_nonzero(weights)
+        if n_samples < n_needed:
+            raise ValueError(
+                f"n_clusters={n_needed} clusters need at least as many samples; X has "
+                f"n_samples={n_samples}. Lower n_clusters or provide more samples."
+            )
+        return DistinctSamples(X, weights)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        # scikit-learn's checks of sparse input ask a predict_proba how many columns it may have.
+        tags.classifier_tags = ClassifierTags(multi_class=self.n_clusters != 2)
+        tags.transformer_tags.preserves_dtype = []  # the networks compute in float32
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Keras models are rebuilt from the weights on demand.
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name not in ("_networks", "model_")}

@@ -1,0 +1,301 @@
+"""Save and load a fitted estimator as one file without pickle: a zip of JSON and NumPy arrays.
+
+The only classes looked up by a name in the file are Keras' own optimizers, schedules and
+initializers, and these are called with plain values only. Every array must have the dtype and
+shape that follow from the parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from skdec._constraints import Activation, Integer, Widths
+from skdec._engine.archive import Archive, open_archive, write_archive
+from skdec._engine.inference import DECWeights
+from skdec._files import write_atomically
+from skdec._math import soft_assignment
+from skdec._parameters import check_parameters
+from skdec.networks import Architecture, get_weight_shapes
+
+_FORMAT = 1
+_STATE = "skdec.json"
+_ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
+_FREQUENCIES = "frequencies"  # for `partial_fit`; missing in the oldest files
+_COMMAND_LINE = "skdec-cli/"  # prefix of members that the command line adds
+
+# Neither written nor accepted: the user's own code, and directories with pickles.
+_LEFT_OUT = ("callbacks", "memory", "checkpoint")
+
+_FLOAT32 = (np.dtype(np.float32),)
+_INT32 = (np.dtype(np.int32),)
+_NUMBERS = tuple(map(np.dtype, (np.float64, np.float32, np.int64, np.int32, np.bool_)))
+_PLAIN = (str, bool, int, float, type(None))
+_KERAS_MODULES = {
+    "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
+    "initializer": (keras.initializers, keras.initializers.Initializer),
+    "schedule": (keras.optimizers.schedules, keras.optimizers.schedules.LearningRateSchedule),
+}
+
+
+def save_model(estimator: Any, path: Any) -> None:
+    """Write a fitted estimator to `path`, replacing an earlier file only when complete."""
+    state, arrays = _collect_state(estimator), _collect_arrays(estimator)
+    with write_atomically(Path(path)) as part:
+        write_archive(part, _STATE, state, arrays)
+        # A file that cannot be read back is refused now, while the estimator still exists.
+        try:
+            load_model(type(estimator), part)
+        except ValueError as error:
+            raise ValueError(f"This estimator cannot be saved: {error.__cause__}.") from error
+
+
+def load_model(cls: type, path: Any) -> Any:
+    """Read a file that `save_model` has written."""
+    with open_archive(path) as archive:
+        state = _check_state(archive.json(_STATE))
+        estimator = _create_unfitted(cls, state["parameters"])
+        _set_fitted_attributes(estimator, state, archive)
+        _check_outputs(estimator)
+        return estimator
+
+
+def _collect_state(estimator: Any) -> dict[str, Any]:
+    """Return everything but the arrays of an estimator, as JSON can hold it."""
+    architecture = estimator._weights.architecture
+    return {
+        "format": _FORMAT,
+        "parameters": {
+            name: _to_json(name, value)
+            for name, value in estimator.get_params(deep=False).items()
+            if name not in _LEFT_OUT
+        },
+        "activation": _to_json("activation", architecture.activation),
+        "n_clusters": len(estimator.cluster_centers_),
+        "n_features": int(architecture.n_features),
+        "dims": [int(width) for width in architecture.dims],
+        "feature_names": list(getattr(estimator, "feature_names_in_", [])),
+        "n_iter": int(estimator.n_iter_),
+        "stop_reason": estimator.stop_reason_,
+        "n_weights": len(estimator._weights.autoencoder),
+        "history": {phase: list(series) for phase, series in estimator.history_.items()},
+    }
+
+
+def _collect_arrays(estimator: Any) -> dict[str, np.ndarray]:
+    arrays = {name: getattr(estimator, name) for name in _ARRAYS}
+    if hasattr(estimator, "_frequencies"):
+        arrays[_FREQUENCIES] = estimator._frequencies
+    arrays |= {f"weights.{i}": weight for i, weight in enumerate(estimator._weights.autoencoder)}
+    for phase, series in estimator.history_.items():
+        arrays |= {f"history.{phase}.{name}": values for name, values in series.items()}
+    return arrays
+
+
+def _check_state(state: Any) -> dict[str, Any]:
+    """Return the state, or raise for contents that the estimator does not check itself."""
+    kinds = {"parameters": dict, "feature_names": list, "stop_reason": str, "history": dict}
+    if not isinstance(state, dict):
+        raise TypeError("its state is no JSON object")
+    Integer(1).check("format", state["format"])
+    if state["format"] > _FORMAT:
+        raise ValueError("it was written by a newer version of skdec")
+    for name, kind in kinds.items():
+        if not isinstance(state[name], kind):
+            raise TypeError(f"its {name} is no {kind.__name__}")
+    Integer(1).check("n_features", state["n_features"])
+    Widths().check("dims", state["dims"])
+    # Missing in the oldest files, which have n_clusters clusters.
+    state.setdefault("n_clusters", state["parameters"].get("n_clusters"))
+    Integer(1).check("n_clusters", state["n_clusters"])
+    Integer(0).check("n_iter", state["n_iter"])
+    if state["n_weights"] != 4 * len(state["dims"]):
+        raise ValueError(f"its {state['n_weights']} weights are not those of dims={state['dims']}")
+    names = state["feature_names"]
+    if not all(isinstance(name, str) for name in names) or len(names) not in (
+        0,
+        state["n_features"],
+    ):
+        raise ValueError(f"its feature_names are no {state['n_features']} strings")
+    return state
+
+
+def _create_unfitted(cls: type, parameters: dict[str, Any]) -> Any:
+    """Return an estimator with the file's parameters, checked as its `fit` checks them."""
+    estimator = cls()
+    known = estimator.get_params(deep=False).keys() - set(_LEFT_OUT)
+    for name in parameters.keys() - known:
+        raise ValueError(f"it has a parameter {name!r}, which a file cannot set")
+    estimator.set_params(**{name: _from_json(name, value) for name, value in parameters.items()})
+    check_parameters(estimator)
+    return estimator
+
+
+def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archive) -> None:
+    """Set the fitted attributes from arrays with the dtypes and shapes that the state implies."""
+    activation = _from_json("activation", state["activation"])
+    Activation().check("activation", activation)
+    architecture = Architecture(state["n_features"], tuple(state["dims"]), activation)
+    history = [(phase, name) for phase, names in state["history"].items() for name in names]
+    _check_members(archive, state["n_weights"], history)
+
+    def array(name: str, dtypes: Any, *shape: int | None) -> np.ndarray:
+        return archive.array(name, dtypes, shape)
+
+    weights = [
+        array(f"weights.{i}", _FLOAT32, *shape)
+        for i, shape in enumerate(get_weight_shapes(architecture))
+    ]
+    estimator._n_features_out = architecture.dims[-1]
+    estimator.n_features_in_ = architecture.n_features
+    if state["feature_names"]:
+        estimator.feature_names_in_ = np.array(state["feature_names"], dtype=object)
+    estimator.cluster_centers_ = array(
+        "cluster_centers_", _FLOAT32, state["n_clusters"], architecture.dims[-1]
+    )
+    estimator._weights = replace(
+        DECWeights.from_autoencoder(architecture, weights),
+        centers=estimator.cluster_centers_,
+        alpha=estimator.alpha,
+    )
+    estimator.labels_ = array("labels_", _INT32, None)
+    estimator.initial_labels_ = array("initial_labels_", _INT32, len(estimator.labels_))
+    _check_labels(estimator)
+    estimator._frequencies = (
+        array(_FREQUENCIES, _NUMBERS[:1], state["n_clusters"])
+        if f"{_FREQUENCIES}.npy" in archive.names
+        else np.bincount(estimator.labels_, minlength=state["n_clusters"]).astype(np.float64)
+    )
+    estimator.n_iter_ = state["n_iter"]
+    estimator.stop_reason_ = state["stop_reason"]
+    estimator.history_ = {phase: {} for phase in state["history"]}
+    for phase, name in history:
+        estimator.history_[phase][name] = array(f"history.{phase}.{name}", _NUMBERS, None)
+
+
+def _check_members(archive: Archive, n_weights: int, history: list[tuple[str, str]]) -> None:
+    """Raise unless the archive has exactly the members that its state lists."""
+    if n_weights + len(history) > len(archive.names):
+        raise ValueError("members are missing")
+    arrays = [*_ARRAYS, _FREQUENCIES]
+    arrays += [f"weights.{i}" for i in range(n_weights)]
+    arrays += [f"history.{phase}.{name}" for phase, name in history]
+    expected = {_STATE, *(f"{name}.npy" for name in arrays)}
+    for name in archive.names:
+        if name not in expected and not name.startswith(_COMMAND_LINE):
+            raise ValueError(f"it has a member {name!r}, which is none of a saved estimator")
+
+
+def _check_labels(estimator: Any) -> None:
+    for name in ("labels_", "initial_labels_"):
+        labels = getattr(estimator, name)
+        if not len(labels) or labels.min() < 0 or labels.max() >= len(estimator.cluster_centers_):
+            raise ValueError(f"its {name} are not from 0 to n_clusters - 1")
+
+
+def _check_outputs(estimator: Any) -> None:
+    """Raise unless the weights are finite, and so are their outputs for ordinary samples."""
+    weights = estimator._weights
+    if not np.isfinite(estimator._frequencies).all() or estimator._frequencies.min() < 0:
+        raise ValueError("it has cluster frequencies that are not finite or negative")
+    for array in (*weights.autoencoder, weights.centers):
+        if not np.isfinite(array).all():
+            raise ValueError("it has weights that are NaN or infinite")
+    activation = keras.activations.get(weights.architecture.activation)
+    samples = np.random.RandomState(0).uniform(-1, 1, (4, estimator.n_features_in_))
+    with np.errstate(all="ignore"):
+        z = _apply_dense_layers(weights.encoder, activation, samples.astype(np.float32))
+        q = np.asarray(soft_assignment(z, weights.centers, weights.alpha))
+        decoded = _apply_dense_layers(weights.decoder, activation, z)
+    if not np.isfinite(q).all() or not np.isfinite(decoded).all():
+        raise ValueError("it has weights so large that its networks overflow")
+
+
+def _apply_dense_layers(
+    weights: list[np.ndarray], activation: Any, samples: np.ndarray
+) -> np.ndarray:
+    """Apply a stack of dense layers, the last one linear, without compiling anything."""
+    for i in range(0, len(weights), 2):
+        samples = samples @ weights[i] + weights[i + 1]
+        if i + 2 < len(weights):
+            samples = np.asarray(activation(samples))
+    return samples
+
+
+def _to_json(name: str, value: Any) -> Any:
+    """Return the value of a parameter as JSON holds it, or raise a ValueError."""
+    if name == "kernel_initializer" and isinstance(value, str):
+        # Keras accepts more spellings than it lists; the initializer itself is stored.
+        return (
+            value if _is_keras_name(name, value) else _to_json(name, keras.initializers.get(value))
+        )
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, (np.integer, np.floating, np.bool_)):
+        return value.item()
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return [_to_json(name, item) for item in value]
+    if isinstance(value, keras.optimizers.Optimizer):
+        return {"optimizer": keras.optimizers.serialize(value)}
+    if isinstance(value, keras.initializers.Initializer):
+        return {"initializer": keras.initializers.serialize(value)}
+    if isinstance(value, np.random.RandomState):
+        return None  # the state of a generator is not kept
+    word = getattr(value, "__name__", "")
+    if name == "activation" and getattr(keras.activations, word, None) is value:
+        return word
+    raise ValueError(
+        f"{name}={value!r} cannot be saved: a file holds numbers, strings and objects of Keras' "
+        "own classes, no other code. Set it to one of these, or use pickle for trusted files."
+    )
+
+
+def _from_json(name: str, value: Any) -> Any:
+    """Return the value of a parameter from JSON; only objects of Keras' own classes are created."""
+    if name in ("activation", "kernel_initializer") and isinstance(value, str):
+        if not _is_keras_name(name, value):
+            raise ValueError(f"its {name} {value[:50]!r} is none of Keras' own")
+        return value
+    if isinstance(value, list):
+        return tuple(_from_json(name, item) for item in value)
+    if isinstance(value, dict):
+        ((kind, config),) = value.items()
+        if kind not in ("optimizer", "initializer"):
+            raise ValueError(f"its {name} is no optimizer and no initializer")
+        return _keras_object(kind, config)
+    return value
+
+
+def _is_keras_name(parameter: str, word: str) -> bool:
+    """Whether `word` names an activation or initializer that Keras itself has and lists."""
+    module = keras.activations if parameter == "activation" else keras.initializers
+    return word not in ("deserialize", "get", "serialize") and callable(getattr(module, word, None))
+
+
+def _keras_object(kind: str, config: Any) -> Any:
+    """Create an object of one of Keras' own classes by its constructor.
+
+    Keras' `deserialize` would also search the classes registered in the process, follow module
+    names and open nested configurations, none of which is safe for a file.
+    """
+    module, base = _KERAS_MODULES[kind]
+    cls = getattr(module, config["class_name"], None)
+    if not isinstance(cls, type) or not issubclass(cls, base) or cls is base:
+        raise ValueError(f"its {kind} {config['class_name'][:50]!r} is none of Keras' own")
+    if config["module"] != module.__name__ or config.get("registered_name") is not None:
+        raise ValueError(f"its {kind} {cls.__name__} is not said to be Keras' own")
+    return cls(**{name: _check_plain(name, value) for name, value in config["config"].items()})
+
+
+def _check_plain(name: str, value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, list) and all(isinstance(item, _PLAIN) for item in value):
+        return value
+    if name == "learning_rate":
+        return _keras_object("schedule", value)
+    raise ValueError(f"its {name} is no plain value")

@@ -1,0 +1,1 @@
+"""Steps of a fit of DEC: neighbors, pretraining, initialization, refinement."""

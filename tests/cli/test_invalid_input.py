@@ -1,0 +1,207 @@
+"""Invalid input to the command line: one line, exit code 2, and no partial output."""
+
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from hostile import members_of, with_state, write_members
+
+from skdec.cli import main
+
+QUICK = ["--dims", "4,2", "--epochs", "1", "--max-iter", "2", "--seed", "0"]
+MEMBER = "skdec-cli/preparation.json"
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """A table, and a model fitted to it after scaling."""
+    directory = tmp_path_factory.mktemp("abuse")
+    X = np.random.default_rng(0).normal(size=(30, 3)).round(3)
+    lines = ["a,b,c", *(",".join(map(str, row)) for row in X)]
+    (directory / "table.csv").write_text("\n".join(lines) + "\n")
+    fit = ["fit", str(directory / "table.csv"), "--model", str(directory / "model")]
+    assert main([*fit, "--n-clusters", "2", "--scale", "standard", *QUICK]) == 0
+    return directory
+
+
+@pytest.fixture
+def run_and_fail(tmp_path, monkeypatch, capsys):
+    """A function that runs the command in a temporary directory and returns its error message."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        capsys.readouterr()
+        before = read_files(tmp_path)
+        assert main([str(argument) for argument in arguments]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("skdec: ")
+        assert err.count("\n") == 1
+        assert len(err) < 1000
+        assert read_files(tmp_path) == before
+        return err
+
+    return run
+
+
+def read_files(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+TABLES = {
+    "empty": (b"", "is empty"),
+    "blank lines": (b"\n\n\n", "is empty"),
+    "names only": (b"a,b\n", "no rows"),
+    "text": (b"dear reader\nthis is, a letter\n", "row 1"),
+    "words": (b"a,b\n1,x\n", "'x' is not a number"),
+    "ragged": (b"a,b\n1,2\n3\n", "row 2: 1 values"),
+    "missing": (b"a,b\n1,2\n,4\n", "row 2, column 'a': the value is missing"),
+    "infinite": (b"a,b\n1,inf\n", "row 1, column 'b'"),
+    "same names": (b"a,a\n1,2\n", "more than once"),
+    "binary": (bytes(range(256)) * 40, "not text in UTF-8"),
+    "zeros": (bytes(4096), "csv"),
+    "pickle": (b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01K\x02e.", "UTF-8"),
+    "image": (b"\x89PNG\r\n\x1a\n" + bytes(100), "UTF-8"),
+    "one quote": (b'a,b\n"1,2\n3,4\n', "row 1"),
+    "one long field": (b"a,b\n" + b"1" * 200_000 + b",2\n", "csv"),
+}
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("command", ["compare", "fit", "predict"])
+def test_unusable_tables_are_an_error(kind, command, directory, run_and_fail, tmp_path):
+    content, message = TABLES[kind]
+    (tmp_path / "table.csv").write_bytes(content)
+    arguments = {
+        "compare": ["compare", "table.csv", "--n-clusters", "1", "--json", "out.json"],
+        "fit": ["fit", "table.csv", "--n-clusters", "1", "--model", "out.model"],
+        "predict": ["predict", directory / "model", "table.csv", "--labels", "out.csv"],
+    }
+    line = run_and_fail(*arguments[command])
+    assert message in line or command == "predict", line
+
+
+@pytest.mark.parametrize("command", ["compare", "fit"])
+def test_data_that_are_not_a_file_are_an_error(command, run_and_fail, tmp_path):
+    (tmp_path / "directory.csv").mkdir()
+    outputs = {"compare": ["--json", "out"], "fit": ["--model", "out"]}[command]
+    assert "does not exist" in run_and_fail(command, "absent.csv", *outputs)
+    assert "is a directory" in run_and_fail(command, "directory.csv", *outputs)
+    (tmp_path / "table.txt").write_text("a\n1\n")
+    assert "'.txt'" in run_and_fail(command, "table.txt", *outputs)
+
+
+def test_missing_values_in_a_label_column_are_an_error(run_and_fail, tmp_path):
+    (tmp_path / "table.csv").write_text("a,kind\n1,x\n2,NaN\n3,y\n")
+    line = run_and_fail("fit", "table.csv", "--label", "kind", "--model", "out")
+    assert "row 2: the label column 'kind' has no value" in line
+
+
+def test_an_error_in_one_of_ten_thousand_columns_is_named(run_and_fail, tmp_path):
+    names = [f"x{i}" for i in range(10_000)]
+    row = ["0.5"] * 10_000
+    lines = [names, row, [*row[:-1], "?"]]
+    (tmp_path / "wide.csv").write_text("\n".join(map(",".join, lines)) + "\n")
+    line = run_and_fail("fit", "wide.csv", "--n-clusters", "2", "--model", "out")
+    assert "row 2, column 'x9999': the value is missing" in line
+    assert "no column 'y'" in run_and_fail("fit", "wide.csv", "--label", "y", "--model", "out")
+
+
+def test_ten_thousand_features_are_clustered(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "wide.npy", random.random((12, 10_000), dtype=np.float32))
+    model = tmp_path / "model"
+    fit = ["fit", str(tmp_path / "wide.npy"), "--n-clusters", "2", "--model", str(model), *QUICK]
+    assert main(fit) == 0
+    assert main(["predict", str(model), str(tmp_path / "wide.npy")]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 1 + 12
+
+
+def test_outputs_that_cannot_be_written_are_an_error(directory, run_and_fail, tmp_path):
+    table = directory / "table.csv"
+    (tmp_path / "directory").mkdir()
+    messages = {"directory": "is not a regular file", "absent/out": "is not a directory"}
+    for out, message in messages.items():
+        assert message in run_and_fail("compare", table, "--n-clusters", "2", "--json", out)
+        assert message in run_and_fail("fit", table, "--n-clusters", "2", "--model", out)
+        assert message in run_and_fail("predict", directory / "model", table, "--labels", out)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
+def test_a_directory_without_write_permission_is_an_error(directory, run_and_fail, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    line = run_and_fail(
+        "fit", directory / "table.csv", "--n-clusters", "2", "--model", "closed/model"
+    )
+    assert "cannot be written" in line
+
+
+def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path, monkeypatch):
+    (tmp_path / "model").write_bytes((directory / "model").read_bytes())
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zipfile.ZipFile.writestr", fail)
+    fit = ["fit", directory / "table.csv", "--n-clusters", "2", "--model", "model"]
+    monkeypatch.setattr("skdec._engine.progress.ProgressCallback.on_epoch_end", lambda *_: None)
+    assert "No space left" in run_and_fail(*fit, *QUICK)
+
+
+def write_damaged_model(kind, content, members, path):
+    """Write a model that is damaged in some way."""
+    if kind in ("empty", "truncated", "text", "corrupt"):
+        damaged = {
+            "empty": b"",
+            "truncated": content[:-30],
+            "text": b"a,b\n1,2\n",
+            "corrupt": content[:500] + bytes(20) + content[520:],
+        }
+        path.write_bytes(damaged[kind])
+    elif kind == "compressed":
+        write_members(path, members, zipfile.ZIP_DEFLATED)
+    elif kind == "newer":
+        write_members(path, with_state(members, lambda state: state.update(format=99)))
+    elif kind == "unknown member":
+        write_members(path, members | {"../../evil": b""})
+    else:
+        write_members(path, {"letter.txt": b"hello"})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["empty", "truncated", "text", "corrupt", "compressed", "newer", "unknown member", "other zip"],
+)
+def test_damaged_models_are_an_error(kind, directory, run_and_fail, tmp_path):
+    path = directory / "model"
+    write_damaged_model(kind, path.read_bytes(), members_of(path), tmp_path / "model")
+    line = run_and_fail("predict", "model", directory / "table.csv", "--labels", "out.csv")
+    assert line.startswith("skdec: model cannot be read as a saved estimator: ")
+
+
+def test_models_that_are_not_a_file_are_an_error(directory, run_and_fail):
+    assert "is not a file" in run_and_fail("predict", "absent", directory / "table.csv")
+    assert "is not a file" in run_and_fail("predict", directory, directory / "table.csv")
+
+
+VALID = {"scale": "standard", "columns": ["a", "b", "c"], "shift": [0, 0, 0], "width": [1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        None, [], 1, {}, {"scale": "none"}, VALID | {"more": 1}, VALID | {"scale": "log"},
+        VALID | {"scale": "none"}, VALID | {"shift": None}, VALID | {"width": [1, 0, 1]},
+        VALID | {"width": [1, 1]}, VALID | {"shift": [0, 0, "x"]}, VALID | {"shift": [[0], 0, 0]},
+        VALID | {"width": [1, 1, float("nan")]}, VALID | {"shift": [0, 0, 10**400]},
+        VALID | {"columns": ["a", "b"]}, VALID | {"columns": [1, 2, 3]}, VALID | {"columns": "abc"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_damaged_scaling_is_an_error(scaling, directory, run_and_fail, tmp_path):
+    members = members_of(directory / "model") | {MEMBER: json.dumps(scaling)}
+    write_members(tmp_path / "model", members)
+    line = run_and_fail("predict", "model", directory / "table.csv")
+    assert "its skdec-cli/preparation.json is damaged; fit the model again" in line

@@ -1,0 +1,328 @@
+"""The commands as users run them: what is printed where, what is written, and every error."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from sklearn.preprocessing import StandardScaler
+
+from skdec.cli import main
+from skdec.metrics import clustering_accuracy
+
+# The module, not the function of the same name that the package exports.
+commands = importlib.import_module("skdec.cli.main")
+
+NETWORK = ["--dims", "8,3", "--epochs", "3", "--max-iter", "4", "--seed", "0"]
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    X, y = make_blobs(120, 4, centers=3, random_state=3)
+    X[:, 2] = X[:, 2] * 1000 + 50_000
+    return X, np.array(["red", "green", "blue"])[y]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory, blobs):
+    """A table of three classes as CSV, with the class in the middle, and as a plain array."""
+    directory = tmp_path_factory.mktemp("data")
+    X, kinds = blobs
+    lines = ["a,b,kind,c,d"]
+    lines += [
+        f"{row[0]},{row[1]},{kind},{row[2]},{row[3]}" for row, kind in zip(X, kinds, strict=True)
+    ]
+    (directory / "table.csv").write_text("\n".join(lines) + "\n")
+    np.save(directory / "X.npy", X)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def compared(directory):
+    """`skdec compare` in a separate process: the finished process and the JSON."""
+    command = [sys.executable, "-m", "skdec", "compare", "table.csv", "--label", "kind", *NETWORK]
+    command += ["--scale", "standard", "--json", "numbers.json"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done, json.loads((directory / "numbers.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def model(directory):
+    """A model of the standardized table, with the clusters of its samples next to it."""
+    arguments = ["fit", str(directory / "table.csv"), "--label", "kind", "--scale", "standard"]
+    outputs = ["--model", str(directory / "model.skdec"), "--labels", str(directory / "fitted.csv")]
+    assert main([*arguments, *outputs, *NETWORK]) == 0
+    return directory / "model.skdec"
+
+
+def read_clusters(path):
+    header, *lines = path.read_text().splitlines()
+    assert header == "cluster,confidence"
+    values = np.array([line.split(",") for line in lines], dtype=float)
+    assert values[:, 1].min() > 0
+    assert values[:, 1].max() <= 1
+    return values[:, 0].astype(int)
+
+
+def run_and_fail(capsys, *arguments):
+    """Return the one line on standard error with which the command exits with code 2."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("skdec: ")
+    return err
+
+
+def test_compare_prints_table_confusion_matrix_and_report(compared):
+    done, numbers = compared
+    assert "table.csv: 120 samples, 4 features, 3 clusters, scale standard, seed 0" in done.stdout
+    lines = done.stdout.splitlines()
+    header = lines.index(next(line for line in lines if line.startswith("method")))
+    for line, result in zip(lines[header + 1 : header + 4], numbers["results"], strict=True):
+        assert line.split()[0] == result["method"]
+        assert line.split()[1] == f"{result['accuracy']:.3f}"
+    assert done.stdout.count("class \\ cluster  blue  green  red") == 2
+    assert done.stdout.count("weighted avg") == 2
+
+
+def test_compare_writes_progress_and_nothing_else_to_standard_error(compared):
+    done, _ = compared
+    prefixes = ("kmeans: ", "autoencoder+kmeans: ", "dec: ", "pretrain ", "refine ")
+    unexpected = [
+        line
+        for line in done.stderr.splitlines()
+        if not line.startswith((*prefixes, "skdec: warning: "))
+    ]
+    assert unexpected == []
+    assert "pretrain 3/3, loss " in done.stderr
+    assert "\r" not in done.stderr
+
+
+def test_compare_writes_the_scores_as_json(compared, blobs):
+    _, numbers = compared
+    settings = {"data": "table.csv", "scale": "standard", "random_state": 0, "n_clusters": 3}
+    assert numbers | settings == numbers
+    kmeans = numbers["results"][0]
+    X = StandardScaler().fit_transform(blobs[0])
+    labels = KMeans(3, n_init=20, random_state=0).fit_predict(X)
+    assert kmeans["accuracy"] == clustering_accuracy(blobs[1], labels)
+    assert kmeans["silhouette"] is None
+
+
+def test_compare_without_labels_shows_the_silhouette(directory, capsys):
+    arguments = ["--n-clusters", "3", "--methods", "kmeans", "--seed", "0"]
+    assert main(["compare", str(directory / "X.npy"), *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert "silhouette" in out
+    assert "class \\ cluster" not in out
+    assert "features are on very different scales" in err
+    assert err.count("warning") == 1
+
+
+def test_a_scaled_table_causes_no_warning(directory, capsys):
+    arguments = ["--n-clusters", "3", "--methods", "kmeans", "--scale", "minmax"]
+    assert main(["compare", str(directory / "X.npy"), *arguments]) == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_digits_are_the_default_data(capsys):
+    assert main(["compare", "--methods", "kmeans", "--seed", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "digits: 1,797 samples, 64 features, 10 clusters" in out
+    assert "warning" not in out
+
+
+def test_the_model_is_the_estimator_fitted_to_the_scaled_samples(model, blobs):
+    from skdec import DECClusterer
+
+    X = StandardScaler().fit_transform(blobs[0])
+    parameters = {"dims": (8, 3), "pretrain_epochs": 3, "max_iter": 4, "random_state": 0}
+    expected = DECClusterer(3, **parameters).fit(X)
+    loaded = DECClusterer.load(model)
+    np.testing.assert_array_equal(loaded.predict(X), expected.labels_)
+    np.testing.assert_array_equal(read_clusters(model.parent / "fitted.csv"), expected.labels_)
+
+
+def test_predict_scales_as_in_fit(model, tmp_path):
+    out = tmp_path / "predicted.csv"
+    # The column of classes is text: predict reads only the columns that the model was fitted on.
+    assert main(["predict", str(model), str(model.parent / "table.csv"), "--labels", str(out)]) == 0
+    assert out.read_text() == (model.parent / "fitted.csv").read_text()
+
+
+def test_predict_finds_its_columns_by_name(model, tmp_path):
+    header, *lines = (model.parent / "table.csv").read_text().splitlines()
+    table, out = tmp_path / "reordered.csv", tmp_path / "predicted.csv"
+    table.write_text("\n".join(",".join(line.split(",")[::-1]) for line in [header, *lines]))
+    assert main(["predict", str(model), str(table), "--labels", str(out)]) == 0
+    assert out.read_text() == (model.parent / "fitted.csv").read_text()
+
+
+def test_predict_writes_to_standard_output(model, capsys):
+    assert main(["predict", str(model), str(model.parent / "X.npy")]) == 0
+    assert capsys.readouterr().out == (model.parent / "fitted.csv").read_text()
+
+
+def test_predict_accepts_a_model_saved_by_python_code(model, tmp_path, capsys, blobs):
+    from skdec import DECClusterer
+
+    loaded = DECClusterer.load(model)
+    loaded.save(tmp_path / "model.skdec")
+    X = StandardScaler().fit_transform(blobs[0])
+    np.save(tmp_path / "scaled.npy", X)
+    assert main(["predict", str(tmp_path / "model.skdec"), str(tmp_path / "scaled.npy")]) == 0
+    printed = [int(line.split(",")[0]) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert printed == loaded.predict(X).tolist()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty; a line of column names"),
+        ("a,b\n", "has column names but no rows"),
+        ("a,b\n1,one\n", "row 1, column 'b': 'one' is not a number"),
+        ("a,b\n1,2\n3,\n", "row 2, column 'b': the value is missing"),
+    ],
+)
+def test_an_unusable_table_is_an_error(content, message, tmp_path, capsys):
+    (tmp_path / "table.csv").write_text(content)
+    assert message in run_and_fail(capsys, "compare", tmp_path / "table.csv", "--n-clusters", "2")
+
+
+def test_missing_data_are_an_error(directory, capsys):
+    assert "does not exist" in run_and_fail(capsys, "compare", directory / "absent.csv")
+    assert "is a directory" in run_and_fail(capsys, "compare", directory)
+
+
+def test_unusable_label_columns_are_an_error(directory, tmp_path, capsys):
+    table = directory / "table.csv"
+    assert "no column 'Kind'; it has 'a', 'b'" in run_and_fail(
+        capsys, "compare", table, "--label", "Kind"
+    )
+    (tmp_path / "gap.csv").write_text("a,kind\n1,x\n2,\n")
+    assert "row 2: the label column 'kind' has no value" in run_and_fail(
+        capsys, "compare", tmp_path / "gap.csv", "--label", "kind"
+    )
+    assert "leave out --label" in run_and_fail(capsys, "compare", "digits", "--label", "kind")
+
+
+def test_an_unknown_number_of_clusters_is_an_error(directory, capsys):
+    assert "give --n-clusters, or --label" in run_and_fail(capsys, "compare", directory / "X.npy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND"),
+        (["compare", "--dims", "8,x"], "'8,x' is not a list of whole numbers"),
+        (["compare", "--scale", "log"], "'none', 'minmax', 'standard'"),
+        (["compare", "--methods", "kmeans,umap"], "got 'umap'"),
+        (["compare", "--dims", "0"], "dims"),
+        (["compare", "--alpha", "-1"], "alpha"),
+        (["compare", "--epochs", "-1"], "pretrain_epochs"),
+        (["compare", "--n-clusters", "2000"], "at most the number of samples, 1797; got 2000"),
+        (["fit", "digits"], "required: --model"),
+        (["fit", "digits", "--model", "m", "--alpha", "0"], "alpha"),
+    ],
+    ids=str,
+)
+def test_invalid_arguments_are_an_error(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in run_and_fail(capsys, *arguments)
+
+
+@pytest.mark.parametrize("command", ["compare", "fit", "predict"])
+def test_outputs_are_checked_before_the_data_are_read(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "_load_data", lambda *_: pytest.fail("the data were read"))
+    unwritable = tmp_path / "absent" / "out"
+    arguments = {
+        "compare": ["digits", "--json", unwritable],
+        "fit": ["digits", "--model", unwritable],
+        "predict": ["model", "digits", "--labels", unwritable],
+    }
+    assert "is not a directory; create it" in run_and_fail(capsys, command, *arguments[command])
+
+
+def test_the_data_are_never_overwritten(directory, capsys):
+    table = directory / "table.csv"
+    before = table.read_text()
+    assert "is the data" in run_and_fail(capsys, "compare", table, "--json", table)
+    assert table.read_text() == before
+
+
+def test_a_file_that_is_not_a_model_is_an_error(directory, tmp_path, capsys):
+    data = directory / "X.npy"
+    assert "'skdec fit' writes a model" in run_and_fail(
+        capsys, "predict", tmp_path / "absent", data
+    )
+    run_and_fail(capsys, "predict", data, data)
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("letter.txt", "hello")
+    run_and_fail(capsys, "predict", tmp_path / "other.zip", data)
+
+
+def test_data_with_other_columns_than_the_model_are_an_error(model, tmp_path, capsys):
+    np.save(tmp_path / "narrow.npy", np.zeros((5, 3)))
+    assert "have 3 columns, but the model was fitted on 4" in run_and_fail(
+        capsys, "predict", model, tmp_path / "narrow.npy"
+    )
+    (tmp_path / "other.csv").write_text("a,b,c\n1,2,3\n")
+    assert "no column 'd'" in run_and_fail(capsys, "predict", model, tmp_path / "other.csv")
+
+
+def test_an_interruption_leaves_no_partial_file(tmp_path, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_load_data", interrupt)
+    assert main(["fit", "digits", "--model", str(tmp_path / "model")]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_in_a_separate_process_is_one_line(directory):
+    command = [sys.executable, "-m", "skdec", "compare", "absent.csv"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "skdec: absent.csv does not exist; check the name.\n"
+
+
+def test_a_closed_pipe_is_not_an_error(model):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "skdec", "predict", "model.skdec", "X.npy"]
+    with os.fdopen(writer, "w") as stdout:
+        done = subprocess.run(
+            command, cwd=model.parent, stdout=stdout, stderr=subprocess.PIPE, timeout=60
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_reading_a_table_does_not_load_tensorflow(directory):
+    code = (
+        "import sys; from skdec.cli import main; code = main(['compare', 'X.npy']); "
+        "sys.exit(code if not {'tensorflow', 'keras'} & set(sys.modules) else 99)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "digits"]], ids=str)
+def test_help_and_invalid_arguments_do_not_load_scikit_learn(arguments):
+    code = (
+        "import sys; from skdec.cli import main\n"
+        f"try: main({arguments})\n"
+        "except SystemExit: pass\n"
+        "sys.exit('sklearn' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)

@@ -1,0 +1,134 @@
+"""Blocks: samples in blocks give the fit of all samples at once, also beyond the memory."""
+
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import scipy.sparse as sp
+
+from skdec import DECClusterer
+
+
+def split_into_blocks(X, kind=np.asarray):
+    return (kind(X[start : start + 40]) for start in range(0, len(X), 40))
+
+
+@pytest.mark.parametrize(
+    "kind", [np.asarray, np.float32, np.asfortranarray, np.ndarray.tolist, sp.csr_array]
+)
+def test_blocks_of_any_kind_are_fitted_as_all_samples_at_once(
+    kind, tiny, samples, fitted, tmp_path
+):
+    dec = DECClusterer(**tiny).fit_blocks(split_into_blocks(samples, kind), folder=tmp_path)
+    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
+    np.testing.assert_array_equal(dec.transform(samples), fitted.transform(samples))
+    assert not hasattr(dec, "feature_names_in_")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_feature_names_are_kept(kind, tiny, samples, fitted):
+    names = [f"column {i}" for i in range(samples.shape[1])]
+    frames = split_into_blocks(samples, lambda block: kind(dict(zip(names, block.T, strict=True))))
+    dec = DECClusterer(**tiny).fit_blocks(frames)
+    assert dec.feature_names_in_.tolist() == names
+    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
+    frame = kind(dict(zip(names, samples.T, strict=True)))
+    np.testing.assert_array_equal(dec.predict(frame), fitted.labels_)
+    with pytest.raises(ValueError, match="feature names"):
+        dec.predict(pd.DataFrame(samples, columns=names[::-1]))
+
+
+def test_parquet_file_is_fitted_by_its_row_groups(tiny, samples, fitted, tmp_path):
+    columns = {f"x{i}": column for i, column in enumerate(samples.T)}
+    pq.write_table(pa.table(columns), tmp_path / "samples.parquet", row_group_size=40)
+    file = pq.ParquetFile(tmp_path / "samples.parquet")
+    assert file.num_row_groups == 4
+    dec = DECClusterer(**tiny).fit_blocks(batch.to_pandas() for batch in file.iter_batches())
+    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
+    labels = [dec.predict(batch.to_pandas()) for batch in file.iter_batches()]
+    np.testing.assert_array_equal(np.concatenate(labels), fitted.labels_)
+
+
+def test_sample_weights_are_those_of_all_blocks(tiny, samples, random):
+    weights = random(0).integers(0, 3, len(samples)).astype(float)
+    dec = DECClusterer(**tiny).fit_blocks(split_into_blocks(samples), weights)
+    whole = DECClusterer(**tiny).fit(samples, sample_weight=weights)
+    np.testing.assert_array_equal(dec.labels_, whole.labels_)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ([], "no samples in blocks; note that an iterator can be read only once"),
+        ([np.empty((0, 3))], "no samples in blocks"),
+        ([np.ones((2, 3)), np.ones((2, 4))], "first; that has 3 columns, block 1 has 4 columns"),
+        (
+            [pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [1.0]})],
+            "that has 1 columns named a, block 1 has 1 columns named b",
+        ),
+        ([np.ones(3)], r"block 0 has the shape \(3,\)"),
+        ([np.array([["a", "b"]])], "block 0 has the shape .* and the dtype <U1"),
+        (
+            [np.ones((2, 3)), np.array([[0, 1e300, 0]])],
+            "Block 1: .*too large for float32, in sample 0, feature 1",
+        ),
+        ([pd.DataFrame({"a": [1.0, np.nan]})], r"Block 0: .*NaN, in sample 1, feature 0 \('a'\)"),
+    ],
+)
+def test_invalid_blocks_are_refused(blocks, message, tiny, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        DECClusterer(**tiny).fit_blocks(blocks, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Only the first page of each sample is written, so that the file takes a fortieth of its size.
+LIMITED = """
+import resource, sys
+import numpy as np
+from skdec import DECClusterer
+
+path, limit = sys.argv[1], int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.ones(limit)
+except MemoryError:
+    print("limited")
+X = np.load(path, mmap_mode="r")
+assert X.nbytes >= 3 * limit
+dec = DECClusterer(
+    3, dims=(16, 4), batch_size=32, pretrain_epochs=1, max_iter=100, n_neighbors=3, random_state=0
+).fit(X)
+assert (dec.predict(X) == dec.labels_).all()
+print(dec.transform(X).shape)
+"""
+
+
+@pytest.mark.slow
+def test_file_of_three_times_the_memory_is_fitted(tmp_path, random):
+    """The limit includes all memory that a process can write to, that of its threads, too."""
+    limit, n_features = 2**31, 40_000
+    n_samples = -(-3 * limit // (4 * n_features))
+    samples = np.lib.format.open_memmap(
+        tmp_path / "samples.npy", "w+", np.float32, (n_samples, n_features)
+    )
+    groups = random(0).random((3, 100), dtype=np.float32)
+    for start in range(0, n_samples, 1000):
+        part = samples[start : start + 1000, :100]
+        part[:] = groups[np.arange(len(part)) % 3] + random(start).random(part.shape) / 10
+    samples.flush()
+    assert resource.getrlimit(resource.RLIMIT_DATA)[1] == resource.RLIM_INFINITY
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LIMITED, str(tmp_path / "samples.npy"), str(limit)],
+        capture_output=True,
+        text=True,
+        timeout=3600,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == ["limited", f"({n_samples}, 4)"]

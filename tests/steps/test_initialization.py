@@ -1,0 +1,192 @@
+"""Initialization compared with scikit-learn and dense NumPy, also on nonconvex clusters."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import entropy
+from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
+from sklearn.datasets import make_blobs, make_circles, make_moons
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+from skdec._steps.initialization import (
+    compute_cluster_means,
+    find_landmark_clusters,
+    find_nearest_center,
+    initialize_clusters,
+    neighbor_information,
+    run_clusterer,
+    run_kmeans,
+)
+from skdec._steps.neighbors import build_neighbor_graph
+
+
+def get_random_state():
+    return np.random.RandomState(0)
+
+
+def build_graph(z, n_neighbors):
+    return build_neighbor_graph(lambda indices: z[indices], len(z), n_neighbors, get_random_state())
+
+
+def get_ones(z):
+    return np.ones(len(z), np.float32)
+
+
+def test_centers_equal_those_of_kmeans(random):
+    z, weights = random(0).normal(size=(80, 3)).astype(np.float32), random(1).random(80)
+    centers = run_kmeans(z, 4, 7, weights, get_random_state())
+    kmeans = KMeans(4, n_init=7, random_state=get_random_state()).fit(z, sample_weight=weights)
+    np.testing.assert_allclose(centers, kmeans.cluster_centers_, rtol=1e-5, atol=1e-6)
+    assert centers.dtype == np.float32
+    np.testing.assert_array_equal(find_nearest_center(z, centers), kmeans.labels_)
+
+
+def test_cluster_means_are_weighted_and_an_empty_cluster_gets_the_overall_mean(random):
+    z, weights = random(0).normal(size=(30, 2)), random(2).random(30)
+    labels = random(1).integers(3, size=30)
+    labels[labels == 1] = 0
+    means = compute_cluster_means(z, labels, 3, weights)
+    expected = [
+        np.average(z[labels == 0], axis=0, weights=weights[labels == 0]),
+        z.mean(axis=0),
+        np.average(z[labels == 2], axis=0, weights=weights[labels == 2]),
+    ]
+    np.testing.assert_allclose(means, expected, rtol=1e-5)
+    assert means.dtype == np.float32
+
+
+def test_neighbor_information_equals_dense_computation(random):
+    graph = build_graph(random(0).normal(size=(60, 3)), 5)
+    labels, weights = random(1).integers(4, size=60), random(2).random(60)
+    steps = graph.toarray() * weights[:, None] / weights.sum()
+    joint = np.array(
+        [[steps[np.ix_(labels == a, labels == b)].sum() for b in range(4)] for a in range(4)]
+    )
+    here, there = joint.sum(axis=1), joint.sum(axis=0)
+    expected = entropy(here) + entropy(there) - entropy(joint.ravel())
+    assert neighbor_information(graph, labels, weights) == pytest.approx(expected, rel=1e-4)
+    assert neighbor_information(graph, np.zeros(60, int), weights) == pytest.approx(0, abs=1e-6)
+
+
+def test_neighbor_information_prefers_whole_clusters(random):
+    z = np.concatenate([random(i).normal(size=(100, 2)) + np.array([4.5 * i, 0]) for i in range(3)])
+    whole, ones = np.repeat([0, 1, 2], 100), np.ones(300)
+    touching_merged = np.where(whole == 2, 1 + (z[:, 1] > 0), 0)
+    graph = build_graph(z, 10)
+    merged = neighbor_information(graph, touching_merged, ones)
+    assert merged < neighbor_information(graph, whole, ones)
+
+
+def moons():
+    z, y = make_moons(600, noise=0.05, random_state=0)
+    return z.astype(np.float32), y
+
+
+def circles():
+    z, y = make_circles(600, factor=0.4, noise=0.04, random_state=0)
+    return z.astype(np.float32), y
+
+
+@pytest.mark.parametrize("data", [moons, circles])
+def test_landmarks_find_nonconvex_clusters_that_kmeans_does_not(data):
+    z, y = data()
+    graph, weights = build_graph(z, 10), get_ones(z)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        initialization = initialize_clusters("landmarks", 2, 3, [z], graph, weights, 0)
+    labels = initialization.labels
+    by_kmeans = find_nearest_center(z, run_kmeans(z, 2, 20, weights, get_random_state()))
+    assert adjusted_rand_score(y, by_kmeans) < 0.6
+    assert adjusted_rand_score(y, labels) > 0.95
+    assert neighbor_information(graph, labels, weights) > neighbor_information(
+        graph, by_kmeans, weights
+    )
+    smoothed = initialization.targets.argmax(axis=1)
+    assert adjusted_rand_score(y, smoothed) > 0.95
+    np.testing.assert_allclose(initialization.targets.sum(axis=1), 1, rtol=1e-5)
+    for k in range(2):
+        np.testing.assert_allclose(
+            initialization.centers[k], z[smoothed == k].mean(axis=0), atol=1e-5
+        )
+
+
+def test_better_view_determines_the_labels(random):
+    z, y = moons()
+    noise = random(0).normal(size=z.shape).astype(np.float32)
+    for views in ([noise, z], [z, noise]):
+        labels = find_landmark_clusters(
+            views, build_graph(z, 10), 2, 2, get_ones(z), get_random_state()
+        )
+        assert adjusted_rand_score(y, labels) > 0.95
+
+
+@pytest.mark.parametrize("n", [4, 5, 9])
+def test_landmarks_of_few_more_samples_than_clusters(random, n):
+    z = random(0).normal(size=(n, 2)).astype(np.float32)
+    labels = find_landmark_clusters([z], build_graph(z, 2), 4, 2, get_ones(z), get_random_state())
+    assert labels.shape == (n,)
+    assert set(labels) <= {0, 1, 2, 3}
+    assert len(set(labels)) >= 3
+
+
+def test_more_clusters_than_landmarks(random):
+    z = random(0).normal(size=(900, 2)).astype(np.float32)
+    labels = find_landmark_clusters([z], build_graph(z, 3), 600, 1, get_ones(z), get_random_state())
+    assert len(set(labels)) > 550
+
+
+def test_same_seed_gives_the_same_labels(random):
+    z = random(0).normal(size=(200, 3)).astype(np.float32)
+    one, other = (
+        find_landmark_clusters([z], build_graph(z, 8), 3, 2, get_ones(z), get_random_state())
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("estimator", [AgglomerativeClustering(3), GaussianMixture(3)])
+def test_clusterer_gives_its_labels(estimator):
+    z, y = make_blobs(90, 2, centers=[(0, 0), (9, 0), (0, 9)], random_state=0)
+    assert adjusted_rand_score(y, run_clusterer(estimator, z, 3)) == 1
+    assert not hasattr(estimator, "labels_")  # a clone was fitted
+
+
+def test_noise_joins_the_nearest_cluster():
+    z = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0), [[2.0, 2.0], [7.0, 7.0]]])
+    labels = run_clusterer(DBSCAN(eps=0.5), z, None)
+    np.testing.assert_array_equal(labels, [0] * 10 + [1] * 10 + [0, 1])
+
+
+def test_initialization_without_neighbors_keeps_its_centers(random):
+    z, weights = random(0).normal(size=(50, 2)).astype(np.float32), random(1).random(50)
+    given = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    by_centers = initialize_clusters(given, 3, 1, [z], None, weights, 0)
+    np.testing.assert_array_equal(by_centers.centers, given)
+    distances = ((z[:, None] - given[None]) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(by_centers.labels, distances.argmin(axis=1))
+    by_kmeans = initialize_clusters("k-means++", 3, 4, [z], None, weights, 0)
+    np.testing.assert_array_equal(
+        by_kmeans.centers, run_kmeans(z, 3, 4, weights, get_random_state())
+    )
+    by_clusterer = initialize_clusters(AgglomerativeClustering(3), None, 1, [z], None, weights, 0)
+    for k in range(3):
+        members = by_clusterer.labels == k
+        mean = np.average(z[members], axis=0, weights=weights[members])
+        np.testing.assert_allclose(by_clusterer.centers[k], mean, rtol=1e-4, atol=1e-6)
+    assert by_centers.targets is by_kmeans.targets is by_clusterer.targets is None
+
+
+def test_n_clusters_none_needs_a_clusterer(random):
+    z = random(0).normal(size=(9, 2))
+    with pytest.raises(ValueError, match="n_clusters=None needs a clusterer as init"):
+        initialize_clusters("k-means++", None, 1, [z], None, get_ones(z), 0)
+
+
+def test_clusterer_with_a_wrong_number_of_clusters_raises(random):
+    z = random(0).normal(size=(30, 2))
+    with pytest.raises(ValueError, match=r"found 3 clusters where n_clusters=4"):
+        run_clusterer(KMeans(3), z, 4)
+    with pytest.raises(ValueError, match="found no cluster"):
+        run_clusterer(DBSCAN(eps=1e-9), z, None)

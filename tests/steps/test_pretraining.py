@@ -1,0 +1,93 @@
+"""Pretraining compared with backpropagation in NumPy, step by step."""
+
+import keras
+import numpy as np
+import pytest
+from numpy_training import (
+    N_SAMPLES,
+    InterruptAfterSecondEpoch,
+    NumPyNet,
+    assert_all_close,
+    run_pretraining,
+    sgd,
+    shuffle_batches,
+)
+from sklearn.exceptions import ConvergenceWarning
+
+from skdec._engine.data import DistinctSamples
+
+
+@pytest.mark.parametrize("has_decay", [False, True])
+def test_pretraining_equals_backpropagation(distinct_samples, X, weights, has_decay):
+    n_epochs, epoch_steps = 4, 4  # 30 samples in batches of 8
+    result = run_pretraining(distinct_samples, weights, sgd(0.05), n_epochs, has_decay)
+    net, losses = NumPyNet(weights, linear=(1, 3)), []
+    for step, indices in enumerate(shuffle_batches(n_epochs * epoch_steps)):
+        activations = net.compute_activations(X[indices])
+        error = activations[-1] - X[indices]
+        weight = distinct_samples.sample_weight[indices, None]
+        losses.append(np.mean(weight * error**2))
+        learning_rate = 0.05
+        if has_decay:
+            learning_rate *= (1 + np.cos(np.pi * step / (n_epochs * epoch_steps))) / 2
+        gradients = net.compute_gradients(activations, 2 * weight * error / error.size)
+        net.step(gradients, learning_rate)
+    assert_all_close(result.weights.autoencoder, net.parameters)
+    epoch_losses = np.reshape(losses, (n_epochs, epoch_steps)).mean(axis=1)
+    np.testing.assert_allclose(result.history["loss"], epoch_losses, rtol=1e-4)
+    assert epoch_losses[-1] < epoch_losses[0]
+
+
+def test_no_epochs_keep_the_initial_weights(distinct_samples, weights):
+    result = run_pretraining(distinct_samples, weights, sgd(0.1), 0)
+    for array, initial in zip(result.weights.autoencoder, weights, strict=True):
+        np.testing.assert_array_equal(array, initial)
+    assert result.history["loss"].shape == (0,)
+
+
+def test_optimizer_instance_is_not_modified(distinct_samples, weights):
+    optimizer = keras.optimizers.Adam(0.01)
+    config = optimizer.get_config()
+    run_pretraining(distinct_samples, weights, optimizer, 1)
+    assert optimizer.get_config() == config
+    assert not optimizer.built
+    assert int(optimizer.iterations) == 0
+
+
+def pretrain_at(learning_rate, weights):
+    samples = DistinctSamples(np.random.default_rng(0).normal(size=(N_SAMPLES, 5)))
+    return run_pretraining(samples, weights, sgd(learning_rate), 2)
+
+
+def test_diverged_epoch_is_repeated_at_a_tenth_of_the_learning_rate(weights, diverge):
+    diverge(1)
+    with pytest.warns(ConvergenceWarning, match=r"became nan after 0 steps.* 0\.1 times"):
+        result = pretrain_at(0.1, weights)
+    diverge(0)
+    kernel, fast_kernel, slow_kernel = (
+        run.weights.encoder[0]
+        for run in (result, pretrain_at(0.1, weights), pretrain_at(0.01, weights))
+    )
+    assert not np.allclose(kernel, fast_kernel, atol=1e-4)
+    # The batches are others, the learning rate is the same: the weights change about as much.
+    changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
+    assert 0.5 < changes[0] / changes[1] < 2
+    assert np.isfinite(result.history["loss"]).all()
+
+
+def test_second_divergence_raises(weights, diverge):
+    diverge(2)
+    with (
+        pytest.warns(ConvergenceWarning),
+        pytest.raises(FloatingPointError, match="Scale the columns of X alike"),
+    ):
+        pretrain_at(0.1, weights)
+    pretrain_at(0.1, weights)  # the next one succeeds
+
+
+def test_keyboard_interrupt_keeps_the_finished_epochs(distinct_samples, weights):
+    callbacks = [InterruptAfterSecondEpoch()]
+    result = run_pretraining(distinct_samples, weights, sgd(0.05), 5, callbacks=callbacks)
+    two_epochs = run_pretraining(distinct_samples, weights, sgd(0.05), 2)
+    assert result.is_interrupted
+    assert_all_close(result.weights.autoencoder, two_epochs.weights.autoencoder)

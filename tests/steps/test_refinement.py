@@ -1,0 +1,289 @@
+"""Refinement compared with the paper's gradients in NumPy, step by step and update by update."""
+
+import keras
+import numpy as np
+import pytest
+from numpy_training import (
+    ARCHITECTURE,
+    BATCH_SIZE,
+    N_ENCODER,
+    N_SAMPLES,
+    InterruptAfterSecondEpoch,
+    NumPyNet,
+    assert_all_close,
+    embed,
+    get_encoder,
+    initialize_in_one_cluster,
+    run_pretraining,
+    run_refinement,
+    sgd,
+    sharpen,
+    shuffle_batches,
+    student_t,
+)
+from sklearn.exceptions import ConvergenceWarning
+
+from skdec._engine import inference, trainer
+from skdec._engine.data import DistinctSamples
+from skdec._engine.inference import DECWeights
+from skdec._steps.initialization import Initialization
+from skdec._steps.neighbors import build_neighbor_graph, fit_principal_components
+from skdec._steps.refinement import Targets
+
+
+def build_graph_of_four_neighbors(samples):
+    project = fit_principal_components(samples, np.random.RandomState(0))
+    return build_neighbor_graph(project, N_SAMPLES, 4, np.random.RandomState(0))
+
+
+def average_and_sharpen(dense_graph):
+    """Return a function that computes targets by four rounds of averaging and sharpening."""
+
+    def compute_targets(q, sample_weight):
+        for _ in range(4):
+            q = sharpen(dense_graph @ q, sample_weight)
+        return q
+
+    return compute_targets
+
+
+@pytest.mark.parametrize("has_decay", [False, True])
+@pytest.mark.parametrize("alpha", [1.0, 3.0])
+@pytest.mark.parametrize("with_neighbors", [False, True])
+def test_refinement_follows_the_gradient_of_the_paper(
+    distinct_samples, X, weights, centers, alpha, with_neighbors, has_decay
+):
+    """Equations 4 and 5 of the paper, over the samples of a batch; targets from all samples."""
+    max_iter, update_interval, learning_rate = 12, 5, 0.2
+    graph = build_graph_of_four_neighbors(distinct_samples) if with_neighbors else None
+    compute_targets = average_and_sharpen(graph.toarray()) if with_neighbors else sharpen
+    sample_weight = distinct_samples.sample_weight
+    initialization = Initialization(np.full(N_SAMPLES, -1), centers, None)
+    result = run_refinement(
+        distinct_samples,
+        weights,
+        initialization,
+        sgd(learning_rate),
+        graph=graph,
+        alpha=alpha,
+        has_decay=has_decay,
+    )
+
+    net = NumPyNet([*weights[:N_ENCODER], centers], linear=(1,))
+    labels, changed, losses = initialization.labels, [], []
+    _, q = student_t(embed(net, X), net.parameters[-1], alpha)
+    p = compute_targets(q, sample_weight)
+    for step, indices in enumerate(shuffle_batches(max_iter)):
+        encoder = get_encoder(net)
+        activations = encoder.compute_activations(X[indices])
+        z, mu = activations[-1], net.parameters[-1]
+        kernel, q = student_t(z, mu, alpha)
+        weight = sample_weight[indices]
+        losses.append(np.mean(weight * np.sum(p[indices] * np.log(p[indices] / q), axis=1)))
+        pull = (alpha + 1) / alpha * kernel * (p[indices] - q) * weight[:, None] / BATCH_SIZE
+        z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ mu
+        mu_gradient = pull.sum(axis=0)[:, None] * mu - pull.T @ z
+        decay = (1 + np.cos(np.pi * step / max_iter)) / 2 if has_decay else 1
+        gradients = [*encoder.compute_gradients(activations, z_gradient), mu_gradient]
+        net.step(gradients, learning_rate * decay)
+        if (step + 1) % update_interval == 0 or step + 1 == max_iter:
+            _, q = student_t(embed(net, X), net.parameters[-1], alpha)
+            changed.append(np.average(q.argmax(axis=1) != labels, weights=sample_weight))
+            labels, p = q.argmax(axis=1), compute_targets(q, sample_weight)
+
+    assert_all_close([*result.weights.encoder, result.weights.centers], net.parameters)
+    np.testing.assert_allclose(result.q, q, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(result.history["changed"], changed)
+    expected = [np.mean(losses[:5]), np.mean(losses[5:10]), np.mean(losses[10:])]
+    np.testing.assert_allclose(result.history["loss"], expected, rtol=1e-3)
+    assert result.n_iter == max_iter
+    assert np.abs(result.weights.centers - centers).max() > 0.01
+
+
+def test_decoder_is_not_refined(distinct_samples, weights, centers):
+    result = run_refinement(
+        distinct_samples, weights, initialize_in_one_cluster(centers), sgd(0.2), max_iter=2
+    )
+    for array, pretrained in zip(result.weights.decoder, weights[N_ENCODER:], strict=True):
+        np.testing.assert_array_equal(array, pretrained)
+
+
+def test_first_targets_are_those_of_the_initialization(distinct_samples, X, weights, centers):
+    """One step towards given targets depends on these alone."""
+    targets = np.random.default_rng(2).dirichlet((9, 1, 1, 1), N_SAMPLES).astype(np.float32)
+    targets[targets.argmax(axis=1) > 0] = 0.25  # only the first cluster has samples to lose
+    initialization = Initialization(np.zeros(N_SAMPLES, int), centers, targets)
+    result = run_refinement(distinct_samples, weights, initialization, sgd(0.5), max_iter=1)
+    net = NumPyNet([*weights[:N_ENCODER], centers], linear=(1,))
+    (indices,) = shuffle_batches(1)
+    encoder = get_encoder(net)
+    activations = encoder.compute_activations(X[indices])
+    kernel, q = student_t(activations[-1], centers, 1.0)
+    weight = distinct_samples.sample_weight[indices, None]
+    pull = 2 * kernel * (targets[indices] - q) * weight / BATCH_SIZE
+    z_gradient = pull.sum(axis=1, keepdims=True) * activations[-1] - pull @ centers
+    mu_gradient = pull.sum(axis=0)[:, None] * centers - pull.T @ activations[-1]
+    net.step([*encoder.compute_gradients(activations, z_gradient), mu_gradient], 0.5)
+    assert_all_close([*result.weights.encoder, result.weights.centers], net.parameters)
+
+
+def test_no_steps_keep_the_initialization(distinct_samples, X, weights, centers):
+    result = run_refinement(
+        distinct_samples, weights, initialize_in_one_cluster(centers), sgd(0.1), max_iter=0
+    )
+    assert result.n_iter == 0
+    assert result.stop_reason == "max_iter"
+    np.testing.assert_array_equal(result.weights.centers, centers)
+    for array, initial in zip(result.weights.autoencoder, weights, strict=True):
+        np.testing.assert_array_equal(array, initial)
+    net = NumPyNet([*weights[:N_ENCODER], centers], linear=(1,))
+    _, q = student_t(embed(net, X), centers, 1.0)
+    np.testing.assert_allclose(result.q, q, rtol=1e-4)
+
+
+def test_optimizer_instance_is_not_modified_by_the_refinement(distinct_samples, weights, centers):
+    optimizer = keras.optimizers.Adam(0.01)
+    config = optimizer.get_config()
+    initialization = initialize_in_one_cluster(centers)
+    run_refinement(distinct_samples, weights, initialization, optimizer, max_iter=2)
+    assert optimizer.get_config() == config
+    assert not optimizer.built
+    assert int(optimizer.iterations) == 0
+
+
+def count_traces():
+    """Return how often each of the compiled programs has been traced."""
+    programs = [
+        *(idle._run_steps for _, idle in trainer._idle_trainers),
+        inference._compile_encoder(ARCHITECTURE),
+        inference._compile_assignment(ARCHITECTURE),
+    ]
+    return {id(program): program.experimental_get_tracing_count() for program in programs}
+
+
+def test_second_fit_of_the_same_shapes_traces_nothing(weights, centers):
+    def train(seed, learning_rate, alpha):
+        samples = DistinctSamples(np.random.default_rng(seed).normal(size=(N_SAMPLES, 5)))
+        pretrained = run_pretraining(samples, weights, sgd(learning_rate), 2).weights.autoencoder
+        initialization = initialize_in_one_cluster(centers)
+        run_refinement(samples, pretrained, initialization, sgd(learning_rate), alpha=alpha)
+
+    train(0, 0.1, 1.0)
+    before = count_traces()
+    assert set(before.values()) <= {0, 1}
+    train(1, 0.2, 2.0)
+    assert count_traces() == before
+
+
+def refine_at(learning_rate, weights, centers):
+    samples = DistinctSamples(np.random.default_rng(0).normal(size=(N_SAMPLES, 5)))
+    initialization = initialize_in_one_cluster(centers)
+    return run_refinement(samples, weights, initialization, sgd(learning_rate), max_iter=6)
+
+
+def test_diverged_update_is_repeated_at_a_tenth_of_the_learning_rate(weights, centers, diverge):
+    diverge(1)
+    with pytest.warns(ConvergenceWarning, match=r"became nan after 0 steps.* 0\.1 times"):
+        result = refine_at(0.1, weights, centers)
+    diverge(0)
+    kernel, fast_kernel, slow_kernel = (
+        run.weights.encoder[0]
+        for run in (result, refine_at(0.1, weights, centers), refine_at(0.01, weights, centers))
+    )
+    assert not np.allclose(kernel, fast_kernel, atol=1e-4)
+    # The batches are others, the learning rate is the same: the weights change about as much.
+    changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
+    assert 0.5 < changes[0] / changes[1] < 2
+    assert np.isfinite(result.history["loss"]).all()
+
+
+def test_second_divergence_of_the_refinement_raises(weights, centers, diverge):
+    diverge(2)
+    with (
+        pytest.warns(ConvergenceWarning),
+        pytest.raises(FloatingPointError, match="Scale the columns of X alike"),
+    ):
+        refine_at(0.1, weights, centers)
+    refine_at(0.1, weights, centers)  # the next one succeeds
+
+
+@pytest.fixture
+def empty_clusters(monkeypatch):
+    """Function that leaves samples only in the first cluster after the given updates, from 0."""
+
+    def empty_after(*updates):
+        n_calls = iter(range(100))
+
+        def assign(self, X, selection=slice(None)):
+            n_clusters = 1 if next(n_calls) in updates else 4
+            return np.eye(4, dtype=np.float32)[np.arange(N_SAMPLES) % n_clusters]
+
+        monkeypatch.setattr(DECWeights, "assign", assign)
+
+    return empty_after
+
+
+def initialize_in_four_clusters(centers):
+    labels = np.arange(N_SAMPLES) % 4
+    return Initialization(labels, centers, np.eye(4, dtype=np.float32)[labels])
+
+
+def refine_updates(samples, weights, centers, n_updates):
+    initialization = initialize_in_four_clusters(centers)
+    max_iter = 2 * n_updates
+    return run_refinement(
+        samples, weights, initialization, sgd(1e-3), max_iter=max_iter, update_interval=2
+    )
+
+
+def test_collapsed_update_is_repeated_at_a_lower_learning_rate(
+    distinct_samples, weights, centers, empty_clusters, monkeypatch
+):
+    targets = initialize_in_four_clusters(centers).targets
+    monkeypatch.setattr(Targets, "compute", lambda self, q: targets)
+    empty_clusters()
+    one_update = refine_updates(distinct_samples, weights, centers, 1)
+    undisturbed = refine_updates(distinct_samples, weights, centers, 2)
+    assert undisturbed.history["clusters"].tolist() == [4, 4]
+    empty_clusters(1)
+    message = "update left 1 of 4 clusters with samples. It is undone"
+    with pytest.warns(ConvergenceWarning, match=message):
+        result = refine_updates(distinct_samples, weights, centers, 2)
+    assert result.history["clusters"].tolist() == [4, 1, 4]
+    assert (result.stop_reason, result.n_iter) == ("max_iter", 4)
+    # The repeated update changes the centers a tenth as much as the undisturbed one.
+    change, undisturbed_change = (
+        np.linalg.norm(run.weights.centers - one_update.weights.centers)
+        for run in (result, undisturbed)
+    )
+    assert 0.02 < change / undisturbed_change < 0.3
+
+
+def test_second_collapse_ends_the_refinement_before_it(
+    distinct_samples, weights, centers, empty_clusters
+):
+    empty_clusters()
+    one_update = refine_updates(distinct_samples, weights, centers, 1)
+    empty_clusters(1, 2)
+    with pytest.warns(ConvergenceWarning, match="It is undone"):
+        result = refine_updates(distinct_samples, weights, centers, 4)
+    assert (result.stop_reason, result.n_iter) == ("collapse", 2)
+    assert result.history["clusters"].tolist() == [4, 1, 1]
+    assert len(np.unique(result.q.argmax(axis=1))) == 4
+    for array, before in zip(result.weights.encoder, one_update.weights.encoder, strict=True):
+        np.testing.assert_array_equal(array, before)
+    np.testing.assert_array_equal(result.weights.centers, one_update.weights.centers)
+
+
+def test_keyboard_interrupt_keeps_the_finished_updates(distinct_samples, weights, centers):
+    initialization = initialize_in_one_cluster(centers)
+    callbacks = [InterruptAfterSecondEpoch()]
+    result = run_refinement(
+        distinct_samples, weights, initialization, sgd(0.05), callbacks=callbacks
+    )
+    two_updates = run_refinement(distinct_samples, weights, initialization, sgd(0.05), max_iter=10)
+    assert (result.stop_reason, result.n_iter) == ("interrupted", 10)
+    assert_all_close(
+        [*result.weights.encoder, result.weights.centers, result.q],
+        [*two_updates.weights.encoder, two_updates.weights.centers, two_updates.q],
+    )

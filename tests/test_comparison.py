@@ -1,0 +1,215 @@
+"""The comparison of methods: its scores computed independently, and its measured time."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.datasets import make_blobs
+from sklearn.metrics import (
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from skdec import DECClusterer, _comparison, compare
+from skdec._comparison import Comparison, MethodResult
+from skdec.metrics import clustering_accuracy
+
+TINY = {"dims": (8, 3), "pretrain_epochs": 3, "max_iter": 6, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    X, y = make_blobs(150, 5, centers=3, cluster_std=2.0, random_state=0)
+    return X.astype(np.float32), y
+
+
+@pytest.fixture(scope="module")
+def compared(blobs):
+    return compare(*blobs, **TINY)
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """The instances of DECClusterer that a comparison fits, in order."""
+    estimators = []
+
+    class Recorded(DECClusterer):
+        def fit(self, X, y=None):
+            estimators.append(self)
+            return super().fit(X, y)
+
+    monkeypatch.setattr(_comparison, "DECClusterer", Recorded)
+    return estimators
+
+
+def test_results_are_in_the_order_of_the_methods(compared):
+    assert [result.method for result in compared.results] == list(_comparison.METHODS)
+    assert (compared.n_samples, compared.n_features, compared.n_clusters) == (150, 5, 3)
+
+
+def test_scores_are_those_of_the_labels(compared, blobs):
+    _, y = blobs
+    for result in compared.results:
+        assert result.accuracy == clustering_accuracy(y, result.labels)
+        assert result.nmi == normalized_mutual_info_score(y, result.labels)
+        assert result.ari == adjusted_rand_score(y, result.labels)
+        assert result.silhouette is None
+        assert result.n_clusters == len(np.unique(result.labels))
+
+
+def test_each_method_is_the_documented_estimator(compared, blobs):
+    X, _ = blobs
+    kmeans = KMeans(3, n_init=20, random_state=0).fit(X)
+    np.testing.assert_array_equal(compared["kmeans"].labels, kmeans.labels_)
+    without_refinement = {"init": "k-means++", "n_init": 20, "n_neighbors": 0, "max_iter": 0}
+    initialized = DECClusterer(3, **TINY | without_refinement).fit(X)
+    np.testing.assert_array_equal(compared["autoencoder+kmeans"].labels, initialized.labels_)
+    embedding = initialized.transform(X)
+    in_the_embedding = KMeans(3, n_init=20, random_state=0).fit(embedding)
+    assert adjusted_rand_score(in_the_embedding.labels_, initialized.labels_) == 1
+    dec = DECClusterer(3, **TINY).fit(X)
+    np.testing.assert_array_equal(compared["dec"].labels, dec.labels_)
+
+
+def test_the_time_of_a_cached_pretraining_is_added_to_both_methods(blobs, fitted, monkeypatch):
+    # With the clock of the comparison stopped, only the cached seconds remain.
+    monkeypatch.setattr(_comparison, "perf_counter", lambda: 0.0)
+    result = compare(*blobs, **TINY, methods=("autoencoder+kmeans", "dec"))
+    first, second = (estimator.history_["pretrain"]["seconds"] for estimator in fitted)
+    np.testing.assert_array_equal(first, second)
+    assert [method.seconds for method in result.results] == [0.0, first[-1]]
+
+
+def test_seconds_are_those_of_the_fit(blobs, fitted):
+    start = time.perf_counter()
+    result = compare(*blobs, **TINY, methods=("dec",))
+    assert fitted[0].history_["pretrain"]["seconds"][-1] <= result["dec"].seconds
+    assert result["dec"].seconds <= time.perf_counter() - start
+
+
+@pytest.mark.parametrize(
+    ("recorded", "cached"),
+    [([[1.0, 2.0], [1.0, 2.0]], [0, 2]), ([[1.0, 2.0], [1.0, 2.5]], [0, 0]), ([[], []], [0, 0])],
+)
+def test_only_the_time_of_a_cached_pretraining_is_added(recorded, cached):
+    pretrainings, added = [], []
+    for seconds in recorded:
+        estimator = DECClusterer()
+        estimator.history_ = {"pretrain": {"seconds": np.array(seconds)}}
+        added.append(_comparison._get_cached_seconds(estimator, pretrainings))
+    assert added == cached
+
+
+def test_without_classes_the_silhouette_of_one_subset_is_computed(blobs, monkeypatch):
+    X, _ = blobs
+    monkeypatch.setattr(_comparison, "MAX_SILHOUETTE_SAMPLES", 60)
+    subsets = []
+    monkeypatch.setattr(
+        _comparison,
+        "silhouette_score",
+        lambda subset, labels: subsets.append(subset) or silhouette_score(subset, labels),
+    )
+    result = compare(X, n_clusters=3, methods=("kmeans", "dec"), **TINY)
+    assert [subset.shape for subset in subsets] == [(60, 5), (60, 5)]
+    np.testing.assert_array_equal(subsets[0], subsets[1])
+    indices = [int(np.flatnonzero((sample == X).all(axis=1))[0]) for sample in subsets[0]]
+    assert len(set(indices)) == 60
+    for method in result.results:
+        expected = silhouette_score(X[indices], method.labels[indices])
+        assert method.silhouette == pytest.approx(expected)
+        assert (method.accuracy, method.nmi, method.ari) == (None, None, None)
+    assert "silhouette" in str(result)
+    assert "accuracy" not in str(result)
+
+
+def test_one_cluster_has_no_silhouette(blobs):
+    result = compare(blobs[0], n_clusters=1, methods=("kmeans",), random_state=0)
+    assert result["kmeans"].silhouette is None
+    assert result["kmeans"].n_clusters == 1
+
+
+def test_the_table_is_aligned():
+    results = (
+        MethodResult("kmeans", np.zeros(2), 10, 1.25, 0.7923, 0.742, 0.668),
+        MethodResult("dec", np.zeros(2), 9, 1234.5, 1.0, 1.0, 1.0),
+    )
+    assert str(Comparison(results, 2, 3, 10, 0)).splitlines() == [
+        "method  accuracy    NMI    ARI  clusters  seconds",
+        "kmeans     0.792  0.742  0.668        10      1.2",
+        "dec        1.000  1.000  1.000         9   1234.5",
+    ]
+
+
+def test_the_dict_can_be_written_as_json(compared):
+    restored = json.loads(json.dumps(compared.to_dict()))
+    assert restored["random_state"] == 0
+    assert [result["method"] for result in restored["results"]] == list(_comparison.METHODS)
+    assert restored["results"][2]["accuracy"] == compared["dec"].accuracy
+    assert "labels" not in restored["results"][0]
+
+
+def test_a_generated_seed_is_reported_and_reproduces_the_result(blobs):
+    first = compare(*blobs, methods=("kmeans",), random_state=np.random.RandomState(5))
+    again = compare(*blobs, methods=("kmeans",), random_state=first.random_state)
+    np.testing.assert_array_equal(first["kmeans"].labels, again["kmeans"].labels)
+
+
+def test_verbose_reports_each_method_on_standard_error(blobs, capsys):
+    compare(*blobs, methods=("kmeans",), verbose=1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == "kmeans: started"
+    assert err.splitlines()[1].startswith("kmeans: 0.")
+    compare(*blobs, methods=("kmeans",))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_input_is_not_modified(blobs):
+    X, y = blobs[0].copy(), blobs[1].copy()
+    compare(X, y, **TINY)
+    np.testing.assert_array_equal(X, blobs[0])
+    np.testing.assert_array_equal(y, blobs[1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"methods": ("kmeans", "dbscan")},
+            "'kmeans', 'autoencoder\\+kmeans', 'dec'; got 'dbscan'",
+        ),
+        ({"methods": "dec"}, r"methods must be a sequence of names, such as \('dec',\)"),
+        ({"methods": ()}, "got none"),
+        ({"y": None}, "n_clusters must be given"),
+        ({"y": np.zeros(149)}, "y has 149 labels, but X has 150 samples"),
+        ({"y": np.full(150, np.nan)}, r"y\[0\] is nan"),
+        ({"n_clusters": 151}, "n_clusters must be at most the number of samples, 150; got 151"),
+        ({"n_clusters": 0}, "n_clusters must be an integer of at least 1"),
+        ({"dims": (8, 0)}, r"dims\[1\] must be an integer of at least 1; got 0"),
+        ({"alpha": 0}, "alpha must be a finite number above 0; got 0"),
+        ({"pretrain_epochs": -1}, "pretrain_epochs must be"),
+        ({"max_iter": "all"}, "max_iter must be"),
+        ({"X": np.zeros(150)}, r"X must be two-dimensional, got shape \(150,\)"),
+    ],
+    ids=str,
+)
+def test_invalid_arguments_raise_before_any_fit(arguments, message, blobs, monkeypatch):
+    monkeypatch.setattr(_comparison, "_fit_methods", lambda *_: pytest.fail("a method was fitted"))
+    with pytest.raises(ValueError, match=message):
+        compare(**{"X": blobs[0], "y": blobs[1], **arguments})
+
+
+def test_an_unknown_method_is_a_key_error(compared):
+    with pytest.raises(KeyError, match="umap"):
+        compared["umap"]
+
+
+def test_estimators_are_fitted_once_each(blobs, fitted):
+    compare(*blobs, **TINY)
+    assert len(fitted) == 2
+    for estimator in fitted:
+        check_is_fitted(estimator)

@@ -1,0 +1,192 @@
+"""Model files with random, seeded damage: each is refused by one ValueError, or works.
+
+``SKDEC_FUZZ=20000`` sets the number of files, ``SKDEC_FUZZ_SEED=7`` the first seed.
+"""
+
+import json
+import os
+import resource
+import time
+
+import numpy as np
+import pytest
+from figures import Figures
+from hostile import STATE, members_of, with_state, write_members
+
+from skdec import DECClusterer
+
+N_FILES = int(os.environ.get("SKDEC_FUZZ", "400"))
+SEED = int(os.environ.get("SKDEC_FUZZ_SEED", "0"))
+
+# No other valid activation is among them, because each would be compiled for seconds.
+ODD_VALUES = [
+    None, True, False, 0, 1, -1, 2, 3, 1e300, -0.0, 0.5, 10**18, 10**400, "", "x", "\ud800", "relu",
+    "../../x", [], {}, [[]], [1, 2], {"a": 1}, {"optimizer": {}}, {"initializer": {}}, "__lambda__",
+    {"class_name": "__lambda__", "config": {"value": "x"}}, "x" * 10_000, list(range(1000)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def figures(request):
+    return Figures("damaged files", request.config)
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    """A model with an optimizer, an initializer and feature names: all that a file can hold."""
+    import keras
+
+    schedule = keras.optimizers.schedules.CosineDecay(0.01, 20)
+    parameters = {
+        "optimizer": keras.optimizers.Adam(schedule),
+        "kernel_initializer": keras.initializers.HeNormal(seed=3),
+    }
+    directory = tmp_path_factory.mktemp("fuzz")
+    fitted.save(directory / "plain")
+    rich = DECClusterer.load(directory / "plain").set_params(**parameters)
+    rich.feature_names_in_ = np.array(list("abcdef"), dtype=object)
+    rich.save(directory / "rich")
+    return directory / "rich"
+
+
+def flip_bits(random, content, max_flips=8, first=0):
+    changed = bytearray(content)
+    for _ in range(random.integers(1, max_flips + 1)):
+        changed[random.integers(first, len(changed))] ^= 1 << int(random.integers(8))
+    return bytes(changed)
+
+
+def flip_file(random, path, saved):
+    """Flip bits anywhere in the file, checksums and directory included."""
+    path.write_bytes(flip_bits(random, saved.read_bytes()))
+
+
+def flip_directory(random, path, saved):
+    """Flip bits of the archive's directory alone: names, sizes, offsets, flags."""
+    content = saved.read_bytes()
+    path.write_bytes(flip_bits(random, content, first=content.index(b"PK\x01\x02")))
+
+
+def truncate(random, path, saved):
+    content = saved.read_bytes()
+    path.write_bytes(content[: random.integers(len(content))])
+
+
+def splice(random, path, saved):
+    """Move a piece of the file to another place."""
+    content = saved.read_bytes()
+    start, end, at = sorted(random.integers(len(content), size=3))
+    path.write_bytes(content[at:] + content[start:end] + content[:at])
+
+
+def swap_members(random, path, saved):
+    members = members_of(saved)
+    one, other = random.choice(list(members), 2, replace=False)
+    members[one], members[other] = members[other], members[one]
+    write_members(path, members)
+
+
+def remove_or_rename_member(random, path, saved):
+    members = members_of(saved)
+    content = members.pop(random.choice(list(members)))
+    if random.random() < 0.5:
+        members["/".join([".."] * random.integers(4)) + "x.npy"] = content
+    write_members(path, members)
+
+
+def edit_state(random, path, saved):
+    """Remove one to three places of the JSON, or replace them by odd values."""
+
+    def edit(state):
+        for _ in range(random.integers(1, 4)):
+            holder, key = choose_place(random, state)
+            if random.random() < 0.2:
+                del holder[key]
+            else:
+                holder[key] = ODD_VALUES[random.integers(len(ODD_VALUES))]
+
+    write_members(path, with_state(members_of(saved), edit))
+
+
+def choose_place(random, holder):
+    """Return a container in the state, at any depth, and a key or index of it."""
+    while True:
+        keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+        key = keys[random.integers(len(keys))]
+        if not isinstance(holder[key], (dict, list)) or not holder[key] or random.random() < 0.3:
+            return holder, key
+        holder = holder[key]
+
+
+def flip_state(random, path, saved):
+    members = members_of(saved)
+    write_members(path, members | {STATE: flip_bits(random, members[STATE], 3)})
+
+
+def edit_header(random, path, saved):
+    """Edit one array's header, such as digits of its shape, with a correct checksum."""
+    members = members_of(saved)
+    name = random.choice([name for name in members if name.endswith(".npy")])
+    header, content = members[name][:128], members[name][128:]
+    if random.random() < 0.5:
+        header = header.replace(b"(", b"(9" if random.random() < 0.5 else b"(-", 1)
+    else:
+        header = flip_bits(random, header, 3)
+    write_members(path, members | {name: header + content})
+
+
+def flip_values(random, path, saved):
+    """Flip bits of the weights, labels or history, with a correct checksum."""
+    members = members_of(saved)
+    name = random.choice([name for name in members if name.endswith(".npy")])
+    header, content = members[name][:128], members[name][128:]
+    write_members(path, members | {name: header + flip_bits(random, content)})
+
+
+MUTATIONS = [
+    flip_file, flip_directory, truncate, splice, swap_members, remove_or_rename_member,
+    edit_state, edit_state, flip_state, edit_header, flip_values,
+]  # fmt: skip
+
+
+def load_and_predict(path, samples):
+    """Return "refused" or "harmless", or what is wrong with the outcome of a load."""
+    try:
+        estimator = DECClusterer.load(path)
+    except ValueError as error:
+        message = str(error)
+        good = "cannot be read as a saved estimator: " in message and "\n" not in message
+        return "refused" if good else message
+    q = estimator.predict_proba(samples)
+    good = q.shape == (len(samples), len(estimator.cluster_centers_)) and np.isfinite(q).all()
+    return "harmless" if good else "not finite"
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_damaged_files_are_refused_or_work(saved, samples, tmp_path, figures):
+    DECClusterer.load(saved).predict(samples)
+    path = tmp_path / "damaged"
+    peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for seed in range(SEED, SEED + N_FILES):
+        random = np.random.default_rng(seed)
+        mutate = MUTATIONS[seed % len(MUTATIONS)]
+        mutate(random, path, saved)
+        start = time.process_time()
+        outcome = load_and_predict(path, samples)
+        assert outcome in ("refused", "harmless"), (outcome, seed, mutate)
+        assert time.process_time() - start < 10, (seed, mutate)
+        figures[outcome] += 1
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert peak - peak_before < 200 * 1024, "kilobytes beyond what the process had"
+
+
+def test_damage_changes_the_file_and_is_reproducible(saved, tmp_path):
+    """Every kind of damage changes the file, and equal seeds give files of equal size."""
+    for mutate in MUTATIONS:
+        damaged = []
+        for name in ("once", "again"):
+            mutate(np.random.default_rng(1), tmp_path / name, saved)
+            damaged.append((tmp_path / name).read_bytes())
+        assert damaged[0] != saved.read_bytes(), mutate
+        assert len(damaged[0]) == len(damaged[1]), mutate
+    json.loads(members_of(saved)[STATE])
