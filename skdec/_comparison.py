@@ -24,6 +24,7 @@ from skdec._constraints import Integer, Positive, Widths
 from skdec._estimator import DECClusterer
 from skdec._scorers import score_clusters
 from skdec._text_table import format_table
+from skdec._validation import check_finite, warn_if_scales_differ
 from skdec.metrics import NOISE, clustering_accuracy, convert_labels
 
 METHODS = ("kmeans", "autoencoder+kmeans", "dec")
@@ -227,6 +228,9 @@ def compare(
     Positive().check("alpha", alpha)
     Integer(0, words=("auto",)).check("pretrain_epochs", pretrain_epochs)
     Integer(0, words=("auto",)).check("max_iter", max_iter)
+    if "kmeans" in methods and len(methods) == 1 and hasattr(X, "dtype"):
+        # The other methods check the samples themselves.
+        warn_if_scales_differ(check_finite(X), stacklevel=3)
     seed = _get_seed(random_state)
     network: dict[str, Any] = {
         "dims": tuple(dims),

@@ -15,26 +15,38 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import ClassifierTags, check_array, check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec import _model_file
 from skdec._engine.blocks import store_blocks
 from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
-from skdec._engine.data import DistinctSamples
+from skdec._engine.data import DistinctSamples, SampleSubset
 from skdec._engine.distribute import run_outside_scope
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._engine.progress import ProgressCallback
 from skdec._engine.threads import check_not_forked
 from skdec._math import cluster_frequencies
-from skdec._parameters import Settings, check_parameters, published_parameters, resolve
+from skdec._parameters import (
+    Settings,
+    check_parameters,
+    format_keras_object,
+    published_parameters,
+    resolve,
+)
 from skdec._scorers import SilhouetteScorer
+from skdec._steps.decoder import train_decoder
 from skdec._steps.initialization import Initialization, initialize_clusters
 from skdec._steps.neighbors import Neighbors, find_neighbors
 from skdec._steps.pretraining import PretrainingResult, pretrain
 from skdec._steps.refinement import RefinementResult, Targets, refine
-from skdec._validation import check_finite, check_sample_weight
+from skdec._validation import (
+    check_finite,
+    check_sample_weight,
+    convert_objects,
+    warn_if_scales_differ,
+)
 from skdec.layers import ClusteringLayer
 from skdec.networks import Architecture, Autoencoder, initial_weights
 
@@ -133,8 +145,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         update, the fraction of labels that it changed and the number of clusters with samples
         after it; both: the seconds since the beginning of the phase.
     autoencoder_ : keras.Model
-        Maps samples to their reconstruction, a copy with the fitted weights. The encoder is
-        refined, the decoder is that of the pretraining.
+        Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
         Maps samples to their embedding; shares its weights with `autoencoder_`.
     model_ : keras.Model
@@ -248,10 +259,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             clusters, or `X` has a value that is not finite; the message names it.
         FloatingPointError
             If the loss diverges, and again at a tenth of the learning rate.
+        KeyboardInterrupt
+            On Ctrl-C, after the fitted attributes have been set as far as the fit got.
         """
         check_parameters(self)
         is_warm_start = self.warm_start and hasattr(self, "labels_")
         X = self._validate_samples(X, reset=not is_warm_start)
+        if is_warm_start:
+            self._check_networks_unchanged("warm_start=True")
         samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
         settings = resolve(self, samples.shape[0])
         checkpoint = self._open_checkpoint(samples, is_warm_start)
@@ -262,31 +277,35 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             initialization = self._initialize_from_centers(samples)
         else:
             pretraining = self._pretrain(samples, settings, checkpoint)
+            if pretraining.stop_reason == "interrupted":
+                settings, neighbors = settings.shorten(), Neighbors(None, None)
             initialization = self._initialize(samples, settings, pretraining, neighbors)
         refinement = refine(
             samples,
             pretraining.weights,
             initialization,
-            Targets(samples.sample_weight, neighbors.graph),
-            replace(settings.refinement, n_steps=0)
-            if pretraining.is_interrupted
-            else settings.refinement,
+            Targets(samples.sample_weight, neighbors.graph if self.n_neighbors else None),
+            settings.refinement,
             np.random.RandomState(settings.refine_seed),
             self._get_callbacks(),
             checkpoint,
         )
+        refinement = self._train_decoder(samples, settings, refinement)
 
         self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
+        self._raise_if_interrupted()
+        checkpoint.remove()
         self._warn_about_convergence()
-        if self.stop_reason_ != "interrupted":
-            checkpoint.remove()
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
         """Refine encoder and centers on further samples for one epoch.
 
-        The first call fits. Later ones count cluster frequencies over all samples seen so far, so
-        that a cluster without samples in a batch keeps its center.
+        The first call fits. Later ones use the target distribution of the paper, without
+        neighbors, since those of a few samples are far apart. Cluster frequencies are counted
+        over all samples seen so far, so that a cluster without samples in a batch keeps its
+        center. The number of steps is proportional to the total weight of the samples, up to
+        100 steps where that exceeds one epoch.
 
         Parameters
         ----------
@@ -306,6 +325,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             return self.fit(X, sample_weight=sample_weight)
         check_parameters(self)
         X = self._validate_samples(X, reset=False)
+        self._check_networks_unchanged("partial_fit")
         samples = self._find_distinct_samples(X, sample_weight, n_needed=1)
         settings = resolve(self, samples.shape[0])
         pretraining = self._previous_pretraining()
@@ -315,13 +335,17 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             samples,
             pretraining.weights,
             initialization,
-            Targets(samples.sample_weight, previous_frequencies=previous_frequencies),
-            replace(settings.refinement, n_steps=settings.pretraining.epoch_steps),
+            Targets(
+                samples.sample_weight,
+                previous_frequencies=previous_frequencies / samples.mean_weight,
+            ),
+            settings.refinement.for_partial_fit(samples.shape[0], samples.total_weight),
             check_random_state(self.random_state),
             self._get_callbacks(),
         )
         self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
         self._frequencies = self._frequencies + previous_frequencies
+        self._raise_if_interrupted()
         return self
 
     def fit_blocks(
@@ -409,7 +433,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Reconstruct samples from their embedding.
 
-        The decoder is that of the pretraining; the refinement trains the encoder alone.
+        The refinement trains the encoder alone; after it, `fit` trains the decoder alone for two
+        epochs, so that it reconstructs samples from the refined embedding.
 
         Parameters
         ----------
@@ -531,7 +556,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Keras model that maps samples to soft assignments."""
 
         def build() -> keras.Model:
-            clustering = ClusteringLayer(len(self.cluster_centers_), self.alpha, name="clustering")
+            clustering = ClusteringLayer(
+                len(self.cluster_centers_), self.alpha, name="clustering", dtype="float32"
+            )
             model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
             clustering.set_weights([self.cluster_centers_])
             return model
@@ -539,11 +566,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return run_outside_scope(build)
 
     def _find_neighbors(self, samples: DistinctSamples, settings: Settings) -> Neighbors:
-        key = (samples.digest, self.n_neighbors, settings.neighbors_seed)
+        arguments = (settings.n_graph_neighbors, settings.neighbors_seed)
         return StepCache(self.memory).get(
             "neighbors",
-            key,
-            lambda: find_neighbors(samples, self.n_neighbors, settings.neighbors_seed),
+            (samples.digest, *arguments),
+            lambda: find_neighbors(samples, *arguments),
         )
 
     def _pretrain(
@@ -552,14 +579,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         dims = tuple(map(int, self.dims))
         architecture = Architecture(samples.shape[1], dims, self.activation)
         seed = settings.pretrain_seed
-        initializer = self.kernel_initializer and keras.initializers.serialize(
-            self.kernel_initializer
-        )
-        optimizer = keras.optimizers.serialize(settings.pretraining.optimizer)
 
-        def compute() -> PretrainingResult:
-            weights = initial_weights(architecture, initializer, seed)
-            return pretrain(
+        def compute() -> tuple[list[np.ndarray], dict[str, np.ndarray], str]:
+            weights = initial_weights(architecture, self.kernel_initializer, seed)
+            result = pretrain(
                 samples,
                 DECWeights.from_autoencoder(architecture, weights),
                 settings.pretraining,
@@ -567,12 +590,17 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 self._get_callbacks(),
                 checkpoint,
             )
+            return result.weights.autoencoder, result.history, result.stop_reason
 
-        plain_settings = replace(settings.pretraining, optimizer=optimizer)
-        key = (samples.digest, architecture, initializer, plain_settings, seed)
-        result = StepCache(self.memory).get("pretraining", key, compute)
-        # alpha has no part in the pretraining, so that fits with different alpha share a result.
-        return result._replace(weights=replace(result.weights, alpha=self.alpha))
+        weights, history, stop_reason = StepCache(self.memory).get(
+            "pretraining",
+            (samples.digest, architecture, self.kernel_initializer, settings.pretraining, seed),
+            compute,
+            # A callback may have stopped it earlier than the next fit's callbacks would.
+            is_finished=lambda result: result[-1] == "max_iter",
+        )
+        trained = DECWeights.from_autoencoder(architecture, weights)
+        return PretrainingResult(replace(trained, alpha=self.alpha), history, stop_reason)
 
     def _initialize(
         self,
@@ -582,14 +610,28 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         neighbors: Neighbors,
     ) -> Initialization:
         z = pretraining.weights.embed(samples)
-        views = [z] if neighbors.points is None else [z, neighbors.points]
-        weights, seed = samples.sample_weight, settings.init_seed
-        arguments = (self.init, self.n_clusters, settings.n_init, views, neighbors.graph, weights)
-        return StepCache(self.memory).get(
+        method = (settings.init, self.n_clusters, settings.n_init)
+        initialization = StepCache(self.memory).get(
             "initialization",
-            (*arguments, seed),
-            lambda: initialize_clusters(*arguments, seed),
+            (samples.digest, z, *method, settings.n_graph_neighbors, *settings.seeds),
+            lambda: initialize_clusters(
+                *method, z, neighbors, samples.sample_weight, settings.init_seed
+            ),
         )
+        # Without neighbors the first targets follow from the centers, like all later ones.
+        return initialization if self.n_neighbors else initialization._replace(targets=None)
+
+    def _train_decoder(
+        self, samples: DistinctSamples, settings: Settings, refinement: RefinementResult
+    ) -> RefinementResult:
+        """Fit the decoder to the refined encoder, unless the fit was interrupted."""
+        if refinement.stop_reason == "interrupted" or refinement.n_iter == 0:
+            return refinement
+        random_state = np.random.RandomState(settings.decoder_seed)
+        weights, reason = train_decoder(samples, refinement.weights, settings.decoder, random_state)
+        is_interrupted = reason == "interrupted"
+        stop_reason = reason if is_interrupted else refinement.stop_reason
+        return replace(refinement, weights=weights, stop_reason=stop_reason)
 
     def _initialize_from_centers(self, samples: DistinctSamples) -> Initialization:
         """Initialize with the fitted centers and the labels that follow from them."""
@@ -599,7 +641,23 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _previous_pretraining(self) -> PretrainingResult:
         """Return the fitted weights as the result of a pretraining, to be refined further."""
         weights = replace(self._weights, alpha=self.alpha)
-        return PretrainingResult(weights, self.history_["pretrain"], is_interrupted=False)
+        return PretrainingResult(weights, self.history_["pretrain"], "max_iter")
+
+    def _check_networks_unchanged(self, what: str) -> None:
+        """Raise a ValueError if parameters do not fit to the networks that are trained further."""
+        architecture, n_fitted = self._weights.architecture, len(self.cluster_centers_)
+        fitted = {
+            "dims": (architecture.dims, tuple(self.dims)),
+            "activation": (architecture.activation, self.activation),
+            "n_clusters": (n_fitted, self.n_clusters or n_fitted),
+        }
+        for name, (old, new) in fitted.items():
+            if old != new:
+                raise ValueError(
+                    f"{what} trains the networks of the previous fit further, which has "
+                    f"{name}={old!r}; {name} is now {new!r}. Set it back, or fit from the "
+                    "beginning with warm_start=False."
+                )
 
     def _open_checkpoint(self, samples: DistinctSamples, is_warm_start: bool) -> Checkpoint:
         previous = [*self._weights.autoencoder, self.cluster_centers_] if is_warm_start else []
@@ -618,10 +676,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> None:
         self._weights = refinement.weights
         self._n_features_out = self._weights.architecture.dims[-1]
-        self._frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
+        frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
+        self._frequencies = frequencies * samples.mean_weight
         self.cluster_centers_ = self._weights.centers
         self.n_iter_ = refinement.n_iter
-        is_interrupted = pretraining.is_interrupted
+        is_interrupted = pretraining.stop_reason == "interrupted"
         self.stop_reason_ = "interrupted" if is_interrupted else refinement.stop_reason
         self.history_ = {"pretrain": pretraining.history, "refine": refinement.history}
         for name in ("_networks", "model_"):  # built from the old weights
@@ -638,19 +697,22 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         labels[weighted] = weighted_labels
         unweighted = np.setdiff1d(np.arange(X.shape[0]), weighted)
         if len(unweighted):
-            labels[unweighted] = self._weights.assign(X[unweighted]).argmax(axis=1)
+            labels[unweighted] = self._weights.assign(SampleSubset(X, unweighted)).argmax(axis=1)
         return labels
+
+    def _raise_if_interrupted(self) -> None:
+        if self.stop_reason_ == "interrupted":
+            n_epochs = len(self.history_["pretrain"]["loss"])
+            raise KeyboardInterrupt(
+                f"Fit was interrupted after {n_epochs} epochs of the pretraining and "
+                f"{self.n_iter_} steps of the refinement; the fitted attributes reflect the last "
+                "completed update."
+            )
 
     def _warn_about_convergence(self) -> None:
         n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
         n_expected = max(n_clusters, self.n_clusters or 0)
-        if self.stop_reason_ == "interrupted":
-            warnings.warn(
-                "Fit was interrupted; the fitted attributes reflect the last completed update.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif n_found < n_expected or self.stop_reason_ == "collapse":
+        if n_found < n_expected or self.stop_reason_ == "collapse":
             reason = (
                 f"Only {n_found} of n_clusters={n_expected} clusters have samples."
                 if n_found < n_expected
@@ -670,9 +732,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
         )
-        if X.dtype == object:  # scikit-learn 1.6 does not convert pandas' strings
-            X = X.astype(np.float64)
-        check_finite(X, getattr(self, "feature_names_in_", None))
+        X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
+        feature_ranges = check_finite(X, getattr(self, "feature_names_in_", None))
+        if reset:
+            warn_if_scales_differ(feature_ranges)
         return X
 
     def _find_distinct_samples(self, X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:
@@ -688,10 +751,16 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        # scikit-learn's checks of sparse input ask a predict_proba how many columns it may have.
-        tags.classifier_tags = ClassifierTags(multi_class=self.n_clusters != 2)
         tags.transformer_tags.preserves_dtype = []  # the networks compute in float32
         return tags
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return the parameters that differ from the defaults, Keras objects by their settings."""
+        text: str = super().__repr__(N_CHAR_MAX)
+        for value in self.get_params(deep=False).values():
+            if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
+                text = text.replace(repr(value), format_keras_object(value))
+        return text
 
     def __getstate__(self) -> dict[str, Any]:
         # Keras models are rebuilt from the weights on demand.

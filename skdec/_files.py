@@ -14,10 +14,7 @@ def check_writable(path: Path) -> None:
     """
     if path.exists() and not path.is_file():
         raise IsADirectoryError(f"{path} is not a regular file; name a file to write.")
-    if not path.resolve().parent.is_dir():
-        raise FileNotFoundError(
-            f"{path.parent} is not a directory; create it, or name another file."
-        )
+    _check_parent(path)
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(f"{path} is write-protected; name another file.")
     temporary = _get_temporary_path(path)
@@ -34,12 +31,21 @@ def check_writable(path: Path) -> None:
 @contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to, which replaces `path` if no exception is raised."""
+    _check_parent(path)
     temporary = _get_temporary_path(path)
     try:
         yield temporary
         temporary.replace(path.resolve())
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check_parent(path: Path) -> None:
+    if not path.resolve().parent.is_dir():
+        raise FileNotFoundError(
+            f"{path} cannot be written: {path.parent} is not a directory; create it, or name "
+            "another file."
+        )
 
 
 def _get_temporary_path(path: Path) -> Path:

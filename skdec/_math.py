@@ -41,8 +41,9 @@ def target_distribution(
     never per batch. `previous_frequencies` of earlier samples are added to them.
     """
     frequencies = cluster_frequencies(q, sample_weight) + previous_frequencies
-    # An empty cluster has nothing to sharpen, and must not divide zero by zero.
-    scale = np.divide(1.0, frequencies, out=np.zeros_like(frequencies), where=frequencies > 0)
+    # A cluster of no mass, or of one that float32 cannot invert, has nothing to sharpen.
+    has_mass = frequencies > np.finfo(np.float32).tiny
+    scale = np.divide(1.0, frequencies, out=np.zeros_like(frequencies), where=has_mass)
     p = np.square(q)
     p *= scale.astype(q.dtype)  # in place: these are the largest arrays beside the samples
     p /= p.sum(axis=1, keepdims=True)

@@ -1,7 +1,7 @@
 """What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -36,7 +36,9 @@ _INIT_METHODS = ("landmarks", "k-means++")
 _PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 10, 1000
 _REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 500
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 50
+_DECODER_EPOCHS, _MIN_DECODER_STEPS = 2, 100
 _N_INIT = {"landmarks": 10, "k-means++": 20}
+_N_SEARCH_NEIGHBORS = 10
 
 # Parameters that can be checked by themselves, in the order of the constructor.
 PARAMETERS: Mapping[str, Constraint] = {
@@ -66,21 +68,39 @@ class Settings:
 
     Attributes
     ----------
-    pretraining, refinement : TrainingSettings
-        Steps, batch size and optimizer of the two training phases.
+    pretraining, refinement, decoder : TrainingSettings
+        Steps, batch size and optimizer of the training phases.
+    init : str, clusterer or array-like
+        Method of the initialization.
     n_init : int
         Number of runs of the initialization.
-    pretrain_seed, init_seed, neighbors_seed, refine_seed : int
+    n_graph_neighbors : int
+        Neighbors of each sample in the graph, for the initialization or the targets.
+    pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed : int
         Seeds of the steps.
     """
 
     pretraining: TrainingSettings
     refinement: TrainingSettings
+    decoder: TrainingSettings
+    init: Any
     n_init: int
+    n_graph_neighbors: int
     pretrain_seed: int
     init_seed: int
     neighbors_seed: int
     refine_seed: int
+    decoder_seed: int
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Seeds on which the initialization depends."""
+        return self.init_seed, self.neighbors_seed
+
+    def shorten(self) -> "Settings":
+        """Return settings that finish an interrupted fit quickly: one run of k-means."""
+        refinement = replace(self.refinement, n_steps=0)
+        return replace(self, refinement=refinement, init="k-means++", n_init=1)
 
 
 def check_parameters(estimator: Any) -> None:
@@ -102,11 +122,6 @@ def _check_init(estimator: Any) -> None:
     if hasattr(init, "fit_predict"):
         return
     if isinstance(init, str) and init in _INIT_METHODS:
-        if init == "landmarks" and estimator.n_neighbors == 0:
-            raise ValueError(
-                "init='landmarks' compares its runs by neighbors and needs n_neighbors of at "
-                "least 1; got n_neighbors=0. Set init='k-means++' to do without them."
-            )
         return
     allowed = (
         f"{join_words(_INIT_METHODS)[4:]}, a scikit-learn clusterer or mixture, or an array of "
@@ -135,8 +150,11 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
         update_interval = max(_UPDATE_EPOCHS * steps_per_epoch, _MIN_UPDATE_STEPS)
     if n_init == "auto":
         n_init = _N_INIT[estimator.init] if isinstance(estimator.init, str) else 1
-    seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=4).tolist()
-    pretrain_seed, init_seed, neighbors_seed, refine_seed = seeds
+    # The initialization by landmarks compares its runs by neighbors, even where targets do not.
+    needs_graph = isinstance(estimator.init, str) and estimator.init == "landmarks"
+    n_graph_neighbors = estimator.n_neighbors or (_N_SEARCH_NEIGHBORS if needs_graph else 0)
+    seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=5).tolist()
+    pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed = seeds
     return Settings(
         pretraining=TrainingSettings(
             n_steps=pretrain_epochs * steps_per_epoch,
@@ -151,11 +169,20 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
             tol=estimator.tol,
             **_resolve_optimizer(estimator.optimizer),
         ),
+        decoder=TrainingSettings(
+            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) if max_iter else 0,
+            epoch_steps=steps_per_epoch,
+            batch_size=estimator.batch_size,
+            **_resolve_optimizer("adam"),
+        ),
+        init=estimator.init,
         n_init=n_init,
+        n_graph_neighbors=n_graph_neighbors,
         pretrain_seed=pretrain_seed,
         init_seed=init_seed,
         neighbors_seed=neighbors_seed,
         refine_seed=refine_seed,
+        decoder_seed=decoder_seed,
     )
 
 
@@ -163,6 +190,21 @@ def _resolve_optimizer(given: Any) -> dict[str, Any]:
     # The learning rate decays where a name leaves it to the estimator.
     is_name = isinstance(given, str)
     return {"optimizer": _OPTIMIZERS[given]() if is_name else given, "has_decay": is_name}
+
+
+def format_keras_object(value: Any) -> str:
+    """Return a Keras object as a call with the settings that differ from its defaults."""
+    config, defaults = value.get_config(), type(value)().get_config()
+    changed = {
+        name: setting
+        for name, setting in config.items()
+        if name == "learning_rate" or (name != "name" and setting != defaults.get(name))
+    }
+    for name, setting in changed.items():
+        if isinstance(setting, float):  # as float32 holds it
+            changed[name] = float(f"{setting:.7g}")
+    inner = ", ".join(f"{name}={setting!r}" for name, setting in changed.items())
+    return f"{type(value).__name__}({inner})"
 
 
 def published_parameters() -> dict[str, Any]:

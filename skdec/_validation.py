@@ -1,20 +1,57 @@
 """Checks of the input arrays: finite values and sample weights."""
 
+import warnings
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_array
 
 from skdec._engine.memory_map import read_selection
 
 _BLOCK_BYTES = 2**25
+# Pixels, measurements of flowers and the like stay below 10; money beside percentages is above.
+_MAX_RANGE_RATIO = 30
 
 
-def check_finite(X: Any, feature_names: Any = None) -> None:
-    """Raise a ValueError for a value that is NaN, infinite or too large for float32.
+def check_samples(X: Any) -> Any:
+    """Return `X` as a numeric array or CSR matrix of two dimensions, as `fit` does.
 
-    The message names the sample and the feature. A memory map is read in blocks.
+    Raises a ValueError or TypeError for what is no table of numbers; values are not checked.
+    """
+    X = check_array(
+        X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, ensure_min_samples=0
+    )
+    return convert_objects(X)
+
+
+def convert_objects(X: Any) -> Any:
+    """Return `X` as float64 if it holds Python objects, such as strings of numbers."""
+    return X.astype(np.float64) if X.dtype == object else X
+
+
+def check_finite(X: Any, feature_names: Any = None) -> np.ndarray:
+    """Return the range of each feature, or raise for a value that float32 cannot hold.
+
+    A memory map is read in blocks.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    feature_names : ndarray of shape (n_features,), default=None
+        Names for the message.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float64
+        Largest minus smallest value of each feature; for sparse `X` the largest absolute value.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, infinite or too large for float32; names the sample and the feature.
     """
     if sp.issparse(X):
         invalid = np.flatnonzero(~_fits_float32(X.data))
@@ -23,13 +60,48 @@ def check_finite(X: Any, feature_names: Any = None) -> None:
             raise _describe_invalid(
                 X.data[invalid[0]], sample, X.indices[invalid[0]], feature_names
             )
-        return
+        if not X.shape[0]:
+            return np.zeros(X.shape[1])
+        return abs(X).max(axis=0).toarray().ravel().astype(np.float64)
+    lowest = np.full(X.shape[1], np.inf)
+    highest = -lowest
     block = max(1, _BLOCK_BYTES // max(1, X[:1].nbytes))
     for start in range(0, X.shape[0], block):
-        is_valid = _fits_float32(read_selection(X, slice(start, start + block)))
+        samples = read_selection(X, slice(start, start + block))
+        is_valid = _fits_float32(samples)
         if not is_valid.all():
             sample, feature = np.argwhere(~is_valid)[0] + (start, 0)
             raise _describe_invalid(X[sample, feature], sample, feature, feature_names)
+        if not len(samples):
+            continue
+        lowest = np.minimum(lowest, samples.min(axis=0))
+        highest = np.maximum(highest, samples.max(axis=0))
+    return highest - lowest
+
+
+def compute_range_ratio(feature_ranges: np.ndarray) -> float:
+    """Return the range of the widest feature divided by that of a narrow one.
+
+    The narrow one is at the tenth percentile of the features that vary: pixels at the border of
+    images that are hardly ever set do no harm, one feature that is far too wide does.
+    """
+    ranges = feature_ranges[feature_ranges > 0]
+    if not ranges.size:
+        return 1.0
+    return float(ranges.max() / np.quantile(ranges, 0.1, method="lower"))
+
+
+def warn_if_scales_differ(feature_ranges: np.ndarray, stacklevel: int = 4) -> None:
+    """Warn if the widest feature is far wider than a narrow one, so that it outweighs that one."""
+    ratio = compute_range_ratio(feature_ranges)
+    if ratio > _MAX_RANGE_RATIO:
+        warnings.warn(
+            f"The features of X are on very different scales: the widest is {ratio:,.0f} times as "
+            "wide as a narrow one and outweighs it. Consider sklearn.preprocessing.StandardScaler "
+            "(--scale standard on the command line).",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
@@ -40,7 +112,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
-        return np.full(n_samples, float(sample_weight))
+        sample_weight = np.full(n_samples, float(sample_weight))
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar; got {weights.ndim}D.")

@@ -53,6 +53,7 @@ def build_autoencoder(
     activation: Any = "relu",
     kernel_initializer: Any = None,
     seed: int | None = None,
+    dtype: Any = None,
 ) -> Autoencoder:
     """Build a symmetric, fully connected autoencoder.
 
@@ -75,6 +76,8 @@ def build_autoencoder(
         distribution bounded by one over the square root of the number of inputs of the layer.
     seed : int or None, default=None
         Seed of the initial weights; with None they differ from call to call.
+    dtype : str or keras.DTypePolicy, default=None
+        Policy of the layers. None is Keras' global policy.
 
     Returns
     -------
@@ -114,6 +117,7 @@ def build_autoencoder(
             activation=activation if layer != (last if part == "encoder" else 0) else None,
             kernel_initializer=next(initializers),
             name=f"{part}_{layer}",
+            dtype=dtype,
         )
 
     encoded = samples

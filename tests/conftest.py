@@ -40,12 +40,6 @@ def samples():
 
 
 @pytest.fixture(scope="session")
-def rows(samples):
-    """Return `samples`, under the name that other tests use."""
-    return samples
-
-
-@pytest.fixture(scope="session")
 def fitted(tiny, samples):
     """Estimator fitted with the parameters `tiny`, shared by all tests: do not modify it."""
     from skdec import DECClusterer

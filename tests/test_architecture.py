@@ -59,7 +59,7 @@ def find_all_imports(module):
     """Return the modules of the package that a module imports, directly or indirectly."""
     found, waiting = set(), [module]
     while waiting:
-        new = find_internal_imports(waiting.pop()) - found
+        new = (find_internal_imports(waiting.pop()) & MODULES.keys()) - found
         found |= new
         waiting += new
     return found

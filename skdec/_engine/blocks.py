@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skdec._engine.data import to_float32
-from skdec._validation import check_finite
+from skdec._validation import check_finite, check_samples
 
 
 @contextmanager
@@ -63,15 +63,10 @@ def store_blocks(
 def _read_block(block: Any, position: int) -> tuple[np.ndarray, list[str] | None]:
     """Return the samples of a block as float32, and the names of its columns, if all strings."""
     columns = list(getattr(block, "columns", []))
-    values = block if hasattr(block, "toarray") else np.asarray(block)
-    if values.ndim != 2 or values.shape[1] == 0 or values.dtype.kind not in "fiub":
-        raise ValueError(
-            f"A block must be a table of numbers, of shape (n, n_features); block {position} has "
-            f"the shape {values.shape} and the dtype {values.dtype}."
-        )
     try:
+        values = check_samples(block)
         check_finite(values, columns or None)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"Block {position}: {error}") from error
     is_named = bool(columns) and all(isinstance(column, str) for column in columns)
     return to_float32(values, slice(None)), columns if is_named else None

@@ -7,6 +7,8 @@ from typing import Any
 from joblib import Memory
 from sklearn.utils.validation import check_memory
 
+from skdec._engine.identity import describe, describe_versions
+
 
 class StepCache:
     """Look up the result of a step, or compute and store it.
@@ -19,28 +21,54 @@ class StepCache:
 
     def __init__(self, memory: Any) -> None:
         path = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-        cache: Memory = check_memory(path)
-        self._run = cache.cache(_run_step, ignore=["compute"])
+        self._cache: Memory = check_memory(path)
 
-    def get(self, step: str, key: Any, compute: Callable[[], Any]) -> Any:
+    def get(
+        self,
+        step: str,
+        key: tuple[Any, ...],
+        compute: Callable[[], Any],
+        is_finished: Callable[[Any], bool] = lambda result: True,
+    ) -> Any:
         """Return the result stored for `step` and `key`, else that of `compute`.
 
         Parameters
         ----------
         step : str
             Name of the step.
-        key : object
-            All that the result depends on; compared by its contents.
+        key : tuple
+            All that the result depends on, beside the versions of the installed packages.
         compute : callable
             Computes the result.
+        is_finished : callable, optional
+            Whether a result may be stored. By default all may.
 
         Returns
         -------
         object
             The result.
         """
-        return self._run(step, key, compute)
+        if self._cache.location is None:
+            return compute()
+
+        def compute_finished() -> Any:
+            result = compute()
+            if not is_finished(result):
+                raise _UnfinishedStep(result)  # joblib does not store what raises
+            return result
+
+        run = self._cache.cache(_run_step, ignore=["compute"])
+        try:
+            return run(step, describe(key), describe_versions(), compute_finished)
+        except _UnfinishedStep as unfinished:
+            return unfinished.result
 
 
-def _run_step(step: str, key: Any, compute: Callable[[], Any]) -> Any:
+class _UnfinishedStep(Exception):  # noqa: N818  (no error: it carries the result past the cache)
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _run_step(step: str, key: str, versions: dict[str, str], compute: Callable[[], Any]) -> Any:
     return compute()

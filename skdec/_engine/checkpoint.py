@@ -4,26 +4,23 @@ Each phase has a file of its own, replaced as a whole. A state is used only by a
 samples, parameters and versions.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import joblib
-import keras
 import numpy as np
 
 from skdec._engine.archive import open_archive, write_archive
 from skdec._engine.distribute import is_chief
+from skdec._engine.identity import describe, describe_versions
+from skdec._engine.threads import count_usable_threads
 from skdec._files import write_atomically
 
 _FORMAT = 1
 _DOCUMENT = "checkpoint.json"
 _PHASES = ("pretrain", "refine")
-_PACKAGES = ("skdec", "tensorflow", "keras", "numpy", "scikit-learn")
 # Parameters that do not change the result of a fit.
 _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
 # The next state is written when this many times the duration of the last writing has passed, so
@@ -73,10 +70,11 @@ class Checkpoint:
         relevant = {name: parameters[name] for name in parameters if name not in _WITHOUT_EFFECT}
         self._identity = {
             "format": str(_FORMAT),
-            **{f"the version of {package}": version(package) for package in _PACKAGES},
+            **{f"the version of {name}": text for name, text in describe_versions().items()},
+            "the number of threads": str(count_usable_threads()),
             "its samples or their weights": samples_digest,
-            **{name: _describe(value) for name, value in relevant.items()},
-            "the previous fit": _describe(list(initial_weights)),
+            **{name: describe(value) for name, value in relevant.items()},
+            "the previous fit": describe(list(initial_weights)),
         }
 
     def load(self, phase: str) -> CheckpointState | None:
@@ -134,13 +132,3 @@ class Checkpoint:
     def _get_path(self, phase: str) -> Path:
         assert self._directory is not None
         return self._directory / f"{phase}.checkpoint"
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
-        config = keras.saving.serialize_keras_object(value)
-        config["config"].pop("name", None)  # Keras numbers optimizers in their names
-        return json.dumps(config, sort_keys=True, default=str)
-    if callable(value):
-        return f"{value.__module__}.{getattr(value, '__qualname__', value)}"
-    return str(joblib.hash(value))

@@ -30,6 +30,10 @@ class DistinctSamples:
     ----------
     sample_weight : ndarray of shape (n,), float32
         Weights of the distinct samples, with a mean of one.
+    total_weight : float
+        Sum of the weights as given; the number of samples without weights.
+    mean_weight : float
+        Mean of the weights as given over the distinct samples.
     shape : tuple of int
         Number of distinct samples, number of features.
     digest : str
@@ -45,6 +49,7 @@ class DistinctSamples:
         self._positions, self._weighted = indices[first], indices
         given = None if sample_weight is None else sample_weight[indices]
         weights = np.bincount(self._inverse, weights=given)
+        self.total_weight, self.mean_weight = float(weights.sum()), float(weights.mean())
         self.sample_weight = (weights / weights.mean()).astype(np.float32)
         self.shape = (len(first), X.shape[1])
         self.digest = blake2b(hashes.tobytes() + weights.tobytes()).hexdigest()
@@ -53,9 +58,38 @@ class DistinctSamples:
         """Return selected distinct samples as a dense float32 array."""
         return to_float32(self._X, self._positions[selection])
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether `X` is a sparse matrix."""
+        return hasattr(self._X, "tocsr")
+
+    def take_sparse(self, indices: np.ndarray) -> Any:
+        """Return selected distinct samples of a sparse `X` as a sparse float32 matrix."""
+        return self._X[self._positions[indices]].astype(np.float32)
+
     def expand(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the values of all samples of weight above zero, and the indices of these."""
         return values[self._inverse], self._weighted
+
+
+class SampleSubset:
+    """Selected samples of `X`, read from it when they are indexed.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    indices : ndarray of shape (n,)
+        The selected ones.
+    """
+
+    def __init__(self, X: Any, indices: np.ndarray) -> None:
+        self._X, self._indices = X, indices
+        self.shape = (len(indices), X.shape[1])
+
+    def __getitem__(self, selection: Any) -> np.ndarray:
+        """Return some of the samples as a dense float32 array."""
+        return to_float32(self._X, self._indices[selection])
 
 
 def _hash_samples(X: Any, indices: np.ndarray) -> np.ndarray:
@@ -85,17 +119,27 @@ def _to_dense(samples: Any) -> np.ndarray:
 
 
 def iterate_shuffled_batches(
-    n_samples: int, batch_size: int, random_state: np.random.RandomState
+    sample_weight: np.ndarray, batch_size: int, random_state: np.random.RandomState
 ) -> Iterator[np.ndarray]:
     """Yield batches of sample indices without end, all of the same size.
 
-    Shuffled epochs follow each other; a batch that reaches the end of one is completed from the
-    next. No batch is short or empty, and every sample occurs equally often.
+    Shuffled epochs of as many indices as there are samples follow each other; a batch that
+    reaches the end of one is completed from the next. No batch is short or empty. Samples of
+    equal weight occur equally often; others in proportion to their weight, each in every epoch
+    as often as its weight says, up to one (systematic resampling).
     """
     queue = np.empty(0, dtype=np.intp)
+    n_samples = len(sample_weight)
+    bounds = np.cumsum(sample_weight, dtype=np.float64)
+    bounds *= n_samples / bounds[-1]
+    is_uniform = (sample_weight == sample_weight[0]).all()
     while True:
         while len(queue) < batch_size:
-            queue = np.concatenate([queue, random_state.permutation(n_samples)])
+            epoch = random_state.permutation(n_samples)
+            if not is_uniform:
+                points = np.arange(n_samples) + random_state.uniform()
+                epoch = np.minimum(np.searchsorted(bounds, points), n_samples - 1)[epoch]
+            queue = np.concatenate([queue, epoch])
         yield queue[:batch_size]
         queue = queue[batch_size:]
 

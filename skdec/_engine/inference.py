@@ -1,8 +1,8 @@
 """Inference with trained weights: embed, assign and reconstruct samples in compiled batches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, fields
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from skdec import _math
 from skdec._engine.data import to_float32
 from skdec._engine.distribute import run_outside_scope
 from skdec._engine.threads import (
-    check_not_forked,
     count_usable_threads,
     limit_tensorflow_threads,
     run_in_threads,
@@ -58,6 +57,20 @@ class DECWeights:
         n_encoder = 2 * len(architecture.dims)
         return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]))
 
+    @cached_property
+    def _tensors(self) -> dict[str, list[Any]]:
+        """The weights as tensors, which are kept for further calls."""
+        assigning = [self.centers, np.float32(self.alpha)]
+        encoder = [tf.constant(weight) for weight in self.encoder]
+        return {
+            "embed": encoder,
+            "assign": [*encoder, *map(tf.constant, assigning)],
+            "reconstruct": [tf.constant(weight) for weight in self.decoder],
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
     @property
     def autoencoder(self) -> list[np.ndarray]:
         """Weights of the encoder, then of the decoder."""
@@ -65,24 +78,23 @@ class DECWeights:
 
     def embed(self, X: Any) -> np.ndarray:
         """Return the embedding (n, d) of the samples of `X`, float32."""
-        program = _compile_encoder(self.architecture)
-        return run_in_batches(_bind(program, self.encoder), X, self.architecture.dims[-1])
+        run = _bind(_compile_encoder(self.architecture), self._tensors["embed"])
+        return run_in_batches(run, X, self.architecture.dims[-1])
 
     def assign(self, X: Any, selection: slice = slice(None)) -> np.ndarray:
         """Return the soft assignments q (n, k) of `X`, float32; zero outside of `selection`."""
-        parameters = [*self.encoder, self.centers, np.array(self.alpha, np.float32)]
-        run = _bind(_compile_assignment(self.architecture), parameters)
+        run = _bind(_compile_assignment(self.architecture), self._tensors["assign"])
         return run_in_batches(run, X, len(self.centers), selection)
 
     def reconstruct(self, z: Any) -> np.ndarray:
         """Return the samples (n, n_features) decoded from an embedding `z`, float32."""
-        program = _compile_decoder(self.architecture)
-        return run_in_batches(_bind(program, self.decoder), z, self.architecture.n_features)
+        run = _bind(_compile_decoder(self.architecture), self._tensors["reconstruct"])
+        return run_in_batches(run, z, self.architecture.n_features)
 
 
 def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
     """Build networks with weights of zero, outside of any distribution strategy's scope."""
-    return run_outside_scope(lambda: build_autoencoder(*architecture, "zeros"))
+    return run_outside_scope(lambda: build_autoencoder(*architecture, "zeros", dtype="float32"))
 
 
 def run_in_batches(
@@ -138,7 +150,5 @@ def _compile(run: Callable[[list[Any], Any], Any]) -> Any:
     return tf.function(run, jit_compile=True)
 
 
-def _bind(program: Any, parameters: Sequence[np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    check_not_forked()
-    tensors = [tf.constant(parameter) for parameter in parameters]
+def _bind(program: Any, tensors: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
     return lambda samples: program(tensors, tf.constant(samples)).numpy()

@@ -1,12 +1,15 @@
 """Number of threads that a fit may use, and detection of threads lost in a fork."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import tensorflow as tf
 from joblib import cpu_count
+from threadpoolctl import threadpool_limits
 
 _TF_THREADING = tf.config.threading
 _is_forked = False
@@ -29,6 +32,34 @@ def run_in_threads(
         return [function(item) for item in items]
     with ThreadPoolExecutor(n_threads) as threads:
         return list(threads.map(function, items))
+
+
+_blas_lock = Lock()
+_n_blas_users = 0
+_blas_limits: Any = None
+
+
+@contextmanager
+def use_one_thread() -> Iterator[None]:
+    """Run BLAS and OpenMP with one thread, for results that do not depend on their number.
+
+    With several threads the order of summation, and so the last bits of a result, vary. OpenMP's
+    limit is one of this thread. BLAS's is one of the whole process, so it is set by the first of
+    several fits that run side by side and restored by the last.
+    """
+    global _n_blas_users, _blas_limits
+    with _blas_lock:
+        if _n_blas_users == 0:
+            _blas_limits = threadpool_limits(1, user_api="blas")
+        _n_blas_users += 1
+    try:
+        with threadpool_limits(1, user_api="openmp"):
+            yield
+    finally:
+        with _blas_lock:
+            _n_blas_users -= 1
+            if _n_blas_users == 0:
+                _blas_limits.restore_original_limits()
 
 
 def limit_tensorflow_threads() -> None:

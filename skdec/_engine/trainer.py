@@ -73,6 +73,7 @@ class Trainer:
         self._compute_loss = compute_loss
         self._optimizer = optimizer
         optimizer.build(self._variables)
+        model.compile(optimizer=optimizer)  # callbacks read and set model.optimizer
         self._take_step = tf.function(self._take_step_on_one_device, jit_compile=True)
         self._compute_gradients = tf.function(self._compute_loss_and_gradients, jit_compile=True)
         n_local = len(range(self.batch_size)[self.batch_slice])
@@ -118,6 +119,15 @@ class Trainer:
         for variable, value in zip(self._all_variables(), values, strict=True):
             variable.assign(value)
         self.model.stop_training = False
+
+    @property
+    def learning_rate(self) -> float:
+        """Learning rate of the optimizer, which callbacks may have set."""
+        return float(self._optimizer.learning_rate.numpy())
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._optimizer.learning_rate = value
 
     def run(
         self,
@@ -191,18 +201,18 @@ def borrow_pretraining_trainer(
 ) -> Iterator[Trainer]:
     """Borrow a trainer of the autoencoder, with the mean squared reconstruction error as loss.
 
-    Its batches are samples (B, n_features) and their weights (B,).
+    Its batches are samples (B, n_features).
     """
 
     def build() -> Trainer:
-        autoencoder = build_autoencoder(*architecture, "zeros").autoencoder
+        autoencoder = build_autoencoder(*architecture, "zeros", dtype="float32").autoencoder
 
-        def compute_reconstruction_error(samples: Any, sample_weight: Any) -> Any:
+        def compute_reconstruction_error(samples: Any) -> Any:
             residuals = autoencoder(samples, training=True) - samples
             errors = tf.reduce_mean(tf.square(residuals), axis=1)
-            return tf.reduce_sum(sample_weight * errors) / batch_size
+            return tf.reduce_sum(errors) / batch_size
 
-        shapes = [(batch_size, architecture.n_features), (batch_size,)]
+        shapes = [(batch_size, architecture.n_features)]
         return Trainer(
             autoencoder, compute_reconstruction_error, shapes, 0, _copy_optimizer(optimizer)
         )
@@ -221,24 +231,49 @@ def borrow_refinement_trainer(
 ) -> Iterator[Trainer]:
     """Borrow a trainer of the encoder and the centers, with KL(p || q) as loss.
 
-    Its batches are samples (B, n_features), targets (B, k) and sample weights (B,); its scalar is
-    alpha.
+    Its batches are samples (B, n_features) and targets (B, k); its scalar is alpha.
     """
 
     def build() -> Trainer:
-        encoder = build_autoencoder(*architecture, "zeros").encoder
-        clustering = ClusteringLayer(n_clusters, name="clustering")
+        encoder = build_autoencoder(*architecture, "zeros", dtype="float32").encoder
+        clustering = ClusteringLayer(n_clusters, name="clustering", dtype="float32")
         model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
 
-        def compute_divergence(samples: Any, p: Any, sample_weight: Any, alpha: Any) -> Any:
+        def compute_divergence(samples: Any, p: Any, alpha: Any) -> Any:
             z = encoder(samples, training=True)
             log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
-            return tf.reduce_sum(sample_weight * _math.kl_divergence(p, log_q)) / batch_size
+            return tf.reduce_sum(_math.kl_divergence(p, log_q)) / batch_size
 
-        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters), (batch_size,)]
+        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters)]
         return Trainer(model, compute_divergence, shapes, 1, _copy_optimizer(optimizer))
 
     key = ("refine", architecture, n_clusters, batch_size, _describe_optimizer(optimizer))
+    with _borrow(key, build) as trainer:
+        yield trainer
+
+
+@contextmanager
+def borrow_decoder_trainer(
+    architecture: Architecture,
+    batch_size: int,
+    optimizer: keras.optimizers.Optimizer,
+) -> Iterator[Trainer]:
+    """Borrow a trainer of the decoder, with the mean squared reconstruction error as loss.
+
+    Its batches are samples (B, n_features) and their embedding (B, d).
+    """
+
+    def build() -> Trainer:
+        decoder = build_autoencoder(*architecture, "zeros", dtype="float32").decoder
+
+        def compute_reconstruction_error(samples: Any, z: Any) -> Any:
+            errors = tf.reduce_mean(tf.square(decoder(z, training=True) - samples), axis=1)
+            return tf.reduce_sum(errors) / batch_size
+
+        shapes = [(batch_size, architecture.n_features), (batch_size, architecture.dims[-1])]
+        return Trainer(decoder, compute_reconstruction_error, shapes, 0, _copy_optimizer(optimizer))
+
+    key = ("decoder", architecture, batch_size, _describe_optimizer(optimizer))
     with _borrow(key, build) as trainer:
         yield trainer
 
@@ -288,12 +323,16 @@ def _find_constant_initial_values(
 
 
 def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    return type(optimizer).from_config(optimizer.get_config())
+    config = optimizer.get_config()
+    if has_own_schedule(optimizer):
+        # The schedule itself: Keras deserializes only classes that are registered.
+        config["learning_rate"] = optimizer._learning_rate
+    return type(optimizer).from_config(config)
 
 
-def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> str:
+def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> tuple[Any, ...]:
     """Return what is compiled in of an optimizer: all but its name and a plain learning rate."""
-    config = keras.optimizers.serialize(optimizer)
-    passed_in = ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]
-    inner = {key: value for key, value in config["config"].items() if key not in passed_in}
-    return json.dumps({**config, "config": inner}, sort_keys=True, default=str)
+    config = optimizer.get_config()
+    for name in ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]:
+        config.pop(name, None)
+    return type(optimizer), json.dumps(config, sort_keys=True, default=str)

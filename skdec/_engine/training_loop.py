@@ -3,7 +3,8 @@
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skdec._engine.callbacks import PhaseCallbacks
 from skdec._engine.checkpoint import Checkpoint, CheckpointState
 from skdec._engine.data import count_steps_per_chunk, iterate_shuffled_batches
 from skdec._engine.distribute import has_other_workers
@@ -18,6 +20,8 @@ from skdec._engine.trainer import Trainer, has_own_schedule
 
 # Factor of the learning rate after steps were undone.
 _RETRY_FACTOR = 0.1
+# Bounds the steps of a `partial_fit` on samples of large weight.
+_MAX_PARTIAL_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ class TrainingSettings:
     has_decay: bool
     tol: float = 0.0
 
+    def for_partial_fit(self, n_samples: int, total_weight: float) -> "TrainingSettings":
+        """Return the settings of one epoch of distinct samples with this total weight."""
+        n_steps = min(np.ceil(total_weight / self.batch_size), _MAX_PARTIAL_STEPS)
+        return replace(self, n_steps=max(-(-n_samples // self.batch_size), int(n_steps)))
+
     def compute_learning_rates(self) -> np.ndarray:
         """Return the learning rate of every step, shape (n_steps,)."""
         if has_own_schedule(self.optimizer):
@@ -70,8 +79,8 @@ class TrainingLoop:
         With the initial weights set.
     settings : TrainingSettings
         Number of steps, learning rates.
-    n_samples : int
-        Number of samples.
+    sample_weight : ndarray of shape (n_samples,)
+        Samples are drawn in proportion to their weight.
     random_state : RandomState
         Shuffles the samples.
     phase : {"pretrain", "refine"}
@@ -95,7 +104,7 @@ class TrainingLoop:
         self,
         trainer: Trainer,
         settings: TrainingSettings,
-        n_samples: int,
+        sample_weight: np.ndarray,
         random_state: np.random.RandomState,
         *,
         phase: str,
@@ -106,18 +115,20 @@ class TrainingLoop:
         self._trainer = trainer
         self._learning_rates = settings.compute_learning_rates()
         self._epoch_steps = settings.epoch_steps
-        self._batches = iterate_shuffled_batches(n_samples, trainer.batch_size, random_state)
+        self._has_own_schedule = has_own_schedule(settings.optimizer)
+        self._batches = iterate_shuffled_batches(sample_weight, trainer.batch_size, random_state)
         self._n_batches = 0
         self._has_retried = False
         self._history: dict[str, list[float]] = {name: [] for name in (*metrics, "seconds")}
         self._start_time = time.perf_counter()
         self._phase = phase
         self._checkpoint = checkpoint
-        self._callbacks = keras.callbacks.CallbackList(
-            list(callbacks),
-            model=trainer.model,
+        self._callbacks = PhaseCallbacks(
+            callbacks,
+            trainer.model,
             phase=phase,
             epochs=-(-settings.n_steps // settings.epoch_steps),
+            steps=settings.epoch_steps,
         )
         self.n_steps = 0
         self.stop_reason = "max_iter"
@@ -169,12 +180,14 @@ class TrainingLoop:
         FloatingPointError
             If the loss is not finite a second time.
         """
-        self._callbacks.on_epoch_begin(len(self._history["seconds"]))
+        self._begin_epoch()
         self._undo_state = self.n_steps, self._trainer.get_weights()
         while True:
-            losses = []
+            losses: list[np.ndarray] = []
             for batches, learning_rates in self._gather_chunks(sources):
+                self._begin_batch(losses)
                 losses.append(self._trainer.run(batches, learning_rates, scalars))
+                self._end_batch(losses)
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
                 self.n_steps += sum(map(len, losses))
@@ -187,7 +200,8 @@ class TrainingLoop:
         for name, value in values.items():
             self._history[name].append(value)
         self._history["seconds"].append(time.perf_counter() - self._start_time)
-        self._callbacks.on_epoch_end(epoch, values)
+        with self._apply_learning_rate_of_callbacks():
+            self._callbacks.on_epoch_end(epoch, values)
         if self._trainer.model.stop_training:
             self.stop_reason = "callback"
 
@@ -245,11 +259,37 @@ class TrainingLoop:
         """Yield the batches and learning rates of an epoch, a few megabytes at a time."""
         learning_rates = self._learning_rates[self.n_steps : self.n_steps + self._epoch_steps]
         size = count_steps_per_chunk(sources[0].shape[1], self._trainer.batch_size)
+        size = 1 if self._callbacks.has_batch_hooks else size
         for start in range(0, len(learning_rates), size):
             chunk = learning_rates[start : start + size]
             indices = np.stack([self._next_batch() for _ in chunk])[:, self._trainer.batch_slice]
             gathered = [source[indices.ravel()] for source in sources]
             yield [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered], chunk
+
+    def _begin_epoch(self) -> None:
+        with self._apply_learning_rate_of_callbacks():
+            self._callbacks.on_epoch_begin(len(self._history["seconds"]))
+
+    def _begin_batch(self, losses: list[np.ndarray]) -> None:
+        if self._callbacks.has_batch_hooks:
+            self._callbacks.on_train_batch_begin(len(losses))
+
+    def _end_batch(self, losses: list[np.ndarray]) -> None:
+        if self._callbacks.has_batch_hooks:
+            self._callbacks.on_train_batch_end(len(losses) - 1, {"loss": float(losses[-1][0])})
+
+    @contextmanager
+    def _apply_learning_rate_of_callbacks(self) -> Iterator[None]:
+        """Scale the remaining learning rates by the factor by which a callback changes it."""
+        if self._has_own_schedule or self.n_steps >= len(self._learning_rates):
+            yield
+            return
+        self._trainer.learning_rate = float(self._learning_rates[self.n_steps])
+        current = self._trainer.learning_rate  # rounded to float32
+        yield
+        changed = self._trainer.learning_rate
+        if changed != current and current:
+            self._learning_rates[self.n_steps :] *= changed / current
 
     def _next_batch(self) -> np.ndarray:
         self._n_batches += 1

@@ -1,5 +1,6 @@
 """Initialization: the clusters, centers and targets with which the refinement begins."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -11,10 +12,9 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.cluster import KMeans, SpectralClustering
 from sklearn.metrics import pairwise_distances_argmin
-from threadpoolctl import threadpool_limits
 
-from skdec._engine.threads import count_usable_threads, run_in_threads
-from skdec._steps.neighbors import compute_neighbor_targets
+from skdec._engine.threads import count_usable_threads, run_in_threads, use_one_thread
+from skdec._steps.neighbors import Neighbors, compute_neighbor_targets
 
 # A tenth of the samples become landmarks, at least ten per cluster and at most 500, found on at
 # most 20,000 samples: enough to follow clusters of any shape, in seconds for any data.
@@ -58,8 +58,8 @@ def initialize_clusters(
     init: Any,
     n_clusters: int | None,
     n_init: int,
-    views: Sequence[np.ndarray],
-    graph: sp.csr_array | None,
+    z: np.ndarray,
+    neighbors: Neighbors,
     sample_weight: np.ndarray,
     seed: int,
 ) -> Initialization:
@@ -73,10 +73,10 @@ def initialize_clusters(
         Number of clusters; None for as many as a clusterer finds.
     n_init : int
         Number of runs, of which the best is kept.
-    views : sequence of ndarray of shape (n, d)
-        Representations of the samples, the first one their embedding.
-    graph : sparse array of shape (n, n), or None
-        Affinities of neighbors, which smooth the borders of the clusters.
+    z : ndarray of shape (n, d)
+        Embedding of the samples.
+    neighbors : Neighbors
+        Neighbor graph, which smooths the borders of the clusters.
     sample_weight : ndarray of shape (n,)
         Weights of the samples.
     seed : int
@@ -87,17 +87,14 @@ def initialize_clusters(
     Initialization
         Labels, centers and targets.
     """
-    # With several threads the order of summation, and so the last bits of the result, vary; one
-    # thread gives the same result in a worker process as in the main one.
-    with threadpool_limits(1):
-        z = views[0]
+    random_state = np.random.RandomState(seed)
+    with use_one_thread():
         labels, centers = _find_clusters(
-            init, n_clusters, n_init, views, graph, sample_weight, np.random.RandomState(seed)
+            init, n_clusters, n_init, z, neighbors, sample_weight, random_state
         )
-        if graph is None:
+        if neighbors.graph is None:
             return Initialization(labels, centers, None)
-        one_hot = _one_hot(labels, len(centers))
-        targets = compute_neighbor_targets(one_hot, graph, _N_ROUNDS, sample_weight)
+        targets = smooth_labels(labels, len(centers), neighbors.graph, sample_weight)
         centers = compute_cluster_means(z, targets.argmax(axis=1), len(centers), sample_weight)
         return Initialization(labels, centers, targets)
 
@@ -106,22 +103,22 @@ def _find_clusters(
     init: Any,
     n_clusters: int | None,
     n_init: int,
-    views: Sequence[np.ndarray],
-    graph: sp.csr_array | None,
+    z: np.ndarray,
+    neighbors: Neighbors,
     sample_weight: np.ndarray,
     random_state: np.random.RandomState,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return labels (n,) and centers (k, d) by the method that `init` names or is."""
-    z = views[0]
     if hasattr(init, "fit_predict"):
-        labels = run_clusterer(init, z, n_clusters)
+        labels = run_clusterer(init, z, n_clusters, sample_weight, random_state)
         return labels, compute_cluster_means(z, labels, labels.max() + 1, sample_weight)
     if n_clusters is None:
         raise ValueError(f"n_clusters=None needs a clusterer as init; got init={init!r}.")
     n_clusters = min(n_clusters, len(z))
-    if isinstance(init, str) and init == "landmarks" and graph is not None:
+    if isinstance(init, str) and init == "landmarks" and neighbors.graph is not None:
+        views = [z] if neighbors.points is None else [z, neighbors.points]
         labels = find_landmark_clusters(
-            views, graph, n_clusters, n_init, sample_weight, random_state
+            views, neighbors.graph, n_clusters, n_init, sample_weight, random_state
         )
         return labels, compute_cluster_means(z, labels, n_clusters, sample_weight)
     if isinstance(init, str):
@@ -170,10 +167,9 @@ def find_landmark_clusters(
     ]
 
     def run(method: _FindClusters, view: np.ndarray, seed: int) -> tuple[float, np.ndarray]:
-        with threadpool_limits(1, user_api="openmp"):  # OpenMP's limit is per thread
+        with use_one_thread():
             labels = method(view, n_clusters, sample_weight, np.random.RandomState(seed))
-        one_hot = _one_hot(labels, n_clusters)
-        targets = compute_neighbor_targets(one_hot, graph, _N_ROUNDS, sample_weight)
+        targets = smooth_labels(labels, n_clusters, graph, sample_weight)
         return neighbor_information(graph, targets.argmax(axis=1), sample_weight), labels
 
     n_threads = count_usable_threads() if len(sample_weight) > _MAX_SEQUENTIAL_SAMPLES else 1
@@ -231,13 +227,44 @@ def _cluster_landmarks(
     return merged[landmarks.predict(points)].astype(np.int32)
 
 
-def run_clusterer(clusterer: Any, z: np.ndarray, n_clusters: int | None) -> np.ndarray:
+def smooth_labels(
+    labels: np.ndarray, n_clusters: int, graph: sp.csr_array, sample_weight: np.ndarray
+) -> np.ndarray:
+    """Return targets (n, k) that average the labels over neighbors, for many rounds.
+
+    The rounds end before one in which a cluster would lose its last sample.
+    """
+    q = np.eye(n_clusters, dtype=np.float32)[labels]
+    n_found = len(np.unique(labels))
+    for _ in range(_N_ROUNDS):
+        smoothed = compute_neighbor_targets(q, graph, 1, sample_weight)
+        if len(np.unique(smoothed.argmax(axis=1))) < n_found:
+            break
+        q = smoothed
+    return q
+
+
+def run_clusterer(
+    clusterer: Any,
+    z: np.ndarray,
+    n_clusters: int | None,
+    sample_weight: np.ndarray,
+    random_state: np.random.RandomState,
+) -> np.ndarray:
     """Return labels from 0 without gaps that a clone of a scikit-learn clusterer finds in `z`.
 
-    Samples that it labels as noise (-1) join the cluster with the nearest mean. `n_clusters` is
-    the number of clusters that it must find, if not None.
+    The clone gets seeds for those of its parameters named `random_state` that are None, and the
+    sample weights if its `fit_predict` takes them. Samples that it labels as noise (-1) join the
+    cluster with the nearest mean. `n_clusters` is the number of clusters that it must find, if
+    not None.
     """
-    found = np.asarray(clone(clusterer).fit_predict(z))
+    seeded = clone(clusterer)
+    for name, value in sorted(seeded.get_params().items()):
+        if name.split("__")[-1] == "random_state" and value is None:
+            seeded.set_params(**{name: int(random_state.randint(np.iinfo(np.int32).max))})
+    takes_weights = "sample_weight" in inspect.signature(seeded.fit_predict).parameters
+    weights = {"sample_weight": sample_weight} if takes_weights else {}
+    found = np.asarray(seeded.fit_predict(z, **weights))
     if (found < 0).all():
         raise ValueError(f"init={clusterer!r} found no cluster in the embedded samples.")
     labels = np.full(len(z), -1, dtype=np.int32)
@@ -293,7 +320,3 @@ def _build_indicator(
     """Return a sparse (n, k) array with one value per sample, in the column of its cluster."""
     shape = (len(labels), n_clusters or labels.max() + 1)
     return sp.csr_array((values, labels, np.arange(len(labels) + 1)), shape)
-
-
-def _one_hot(labels: np.ndarray, n_clusters: int) -> np.ndarray:
-    return np.eye(n_clusters, dtype=np.float32)[labels]

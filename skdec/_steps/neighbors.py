@@ -6,26 +6,29 @@ neighbors rather than its own.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits
 
 from skdec._engine.data import DistinctSamples
+from skdec._engine.threads import use_one_thread
 from skdec._math import target_distribution
 
-# Distances are computed between the leading principal components, fitted on some of the samples.
+# Distances are computed between the leading principal components, fitted on some of the samples:
+# fewer where a dense array of them would take more than 256 MB.
 _N_COMPONENTS = 50
 _MAX_PCA_SAMPLES = 20_000
-_MAX_PCA_VALUES = 2**24
-# Up to this many samples, the initialization looks for clusters among the components, too: the
-# embedding of an autoencoder that was trained on few samples may be worse.
-_MAX_POINTS = 20_000
-# Exact search is quadratic: more samples than this are searched in random parts.
+_MAX_PCA_VALUES = 2**26
+# Exact search is quadratic. Of more samples than this, each is compared only with those of the
+# nearest k-means cells, about so many. Cells of about this size are found by so many iterations
+# on some of the samples.
 _MAX_EXACT_SAMPLES = 70_000
+_N_COMPARED, _CELL_SIZE = 15_000, 2_000
+_MAX_CELL_SAMPLES, _CELL_ITER = 50_000, 5
 # The neighbor whose distance is the local scale of a sample (Zelnik-Manor and Perona).
 _SCALE_NEIGHBOR = 7
 # Keeps samples connected that are far from all others.
@@ -33,13 +36,10 @@ _MIN_AFFINITY = 1e-12
 _BLOCK_VALUES = 2**23
 
 
-Projection = Callable[[np.ndarray], np.ndarray]
-
-
 class Neighbors(NamedTuple):
     """Affinities of neighbors (n, n), and the points (n, d) between which they were found.
 
-    Both are None without neighbors; the points also for more than 20,000 samples.
+    Both are None without neighbors.
     """
 
     graph: sp.csr_array | None
@@ -56,49 +56,53 @@ def find_neighbors(samples: DistinctSamples, n_neighbors: int, seed: int) -> Nei
     n_neighbors : int
         Number of nearest neighbors of each sample.
     seed : int
-        Seed of the principal components.
+        Seed of the principal components and of the cells of many samples.
 
     Returns
     -------
     Neighbors
         Graph and points.
     """
-    n_samples = samples.shape[0]
-    if n_samples == 1 or not n_neighbors:
+    if samples.shape[0] == 1 or not n_neighbors:
         return Neighbors(None, None)
     random_state = np.random.RandomState(seed)
-    project = fit_principal_components(samples, random_state)
-    graph = build_neighbor_graph(project, n_samples, n_neighbors, random_state)
-    points = project(np.arange(n_samples)) if n_samples <= _MAX_POINTS else None
-    return Neighbors(graph, points)
+    points = compute_principal_components(samples, random_state)
+    return Neighbors(build_neighbor_graph(points, n_neighbors, random_state), points)
 
 
-def fit_principal_components(
+def compute_principal_components(
     samples: DistinctSamples, random_state: np.random.RandomState
-) -> Projection:
-    """Return a function from indices of samples to their leading principal components, float32.
+) -> np.ndarray:
+    """Return the leading principal components (n, d) of the samples, float32.
 
-    Samples with few features are returned as they are.
+    They are fitted on at most 20,000 samples. Sparse samples stay sparse; those with few features
+    are returned as they are.
     """
     n_samples, n_features = samples.shape
     if n_features <= _N_COMPONENTS:
-        return samples.__getitem__
-    max_samples = max(_N_COMPONENTS, _MAX_PCA_VALUES // n_features)
-    size = min(n_samples, _MAX_PCA_SAMPLES, max_samples)
-    subset = samples[random_state.permutation(n_samples)[:size]]
-    # With several threads the order of summation, and so the last bits of the result, vary.
-    with threadpool_limits(1):
-        pca = PCA(min(_N_COMPONENTS, size), random_state=random_state).fit(subset)
-
-    def project(indices: np.ndarray) -> np.ndarray:
-        blocks = np.array_split(indices, -(-len(indices) * n_features // _BLOCK_VALUES))
-        return np.concatenate([pca.transform(samples[block]) for block in blocks])
-
-    return project
+        return samples[np.arange(n_samples)]
+    size = min(n_samples, _MAX_PCA_SAMPLES)
+    take: Callable[[np.ndarray], Any] = samples.__getitem__
+    if samples.is_sparse:
+        take, solver, n_components = samples.take_sparse, "arpack", min(_N_COMPONENTS, size - 1)
+        block = n_samples
+    else:
+        solver = "auto"
+        size = min(size, max(_N_COMPONENTS, _MAX_PCA_VALUES // n_features))
+        n_components = min(_N_COMPONENTS, size)
+        block = max(1, _BLOCK_VALUES // n_features)
+    subset = take(random_state.permutation(n_samples)[:size])
+    with use_one_thread():
+        pca = PCA(n_components, svd_solver=solver, random_state=random_state).fit(subset)
+    points = np.empty((n_samples, n_components), dtype=np.float32)
+    for start in range(0, n_samples, block):
+        part = slice(start, start + block)
+        points[part] = pca.transform(take(np.arange(n_samples)[part]))
+    return points
 
 
 def build_neighbor_graph(
-    project: Projection, n_samples: int, n_neighbors: int, random_state: np.random.RandomState
+    points: np.ndarray, n_neighbors: int, random_state: np.random.RandomState
 ) -> sp.csr_array:
     """Return the affinities of neighbors, a sparse (n, n) array whose rows sum to one.
 
@@ -108,35 +112,101 @@ def build_neighbor_graph(
 
     Parameters
     ----------
-    project : callable
-        Points (m, d) of the samples with given indices (m,).
-    n_samples : int
-        Number of samples.
+    points : ndarray of shape (n, d)
+        Samples, or their principal components.
     n_neighbors : int
         Number of nearest neighbors.
     random_state : RandomState
-        Divides many samples into parts.
+        Initializes the cells of many samples.
 
     Returns
     -------
-    sparse array of shape (n_samples, n_samples), float32
+    sparse array of shape (n, n), float32
         Affinities.
 
     References
     ----------
     .. [1] L. Zelnik-Manor and P. Perona, "Self-tuning spectral clustering", NIPS 2004.
     """
-    n_parts = -(-n_samples // _MAX_EXACT_SAMPLES)
-    neighbors = np.empty((n_samples, min(n_neighbors, n_samples // n_parts - 1)), dtype=np.int32)
-    affinities = np.empty(neighbors.shape, dtype=np.float32)
-    for part in np.array_split(random_state.permutation(n_samples), n_parts):
-        nearest, affinities[part] = _find_nearest(project(part), neighbors.shape[1])
-        neighbors[part] = part[nearest]
-    ends = np.arange(0, neighbors.size + 1, neighbors.shape[1])
+    n_samples = len(points)
+    n_neighbors = min(n_neighbors, n_samples - 1)
+    neighbors, distances = find_nearest_neighbors(points, n_neighbors, random_state)
+    affinities = _compute_affinities(neighbors, distances)
+    ends = np.arange(0, neighbors.size + 1, n_neighbors)
     directed = sp.csr_array((affinities.ravel(), neighbors.ravel(), ends), (n_samples, n_samples))
     graph = (directed + directed.T).tocsr()
     graph.data /= np.repeat(graph.sum(axis=1), np.diff(graph.indptr))
     return graph
+
+
+def find_nearest_neighbors(
+    points: np.ndarray, n_neighbors: int, random_state: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest other samples of each sample, and the distances to them.
+
+    They are exact for up to 70,000 samples. Of more, each sample is compared with those of the
+    nearest of many k-means cells, about 15,000 samples, so that the time grows with the number
+    of samples and not with its square.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+        Samples.
+    n_neighbors : int
+        Number of neighbors, below n.
+    random_state : RandomState
+        Initializes the cells.
+
+    Returns
+    -------
+    neighbors : ndarray of shape (n, n_neighbors), int32
+        Indices, the nearest first.
+    distances : ndarray of shape (n, n_neighbors), float32
+        Euclidean distances.
+    """
+    n_samples = len(points)
+    if n_samples <= _MAX_EXACT_SAMPLES:
+        search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points)
+        distances, neighbors = search.kneighbors()
+        return neighbors.astype(np.int32), distances.astype(np.float32)
+    cells = _divide_into_cells(points, random_state)
+    centers = np.stack([points[cell].mean(axis=0) for cell in cells])
+    sizes = np.array([len(cell) for cell in cells])
+    neighbors = np.empty((n_samples, n_neighbors), dtype=np.int32)
+    distances = np.empty((n_samples, n_neighbors), dtype=np.float32)
+    for i, cell in enumerate(cells):
+        nearest = np.argsort(((centers - centers[i]) ** 2).sum(axis=1), kind="stable")
+        n_cells = 1 + np.searchsorted(np.cumsum(sizes[nearest]), _N_COMPARED)
+        # The cell itself first, so that its samples are the first of those compared.
+        compared = np.concatenate([cell, *(cells[j] for j in nearest[:n_cells] if j != i)])
+        search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute")
+        distance, position = search.fit(points[compared]).kneighbors(points[cell])
+        distances[cell], neighbors[cell] = _remove_self(distance, position, compared)
+    return neighbors, distances
+
+
+def _divide_into_cells(points: np.ndarray, random_state: np.random.RandomState) -> list[np.ndarray]:
+    """Return the indices of the samples nearest to each of many k-means centers."""
+    n_cells = -(-len(points) // _CELL_SIZE)
+    subset = random_state.permutation(len(points))[:_MAX_CELL_SAMPLES]
+    with use_one_thread():
+        kmeans = KMeans(
+            n_cells, init="random", n_init=1, max_iter=_CELL_ITER, random_state=random_state
+        )
+        labels = kmeans.fit(points[subset]).predict(points)
+    order = np.argsort(labels, kind="stable")
+    cells = np.split(order, np.cumsum(np.bincount(labels, minlength=n_cells))[:-1])
+    return [cell for cell in cells if len(cell)]
+
+
+def _remove_self(
+    distances: np.ndarray, positions: np.ndarray, compared: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Drop from the neighbors of the first samples compared each sample itself."""
+    is_self = positions == np.arange(len(positions))[:, None]
+    is_self[~is_self.any(axis=1), -1] = True  # other samples at no distance came first
+    shape = (len(positions), -1)
+    return distances[~is_self].reshape(shape), compared[positions[~is_self].reshape(shape)]
 
 
 def compute_neighbor_targets(
@@ -151,12 +221,11 @@ def compute_neighbor_targets(
     return q
 
 
-def _find_nearest(points: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the indices of the nearest other points, and the affinities to them."""
-    search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points)
-    distances, nearest = search.kneighbors()
-    scale = distances[:, min(_SCALE_NEIGHBOR, n_neighbors) - 1]
-    scales = scale[:, None] * scale[nearest]
-    # Among equal samples the scale is zero, and so is the distance.
-    ratio = np.divide(distances**2, scales, out=np.zeros_like(distances), where=scales > 0)
-    return nearest, np.maximum(np.exp(-ratio), _MIN_AFFINITY)
+def _compute_affinities(neighbors: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Return the self-tuning affinities (n, k) of neighbors at these distances."""
+    scale = distances[:, min(_SCALE_NEIGHBOR, distances.shape[1]) - 1]
+    scales = scale[:, None] * scale[neighbors]
+    # Among equal points the scale is zero; others are infinitely far on that scale.
+    ratio = np.where(distances > 0, np.inf, 0).astype(distances.dtype)
+    np.divide(distances**2, scales, out=ratio, where=scales > 0)
+    return np.maximum(np.exp(-ratio), _MIN_AFFINITY)

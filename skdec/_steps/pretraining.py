@@ -15,11 +15,11 @@ from skdec._engine.training_loop import TrainingLoop, TrainingSettings
 
 
 class PretrainingResult(NamedTuple):
-    """Weights of the autoencoder, values recorded in each epoch, and whether Ctrl-C ended it."""
+    """Weights of the autoencoder, values recorded in each epoch, and why the training ended."""
 
     weights: DECWeights
     history: dict[str, np.ndarray]
-    is_interrupted: bool
+    stop_reason: str
 
 
 def pretrain(
@@ -30,7 +30,7 @@ def pretrain(
     callbacks: Sequence[keras.callbacks.Callback],
     checkpoint: Checkpoint,
 ) -> PretrainingResult:
-    """Train the autoencoder to reconstruct the samples, by their weighted mean squared error.
+    """Train the autoencoder to reconstruct the samples, by their mean squared error.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def pretrain(
         loop = TrainingLoop(
             trainer,
             settings,
-            samples.shape[0],
+            samples.sample_weight,
             random_state,
             phase="pretrain",
             metrics=("loss",),
@@ -71,12 +71,11 @@ def pretrain(
         check_workers_agree(lambda: ("pretrain", samples.digest, loop.get_state()))
         with loop:
             while loop.is_running:
-                loss = loop.train_epoch([samples, samples.sample_weight])
+                loss = loop.train_epoch([samples])
                 loop.record(loss=loss)
                 if loop.is_running:  # at the end, callbacks may still change the weights
                     loop.save_checkpoint()
-        is_interrupted = loop.stop_reason == "interrupted"
-        if not is_interrupted:
+        if loop.stop_reason != "interrupted":
             loop.save_checkpoint(force=True)
         trained = DECWeights.from_autoencoder(architecture, trainer.get_weights())
-        return PretrainingResult(trained, loop.history, is_interrupted)
+        return PretrainingResult(trained, loop.history, loop.stop_reason)

@@ -111,7 +111,7 @@ def refine(
         loop = TrainingLoop(
             trainer,
             settings,
-            samples.shape[0],
+            samples.sample_weight,
             random_state,
             phase="refine",
             metrics=("loss", "changed", "clusters"),
@@ -129,7 +129,7 @@ def refine(
         )
         with loop:
             while loop.is_running:
-                loss = loop.train_epoch([samples, p, samples.sample_weight], [weights.alpha])
+                loss = loop.train_epoch([samples, p], [weights.alpha])
                 q = _assign(samples, weights, trainer)
                 new_labels = q.argmax(axis=1)
                 changed = np.average(new_labels != labels, weights=samples.sample_weight)

@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from skdec._files import check_writable, write_atomically
 from skdec._version import __version__
 from skdec.cli.output import show_warnings_in_one_line, silence_stderr, write_labels, write_message
 from skdec.cli.parser import build_parser
-from skdec.cli.scaling import Scaling, add_scaling, compute_range_ratio, fit_scaling, read_scaling
+from skdec.cli.scaling import Scaling, add_scaling, fit_scaling, read_scaling
 from skdec.cli.tables import Table, load_table
 from skdec.datasets import load_digits, load_fashion_mnist, load_mnist
 
@@ -27,10 +26,6 @@ from skdec.datasets import load_digits, load_fashion_mnist, load_mnist
 # that --help and refused arguments take no time.
 
 DATASETS = {"digits": load_digits, "mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
-
-# The ratio of pixels, of measurements of flowers and the like is below 10; that of amounts of
-# money beside percentages is above 100.
-MAX_RANGE_RATIO = 30
 
 # A message may quote the user's file, whose names and fields may be of any length.
 MAX_MESSAGE_LENGTH = 600
@@ -69,8 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 message = f"{message[:MAX_MESSAGE_LENGTH]} ..."
             write_message(message)
             return 2
-        except KeyboardInterrupt:
-            write_message("interrupted.")
+        except KeyboardInterrupt as interrupt:
+            # A fit says how far it got; what comes after it writes no file in part.
+            place = str(interrupt).split(";")[0] or "interrupted"
+            write_message(f"{place}; no file was written.")
             return 130
     return 0
 
@@ -166,20 +163,14 @@ def _load_data(data: str, label: str | None = None, columns: Sequence[str] | Non
 
 
 def _fit_scaling(table: Table, scale: str) -> Scaling:
-    """Fit the scaling of the features; warn if none is chosen where it is needed."""
-    ratio = compute_range_ratio(table.X)
-    if scale == "none" and ratio > MAX_RANGE_RATIO:
-        warnings.warn(
-            f"features are on very different scales: the range of the widest is {ratio:,.0f} times "
-            "that of a narrow one and outweighs it; consider --scale standard.",
-            stacklevel=2,
-        )
+    """Fit the scaling of the features."""
     return fit_scaling(table.X, scale, table.feature_names)
 
 
 def _write_predictions(path: Path | None, clusterer: Any, X: np.ndarray) -> None:
     """Write the cluster of each sample as CSV, to a file or to standard output."""
-    labels, confidence = clusterer.predict(X), clusterer.predict_proba(X).max(axis=1)
+    q = clusterer.predict_proba(X)
+    labels, confidence = q.argmax(axis=1), q.max(axis=1)
     if path is None:
         write_labels(sys.stdout, labels, confidence)
         return

@@ -64,19 +64,6 @@ def fit_scaling(X: np.ndarray, scale: str, columns: Sequence[str] | None) -> Sca
     return Scaling(scale, names)
 
 
-def compute_range_ratio(X: np.ndarray) -> float:
-    """Return the range of the widest feature divided by that of a narrow feature.
-
-    The narrow one is at the tenth percentile of the features that are not constant: pixels at the
-    border of images that are hardly ever lit do no harm, one feature that is far too wide does.
-    """
-    ranges = X.max(axis=0).astype(np.float64) - X.min(axis=0)
-    ranges = ranges[ranges > 0]
-    if not ranges.size:
-        return 1.0
-    return float(ranges.max() / np.quantile(ranges, 0.1, method="lower"))
-
-
 def add_scaling(model_file: Path, scaling: Scaling) -> None:
     """Add the scaling to a saved model."""
     with zipfile.ZipFile(model_file, "a") as archive:

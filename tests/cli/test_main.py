@@ -124,7 +124,7 @@ def test_compare_without_labels_shows_the_silhouette(directory, capsys):
     out, err = capsys.readouterr()
     assert "silhouette" in out
     assert "class \\ cluster" not in out
-    assert "features are on very different scales" in err
+    assert "features of X are on very different scales" in err
     assert err.count("warning") == 1
 
 

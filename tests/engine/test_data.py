@@ -17,7 +17,9 @@ from skdec._engine.data import (
 
 @pytest.mark.parametrize(("n", "batch"), [(10, 3), (12, 4), (5, 16), (7, 7), (1, 4), (9, 1)])
 def test_every_sample_occurs_equally_often_in_full_batches(n, batch):
-    batches = list(islice(iterate_shuffled_batches(n, batch, np.random.RandomState(0)), 3 * n))
+    batches = list(
+        islice(iterate_shuffled_batches(np.ones(n), batch, np.random.RandomState(0)), 3 * n)
+    )
     assert {len(indices) for indices in batches} == {batch}
     stream = np.concatenate(batches)
     for epoch in range(len(stream) // n):
@@ -28,7 +30,7 @@ def test_every_sample_occurs_equally_often_in_full_batches(n, batch):
 
 def test_shuffles_differ_between_epochs_and_seeds():
     def shuffle_three_epochs(seed):
-        batches = iterate_shuffled_batches(50, 50, np.random.RandomState(seed))
+        batches = iterate_shuffled_batches(np.ones(50), 50, np.random.RandomState(seed))
         return [tuple(indices) for indices in islice(batches, 3)]
 
     assert shuffle_three_epochs(0) == shuffle_three_epochs(0)

@@ -29,11 +29,10 @@ def get_initial_weights():
 
 
 def make_batches(n_steps):
-    """Samples and their weights, stacked over the steps."""
+    """Samples, stacked over the steps."""
     random = np.random.default_rng(0)
     samples = random.normal(size=(n_steps, BATCH_SIZE, 5))
-    sample_weight = random.random((n_steps, BATCH_SIZE))
-    return [samples.astype(np.float32), sample_weight.astype(np.float32)]
+    return [samples.astype(np.float32)]
 
 
 def train_with_keras(optimizer, batches, learning_rates):
@@ -41,12 +40,12 @@ def train_with_keras(optimizer, batches, learning_rates):
     model = build_autoencoder(*ARCHITECTURE).autoencoder
     model.set_weights(get_initial_weights())
     losses = []
-    for step, (samples, sample_weight) in enumerate(zip(*batches, strict=True)):
+    for step, samples in enumerate(batches[0]):
         if learning_rates is not None:
             optimizer.learning_rate = learning_rates[step]
         with tf.GradientTape() as tape:
             errors = tf.reduce_mean(tf.square(model(samples) - samples), axis=1)
-            loss = tf.reduce_mean(sample_weight * errors)
+            loss = tf.reduce_mean(errors)
         gradients = tape.gradient(loss, model.trainable_variables)
         optimizer.apply(gradients, model.trainable_variables)
         losses.append(float(loss))

@@ -59,11 +59,23 @@ def embed(net, X):
     return get_encoder(net).compute_activations(X)[-1]
 
 
-def shuffle_batches(n_steps):
-    """Return the indices of the samples in each batch, from consecutive shuffles of all samples."""
+def draw_batches(n_steps, sample_weight):
+    """Return the indices of the samples in each batch, from consecutive epochs.
+
+    With equal weights an epoch is a shuffle of all samples; otherwise systematic resampling draws
+    them in proportion to their weights.
+    """
     random_state = np.random.RandomState(SEED)
-    shuffles = [random_state.permutation(N_SAMPLES) for _ in range(n_steps)]
-    return np.concatenate(shuffles)[: n_steps * BATCH_SIZE].reshape(n_steps, BATCH_SIZE)
+    bounds = np.cumsum(sample_weight.astype(float)) / sample_weight.astype(float).sum()
+    epochs = []
+    for _ in range(n_steps):
+        epoch = random_state.permutation(N_SAMPLES)
+        if np.ptp(sample_weight) > 0:
+            points = (np.arange(N_SAMPLES) + random_state.uniform()) / N_SAMPLES
+            drawn = [min(int((bounds < point).sum()), N_SAMPLES - 1) for point in points]
+            epoch = np.array(drawn)[epoch]
+        epochs.append(epoch)
+    return np.concatenate(epochs)[: n_steps * BATCH_SIZE].reshape(n_steps, BATCH_SIZE)
 
 
 def student_t(z, centers, alpha):

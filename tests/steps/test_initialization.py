@@ -19,7 +19,7 @@ from skdec._steps.initialization import (
     run_clusterer,
     run_kmeans,
 )
-from skdec._steps.neighbors import build_neighbor_graph
+from skdec._steps.neighbors import Neighbors, build_neighbor_graph
 
 
 def get_random_state():
@@ -27,7 +27,7 @@ def get_random_state():
 
 
 def build_graph(z, n_neighbors):
-    return build_neighbor_graph(lambda indices: z[indices], len(z), n_neighbors, get_random_state())
+    return build_neighbor_graph(z, n_neighbors, get_random_state())
 
 
 def get_ones(z):
@@ -95,7 +95,9 @@ def test_landmarks_find_nonconvex_clusters_that_kmeans_does_not(data):
     graph, weights = build_graph(z, 10), get_ones(z)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        initialization = initialize_clusters("landmarks", 2, 3, [z], graph, weights, 0)
+        initialization = initialize_clusters(
+            "landmarks", 2, 3, z, Neighbors(graph, None), weights, 0
+        )
     labels = initialization.labels
     by_kmeans = find_nearest_center(z, run_kmeans(z, 2, 20, weights, get_random_state()))
     assert adjusted_rand_score(y, by_kmeans) < 0.6
@@ -149,28 +151,32 @@ def test_same_seed_gives_the_same_labels(random):
 @pytest.mark.parametrize("estimator", [AgglomerativeClustering(3), GaussianMixture(3)])
 def test_clusterer_gives_its_labels(estimator):
     z, y = make_blobs(90, 2, centers=[(0, 0), (9, 0), (0, 9)], random_state=0)
-    assert adjusted_rand_score(y, run_clusterer(estimator, z, 3)) == 1
+    assert (
+        adjusted_rand_score(y, run_clusterer(estimator, z, 3, get_ones(z), get_random_state())) == 1
+    )
     assert not hasattr(estimator, "labels_")  # a clone was fitted
 
 
 def test_noise_joins_the_nearest_cluster():
     z = np.concatenate([np.zeros((10, 2)), np.full((10, 2), 9.0), [[2.0, 2.0], [7.0, 7.0]]])
-    labels = run_clusterer(DBSCAN(eps=0.5), z, None)
+    labels = run_clusterer(DBSCAN(eps=0.5), z, None, get_ones(z), get_random_state())
     np.testing.assert_array_equal(labels, [0] * 10 + [1] * 10 + [0, 1])
 
 
 def test_initialization_without_neighbors_keeps_its_centers(random):
     z, weights = random(0).normal(size=(50, 2)).astype(np.float32), random(1).random(50)
     given = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
-    by_centers = initialize_clusters(given, 3, 1, [z], None, weights, 0)
+    by_centers = initialize_clusters(given, 3, 1, z, Neighbors(None, None), weights, 0)
     np.testing.assert_array_equal(by_centers.centers, given)
     distances = ((z[:, None] - given[None]) ** 2).sum(axis=2)
     np.testing.assert_array_equal(by_centers.labels, distances.argmin(axis=1))
-    by_kmeans = initialize_clusters("k-means++", 3, 4, [z], None, weights, 0)
+    by_kmeans = initialize_clusters("k-means++", 3, 4, z, Neighbors(None, None), weights, 0)
     np.testing.assert_array_equal(
         by_kmeans.centers, run_kmeans(z, 3, 4, weights, get_random_state())
     )
-    by_clusterer = initialize_clusters(AgglomerativeClustering(3), None, 1, [z], None, weights, 0)
+    by_clusterer = initialize_clusters(
+        AgglomerativeClustering(3), None, 1, z, Neighbors(None, None), weights, 0
+    )
     for k in range(3):
         members = by_clusterer.labels == k
         mean = np.average(z[members], axis=0, weights=weights[members])
@@ -181,12 +187,12 @@ def test_initialization_without_neighbors_keeps_its_centers(random):
 def test_n_clusters_none_needs_a_clusterer(random):
     z = random(0).normal(size=(9, 2))
     with pytest.raises(ValueError, match="n_clusters=None needs a clusterer as init"):
-        initialize_clusters("k-means++", None, 1, [z], None, get_ones(z), 0)
+        initialize_clusters("k-means++", None, 1, z, Neighbors(None, None), get_ones(z), 0)
 
 
 def test_clusterer_with_a_wrong_number_of_clusters_raises(random):
     z = random(0).normal(size=(30, 2))
     with pytest.raises(ValueError, match=r"found 3 clusters where n_clusters=4"):
-        run_clusterer(KMeans(3), z, 4)
+        run_clusterer(KMeans(3), z, 4, get_ones(z), get_random_state())
     with pytest.raises(ValueError, match="found no cluster"):
-        run_clusterer(DBSCAN(eps=1e-9), z, None)
+        run_clusterer(DBSCAN(eps=1e-9), z, None, get_ones(z), get_random_state())

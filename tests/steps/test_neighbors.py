@@ -9,7 +9,8 @@ from skdec._steps import neighbors
 from skdec._steps.neighbors import (
     build_neighbor_graph,
     compute_neighbor_targets,
-    fit_principal_components,
+    compute_principal_components,
+    find_nearest_neighbors,
 )
 
 
@@ -34,15 +35,18 @@ class Samples:
     """Samples in their own order, which `DistinctSamples` would change."""
 
     def __init__(self, X):
-        self.X, self.shape = X, X.shape
+        self.X, self.shape, self.is_sparse = X, X.shape, sp.issparse(X)
+
+    def take_sparse(self, indices):
+        return self.X[indices]
 
     def __getitem__(self, selection):
         return to_float32(self.X, selection)
 
 
 def build_graph(X, n_neighbors):
-    project = fit_principal_components(Samples(X), np.random.RandomState(0))
-    return build_neighbor_graph(project, X.shape[0], n_neighbors, np.random.RandomState(0))
+    points = compute_principal_components(Samples(X), np.random.RandomState(0))
+    return build_neighbor_graph(points, n_neighbors, np.random.RandomState(0))
 
 
 @pytest.mark.parametrize("k", [1, 4, 10])
@@ -75,7 +79,7 @@ def test_equal_samples_and_outliers_stay_connected(random):
     graph = build_graph(X, 3)
     assert np.isfinite(graph.data).all()
     np.testing.assert_allclose(graph.sum(axis=1), 1, rtol=1e-5)
-    assert set(graph[[0]].indices) <= set(range(12))
+    assert graph.toarray()[:12, :12].sum() == pytest.approx(12, rel=1e-6)
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
@@ -85,20 +89,40 @@ def test_fewer_samples_than_neighbors(random, n):
     np.testing.assert_allclose(graph, build_graph_by_brute_force(X, n - 1), rtol=1e-3, atol=1e-7)
 
 
-def test_neighbors_of_many_samples_are_searched_in_parts(random, monkeypatch):
-    monkeypatch.setattr(neighbors, "_MAX_EXACT_SAMPLES", 40)
-    X = random(0).normal(size=(110, 3))
-    graph = build_graph(X, 4)
-    assert graph.shape == (110, 110)
-    np.testing.assert_allclose(graph.sum(axis=1), 1, rtol=1e-5)
-    # Each sample has neighbors only in its own part.
-    for part in np.array_split(get_random_state().permutation(110), 3):
-        np.testing.assert_allclose(
-            graph.toarray()[np.ix_(part, part)],
-            build_graph_by_brute_force(X[part], 4),
-            rtol=1e-3,
-            atol=1e-7,
-        )
+def test_neighbors_of_many_samples_are_found_in_cells(random, monkeypatch):
+    """Nine of ten true neighbors, at their true distances, the same on every call."""
+    X = random(0).uniform(size=(2_000, 3)) @ random(1).normal(size=(3, 8))
+    X = np.concatenate([X, X[:50]]).astype(np.float32)  # some samples twice
+    exact, exact_distances = find_nearest_neighbors(X, 10, get_random_state())
+    monkeypatch.setattr(neighbors, "_MAX_EXACT_SAMPLES", 100)
+    monkeypatch.setattr(neighbors, "_N_COMPARED", 800)
+    monkeypatch.setattr(neighbors, "_CELL_SIZE", 100)
+    found, distances = find_nearest_neighbors(X, 10, get_random_state())
+    again, _ = find_nearest_neighbors(X, 10, get_random_state())
+    np.testing.assert_array_equal(found, again)
+    recall = np.mean([len(np.intersect1d(a, b)) for a, b in zip(found, exact, strict=True)]) / 10
+    assert recall > 0.9
+    assert not (found == np.arange(len(X))[:, None]).any()
+    measured = np.linalg.norm(X[:, None] - X[found], axis=2)
+    np.testing.assert_allclose(distances, measured, atol=2e-3)
+    assert (distances >= exact_distances - 2e-3).all()
+
+
+def test_components_of_wide_sparse_samples_use_all_of_them(random):
+    """Topics of few words each are hidden in one component per topic."""
+    n_topics, n_words = 10, 20_000
+    topics = random(0).integers(n_topics, size=600)
+    rows = np.repeat(np.arange(600), 30)
+    own = random(1).random(len(rows)) < 0.5
+    words = np.where(
+        own,
+        topics[rows] * 200 + random(2).integers(200, size=len(rows)),
+        random(3).integers(n_words, size=len(rows)),
+    )
+    X = sp.csr_array((np.ones(len(rows), np.float32), (rows, words)), (600, n_words))
+    points = compute_principal_components(Samples(X), get_random_state())
+    nearest, _ = find_nearest_neighbors(points, 10, get_random_state())
+    assert np.mean(topics[nearest] == topics[:, None]) > 0.8
 
 
 @pytest.mark.parametrize("n_rounds", [1, 4])

@@ -8,9 +8,9 @@ from numpy_training import (
     InterruptAfterSecondEpoch,
     NumPyNet,
     assert_all_close,
+    draw_batches,
     run_pretraining,
     sgd,
-    shuffle_batches,
 )
 from sklearn.exceptions import ConvergenceWarning
 
@@ -22,15 +22,16 @@ def test_pretraining_equals_backpropagation(distinct_samples, X, weights, has_de
     n_epochs, epoch_steps = 4, 4  # 30 samples in batches of 8
     result = run_pretraining(distinct_samples, weights, sgd(0.05), n_epochs, has_decay)
     net, losses = NumPyNet(weights, linear=(1, 3)), []
-    for step, indices in enumerate(shuffle_batches(n_epochs * epoch_steps)):
+    for step, indices in enumerate(
+        draw_batches(n_epochs * epoch_steps, distinct_samples.sample_weight)
+    ):
         activations = net.compute_activations(X[indices])
         error = activations[-1] - X[indices]
-        weight = distinct_samples.sample_weight[indices, None]
-        losses.append(np.mean(weight * error**2))
+        losses.append(np.mean(error**2))
         learning_rate = 0.05
         if has_decay:
             learning_rate *= (1 + np.cos(np.pi * step / (n_epochs * epoch_steps))) / 2
-        gradients = net.compute_gradients(activations, 2 * weight * error / error.size)
+        gradients = net.compute_gradients(activations, 2 * error / error.size)
         net.step(gradients, learning_rate)
     assert_all_close(result.weights.autoencoder, net.parameters)
     epoch_losses = np.reshape(losses, (n_epochs, epoch_steps)).mean(axis=1)
@@ -89,5 +90,5 @@ def test_keyboard_interrupt_keeps_the_finished_epochs(distinct_samples, weights)
     callbacks = [InterruptAfterSecondEpoch()]
     result = run_pretraining(distinct_samples, weights, sgd(0.05), 5, callbacks=callbacks)
     two_epochs = run_pretraining(distinct_samples, weights, sgd(0.05), 2)
-    assert result.is_interrupted
+    assert result.stop_reason == "interrupted"
     assert_all_close(result.weights.autoencoder, two_epochs.weights.autoencoder)

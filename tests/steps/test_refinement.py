@@ -11,6 +11,7 @@ from numpy_training import (
     InterruptAfterSecondEpoch,
     NumPyNet,
     assert_all_close,
+    draw_batches,
     embed,
     get_encoder,
     initialize_in_one_cluster,
@@ -18,7 +19,6 @@ from numpy_training import (
     run_refinement,
     sgd,
     sharpen,
-    shuffle_batches,
     student_t,
 )
 from sklearn.exceptions import ConvergenceWarning
@@ -27,13 +27,12 @@ from skdec._engine import inference, trainer
 from skdec._engine.data import DistinctSamples
 from skdec._engine.inference import DECWeights
 from skdec._steps.initialization import Initialization
-from skdec._steps.neighbors import build_neighbor_graph, fit_principal_components
+from skdec._steps.neighbors import build_neighbor_graph
 from skdec._steps.refinement import Targets
 
 
 def build_graph_of_four_neighbors(samples):
-    project = fit_principal_components(samples, np.random.RandomState(0))
-    return build_neighbor_graph(project, N_SAMPLES, 4, np.random.RandomState(0))
+    return build_neighbor_graph(samples[np.arange(N_SAMPLES)], 4, np.random.RandomState(0))
 
 
 def average_and_sharpen(dense_graph):
@@ -73,14 +72,13 @@ def test_refinement_follows_the_gradient_of_the_paper(
     labels, changed, losses = initialization.labels, [], []
     _, q = student_t(embed(net, X), net.parameters[-1], alpha)
     p = compute_targets(q, sample_weight)
-    for step, indices in enumerate(shuffle_batches(max_iter)):
+    for step, indices in enumerate(draw_batches(max_iter, sample_weight)):
         encoder = get_encoder(net)
         activations = encoder.compute_activations(X[indices])
         z, mu = activations[-1], net.parameters[-1]
         kernel, q = student_t(z, mu, alpha)
-        weight = sample_weight[indices]
-        losses.append(np.mean(weight * np.sum(p[indices] * np.log(p[indices] / q), axis=1)))
-        pull = (alpha + 1) / alpha * kernel * (p[indices] - q) * weight[:, None] / BATCH_SIZE
+        losses.append(np.mean(np.sum(p[indices] * np.log(p[indices] / q), axis=1)))
+        pull = (alpha + 1) / alpha * kernel * (p[indices] - q) / BATCH_SIZE
         z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ mu
         mu_gradient = pull.sum(axis=0)[:, None] * mu - pull.T @ z
         decay = (1 + np.cos(np.pi * step / max_iter)) / 2 if has_decay else 1
@@ -115,12 +113,11 @@ def test_first_targets_are_those_of_the_initialization(distinct_samples, X, weig
     initialization = Initialization(np.zeros(N_SAMPLES, int), centers, targets)
     result = run_refinement(distinct_samples, weights, initialization, sgd(0.5), max_iter=1)
     net = NumPyNet([*weights[:N_ENCODER], centers], linear=(1,))
-    (indices,) = shuffle_batches(1)
+    (indices,) = draw_batches(1, distinct_samples.sample_weight)
     encoder = get_encoder(net)
     activations = encoder.compute_activations(X[indices])
     kernel, q = student_t(activations[-1], centers, 1.0)
-    weight = distinct_samples.sample_weight[indices, None]
-    pull = 2 * kernel * (targets[indices] - q) * weight / BATCH_SIZE
+    pull = 2 * kernel * (targets[indices] - q) / BATCH_SIZE
     z_gradient = pull.sum(axis=1, keepdims=True) * activations[-1] - pull @ centers
     mu_gradient = pull.sum(axis=0)[:, None] * centers - pull.T @ activations[-1]
     net.step([*encoder.compute_gradients(activations, z_gradient), mu_gradient], 0.5)

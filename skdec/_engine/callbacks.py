@@ -1,0 +1,60 @@
+"""Keras callbacks during the phases of a fit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+# Columns of a CSVLogger: all that either of the phases reports.
+_CSV_COLUMNS = ("loss", "changed", "clusters")
+
+
+class PhaseCallbacks(keras.callbacks.CallbackList):
+    """The callbacks of one training phase.
+
+    A `keras.callbacks.CSVLogger` writes both phases of a fit to one file, with "NA" for what a
+    phase does not report.
+
+    Parameters
+    ----------
+    callbacks : sequence of keras.callbacks.Callback
+        Callbacks of the user.
+    model : keras.Model
+        The model that they see.
+    **params : dict
+        Their ``params``: phase, epochs, steps.
+
+    Attributes
+    ----------
+    has_batch_hooks : bool
+        Whether a callback does something at every batch, which makes the training slower.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model, **params: Any
+    ) -> None:
+        loggers = [one for one in callbacks if isinstance(one, keras.callbacks.CSVLogger)]
+        was_pretrained = params["phase"] == "refine"
+        self._csv_loggers = [
+            (logger, was_pretrained and (logger.params or {}).get("phase") == "pretrain")
+            for logger in loggers
+        ]
+        super().__init__(list(callbacks), model=model, verbose=1, **params)
+        self.has_batch_hooks = any(map(_has_batch_hooks, callbacks))
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Call the callbacks at the beginning of the phase."""
+        appends = [logger.append for logger, _ in self._csv_loggers]
+        for logger, is_continued in self._csv_loggers:
+            logger.append = logger.append or is_continued
+            logger.append_header = True  # Keras resets it only where it appends
+        super().on_train_begin(logs)
+        for (logger, _), append in zip(self._csv_loggers, appends, strict=True):
+            logger.append = append
+            logger.keys = list(_CSV_COLUMNS)
+
+
+def _has_batch_hooks(callback: keras.callbacks.Callback) -> bool:
+    base = keras.callbacks.Callback
+    return any(getattr(type(callback), hook) is not getattr(base, hook) for hook in _BATCH_HOOKS)

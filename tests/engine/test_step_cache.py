@@ -1,0 +1,116 @@
+"""The cache of steps: finished results only, by contents, settings and versions."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skdec import DECClusterer
+from skdec._engine import cache as cache_module
+from skdec._engine.cache import StepCache
+from skdec._engine.identity import describe, describe_versions
+
+
+class StopAtFirstEpoch(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = self.params["phase"] == "pretrain"
+
+
+def count_calls(memory, key, results):
+    """Get the same step for each result to be computed; return what was returned and computed."""
+    computed = []
+
+    def compute(result):
+        computed.append(result)
+        return result
+
+    returned = [StepCache(memory).get("step", key, lambda r=r: compute(r)) for r in results]
+    return returned, computed
+
+
+def test_a_result_is_computed_once(tmp_path):
+    assert count_calls(tmp_path, ("a", 1), [1, 2]) == ([1, 1], [1])
+    assert count_calls(tmp_path, ("a", 2), [3]) == ([3], [3])
+
+
+def test_nothing_is_stored_without_memory():
+    assert count_calls(None, ("a", 1), [1, 2]) == ([1, 2], [1, 2])
+
+
+def test_unfinished_results_are_returned_and_not_stored(tmp_path):
+    cache = StepCache(tmp_path)
+    assert cache.get("step", (1,), lambda: "partial", lambda r: r != "partial") == "partial"
+    assert cache.get("step", (1,), lambda: "whole", lambda r: r != "partial") == "whole"
+    assert cache.get("step", (1,), lambda: "again", lambda r: r != "partial") == "whole"
+
+
+def test_results_of_other_versions_are_not_used(tmp_path, monkeypatch):
+    assert StepCache(tmp_path).get("step", (1,), lambda: "old") == "old"
+    other = describe_versions() | {"keras": "0.0"}
+    monkeypatch.setattr(cache_module, "describe_versions", lambda: other)
+    assert StepCache(tmp_path).get("step", (1,), lambda: "new") == "new"
+
+
+def test_versions_name_the_packages_and_the_source():
+    versions = describe_versions()
+    assert {"skdec", "tensorflow", "keras", "numpy", "scikit-learn"} <= versions.keys()
+    assert versions["keras"] == keras.__version__
+    assert "+" in versions["skdec"]
+    json.dumps(versions)
+
+
+def test_a_pretraining_that_a_callback_stopped_is_not_reused(tmp_path, tiny, samples):
+    stopped = DECClusterer(**tiny, memory=tmp_path, callbacks=[StopAtFirstEpoch()]).fit(samples)
+    assert len(stopped.history_["pretrain"]["loss"]) == 1
+    full = DECClusterer(**tiny, memory=tmp_path).fit(samples)
+    assert len(full.history_["pretrain"]["loss"]) == tiny["pretrain_epochs"]
+    np.testing.assert_array_equal(full.labels_, DECClusterer(**tiny).fit(samples).labels_)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda X: X[::-1], np.asfortranarray, lambda X: X.astype(np.float32).astype(np.float64)],
+    ids=["reversed", "fortran", "float32"],
+)
+def test_the_same_samples_in_another_form_are_not_pretrained_again(
+    tmp_path, tiny, samples, change, monkeypatch
+):
+    X = samples.astype(np.float32).astype(np.float64)
+    first = DECClusterer(**tiny, memory=tmp_path).fit(X)
+    monkeypatch.setattr("skdec._estimator.pretrain", None)  # cannot be called
+    second = DECClusterer(**tiny, memory=tmp_path).fit(change(X))
+    np.testing.assert_array_equal(first.cluster_centers_, second.cluster_centers_)
+
+
+def test_lambdas_differ_by_their_code():
+    def make(factor):
+        return lambda x: factor * x
+
+    assert describe(lambda x: x) != describe(lambda x: 2 * x)
+    assert describe(make(1)) == describe(make(1))
+    assert describe(make(1)) != describe(make(2))
+
+
+def test_a_lambda_as_activation_works_with_memory_and_checkpoint(tmp_path, tiny, samples):
+    dec = DECClusterer(
+        **tiny,
+        activation=lambda x: keras.ops.relu(x),
+        memory=tmp_path / "cache",
+        checkpoint=tmp_path / "checkpoint",
+    )
+    labels = dec.fit(samples).labels_
+    np.testing.assert_array_equal(clone(dec).fit(samples).labels_, labels)
+
+
+def test_what_cannot_be_pickled_is_refused_by_name():
+    class Unpicklable:
+        def __reduce__(self):
+            raise RuntimeError("no pickle")
+
+        def __repr__(self):
+            return "<the culprit>"
+
+    with pytest.raises(ValueError, match="<the culprit>"):
+        describe((1, Unpicklable()))

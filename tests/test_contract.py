@@ -1,0 +1,116 @@
+"""What users rely on beyond scikit-learn's checks: clear refusals, advice, side effects."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import load_digits
+
+from skdec import DECClusterer
+from skdec._math import target_distribution
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dims": (8, 2)}, r"dims=\(16, 4\); dims is now \(8, 2\)"),
+        ({"n_clusters": 4}, "n_clusters=3; n_clusters is now 4"),
+        ({"activation": "tanh"}, "activation='relu'; activation is now 'tanh'"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_further_training_with_other_networks_is_refused(tiny, samples, changes, message, method):
+    dec = DECClusterer(**tiny, warm_start=True).fit(samples)
+    dec.set_params(**changes)
+    with pytest.raises(ValueError, match=message):
+        getattr(dec, method)(samples)
+
+
+def test_without_neighbors_the_defaults_work(tiny, samples):
+    dec = DECClusterer(**{**tiny, "n_neighbors": 0}).fit(samples)
+    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
+    assert len(np.unique(dec.labels_)) == 3
+
+
+def test_columns_on_different_scales_are_named(tiny, samples):
+    X = samples * np.array([1, 1, 1, 1, 1, 5_000])
+    with pytest.warns(UserWarning, match="on very different scales") as caught:
+        DECClusterer(**tiny).fit(X)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        DECClusterer(**tiny).fit(samples)
+        DECClusterer(**tiny).fit(sp.csr_array(samples))
+
+
+def test_save_to_a_missing_directory_names_the_path(fitted, tmp_path):
+    path = tmp_path / "missing" / "model.skdec"
+    with pytest.raises(FileNotFoundError, match=str(path)) as caught:
+        fitted.save(path)
+    assert ".skdec" in str(caught.value)
+    assert f"{path.parent} is not a directory" in str(caught.value)
+
+
+def test_the_published_parameters_print_well():
+    text = repr(DECClusterer.classic())
+    assert "optimizer=SGD(learning_rate=0.01, momentum=0.9)" in text
+    assert "pretrain_optimizer=SGD(learning_rate=1.0, momentum=0.9)" in text
+    assert "object at" not in text
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        sp.coo_matrix,
+        sp.dok_matrix,
+        lambda X: sp.bsr_array(X),
+        lambda X: pd.DataFrame(X).astype("Float64"),
+        lambda X: X.astype(object),
+        lambda X: pd.DataFrame({"flag": X[:, 0] > 0.5, **{f"x{i}": X[:, i] for i in range(1, 6)}}),
+        lambda X: X.tolist(),
+    ],
+    ids=["coo", "dok", "bsr", "nullable", "object", "bool beside float", "list"],
+)
+def test_blocks_may_be_what_fit_takes(tiny, samples, convert):
+    expected = DECClusterer(**tiny).fit(convert(samples))
+    found = DECClusterer(**tiny).fit_blocks([convert(samples[:70]), convert(samples[70:])])
+    np.testing.assert_array_equal(found.labels_, expected.labels_)
+
+
+def test_a_missing_value_of_a_nullable_block_is_found_at_its_place(tiny, samples):
+    block = pd.DataFrame(samples[:10], columns=list("abcdef")).astype("Float64")
+    block.loc[7, "c"] = pd.NA
+    named = pd.DataFrame(samples, columns=list("abcdef")).astype("Float64")
+    with pytest.raises(ValueError, match=r"Block 1: .*NaN, in sample 7, feature 2 \('c'\)"):
+        DECClusterer(**tiny).fit_blocks([named, block])
+
+
+@pytest.mark.parametrize("mass", [2e-40, 1e-38, 1e-30, 0.0])
+def test_a_cluster_of_hardly_any_mass_has_finite_targets(mass):
+    q = np.full((5, 3), 0.5, np.float32)
+    q[:, 2] = mass
+    p = target_distribution(q)
+    assert np.isfinite(p).all()
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_the_decoder_reconstructs_after_the_refinement():
+    X = load_digits(return_X_y=True)[0] / 16
+    dec = DECClusterer(
+        10, dims=(128, 10), pretrain_epochs=20, max_iter=100, n_init=1, random_state=0
+    ).fit(X)
+    error = np.mean((dec.inverse_transform(dec.transform(X)) - X) ** 2)
+    assert error < 1.5 * dec.history_["pretrain"]["loss"][-1]
+    assert error < 0.7 * X.var(axis=0).mean()  # that of a constant image
+
+
+def test_samples_of_weight_zero_of_a_memory_map_are_read_in_batches(tiny, samples, tmp_path):
+    X = np.tile(samples, (40, 1)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    weights = np.zeros(len(X))
+    weights[:150] = 1
+    dec = DECClusterer(**tiny).fit(X, sample_weight=weights)
+    np.testing.assert_array_equal(dec.labels_, np.tile(dec.labels_[:150], 40))

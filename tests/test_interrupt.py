@@ -1,0 +1,132 @@
+"""Ctrl-C: real SIGINTs in every phase, alone, in searches, in loops and on the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+from skdec import DECClusterer
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Send SIGINT to this process after an epoch of a phase, as Ctrl-C does."""
+
+    def __init__(self, phase, epoch=1):
+        super().__init__()
+        self.phase, self.epoch = phase, epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.params["phase"] == self.phase and epoch == self.epoch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture
+def parameters(tiny):
+    return {**tiny, "tol": 0.0}
+
+
+@pytest.mark.parametrize("phase", ["pretrain", "refine"])
+def test_fit_sets_its_attributes_and_raises(parameters, samples, phase):
+    dec = DECClusterer(**parameters, callbacks=[Interrupt(phase)])
+    with pytest.raises(KeyboardInterrupt, match="interrupted after"):
+        dec.fit(samples)
+    assert dec.stop_reason_ == "interrupted"
+    assert len(dec.history_[phase]["loss"]) == 2
+    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
+    assert np.isfinite(dec.transform(samples)).all()
+
+
+@pytest.mark.parametrize("phase", ["pretrain", "refine"])
+def test_nothing_partial_is_kept_in_the_cache(parameters, samples, tmp_path, phase):
+    interrupted = DECClusterer(**parameters, memory=tmp_path, callbacks=[Interrupt(phase)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(samples)
+    later = DECClusterer(**parameters, memory=tmp_path).fit(samples)
+    fresh = DECClusterer(**parameters).fit(samples)
+    assert later.stop_reason_ == fresh.stop_reason_
+    np.testing.assert_array_equal(later.cluster_centers_, fresh.cluster_centers_)
+
+
+@pytest.mark.parametrize("phase", ["pretrain", "refine"])
+def test_a_checkpoint_resumes_after_an_interrupt(parameters, samples, tmp_path, phase):
+    interrupted = DECClusterer(**parameters, checkpoint=tmp_path, callbacks=[Interrupt(phase)])
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(samples)
+    assert any(tmp_path.iterdir())
+    resumed = DECClusterer(**parameters, checkpoint=tmp_path).fit(samples)
+    fresh = DECClusterer(**parameters).fit(samples)
+    np.testing.assert_array_equal(resumed.cluster_centers_, fresh.cluster_centers_)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_search_ends(parameters, samples):
+    search = GridSearchCV(
+        DECClusterer(**parameters, callbacks=[Interrupt("refine")]), {"alpha": [0.5, 1.0]}, cv=2
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(samples)
+    assert not hasattr(search, "best_score_")
+
+
+def test_a_loop_of_partial_fit_ends(parameters, samples):
+    dec = DECClusterer(**parameters).fit(samples)
+    dec.set_params(callbacks=[Interrupt("refine", epoch=0)])
+    done = []
+
+    def refine_in_batches():
+        for start in (0, 50, 100):
+            dec.partial_fit(samples[start : start + 50])
+            done.append(start)
+
+    with pytest.raises(KeyboardInterrupt):
+        refine_in_batches()
+    assert done == []
+    assert dec.stop_reason_ == "interrupted"
+    assert len(dec.labels_) == 50
+
+
+COMMAND = """
+import os, signal, sys
+import keras
+from skdec._engine.progress import ProgressCallback
+phase = sys.argv[1]
+del sys.argv[1]
+report = ProgressCallback.on_epoch_end
+def interrupt(self, epoch, logs=None):
+    report(self, epoch, logs)
+    if self.params["phase"] == phase:
+        os.kill(os.getpid(), signal.SIGINT)
+ProgressCallback.on_epoch_end = interrupt
+from skdec.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("phase", ["pretrain", "refine"])
+@pytest.mark.parametrize("command", ["fit", "compare"])
+def test_the_command_line_exits_with_130_and_leaves_files(tmp_path, samples, phase, command):
+    np.save(tmp_path / "samples.npy", samples)
+    output = tmp_path / "output"
+    output.write_text("from before")
+    option = "--model" if command == "fit" else "--json"
+    small = ["--n-clusters", "3", "--dims", "8,2", "--epochs", "3", "--max-iter", "20"]
+    arguments = [command, "samples.npy", option, "output", *small]
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(COMMAND), phase, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 130, done.stderr
+    assert "interrupted after" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert output.read_text() == "from before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["output", "samples.npy"]
