@@ -76,15 +76,19 @@ class Verbosity:
 
 @dataclass(frozen=True)
 class Widths:
-    """A sequence of integers of at least 1 that is not empty."""
+    """A sequence of integers of at least 1 that is not empty, or one of `words`."""
+
+    words: Collection[str] = ()
 
     def check(self, name: str, value: Any) -> None:
         """Raise unless `value` is allowed."""
+        if isinstance(value, str) and value in self.words:
+            return
         is_sequence = isinstance(value, Sequence) or np.ndim(value) == 1
         if isinstance(value, (str, bytes)) or not is_sequence:
             raise TypeError(
-                f"{name} must be a sequence of integers of at least 1; got {value!r} of type "
-                f"{type(value).__name__}."
+                f"{name} must be a sequence of integers of at least 1{join_words(self.words)}; got "
+                f"{value!r} of type {type(value).__name__}."
             )
         if len(value) == 0:
             raise ValueError(

@@ -62,9 +62,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ----------
     n_clusters : int or None, default=8
         Number of clusters. None takes as many as a clusterer given as `init` finds.
-    dims : tuple of int, default=(500, 500, 2000, 10)
+    dims : tuple of int or "auto", default="auto"
         Widths of the encoder's layers after the input, the last one that of the embedding. The
-        decoder mirrors them.
+        decoder mirrors them. "auto" is (500, 500, 2000, 10), as in [1]_, from 5,000 samples; the
+        first three are halved below 5,000, below 1,250 and below 313 samples.
     alpha : float, default=1.0
         Degrees of freedom of Student's t, which turns distances into soft assignments.
     activation : str or callable, default="relu"
@@ -72,40 +73,42 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     kernel_initializer : str or keras.initializers.Initializer, default=None
         Initializer of the weights. None is ``VarianceScaling(1 / 3, "fan_in", "uniform")``.
     batch_size : int, default=256
-        Samples in a training step. With fewer samples than that, a batch contains some of them
-        several times.
+        Samples in a training step. With fewer samples, it is the largest power of two up to
+        their number.
     pretrain_epochs : int or "auto", default="auto"
-        Epochs of the pretraining; 0 keeps the initial weights. "auto" is 10, or as many as give
-        1,000 steps where that is more.
+        Epochs of the pretraining; 0 keeps the initial weights. "auto" is 4, or as many as give
+        300 steps where that is more.
     pretrain_optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
         Optimizer of the pretraining. The learning rates of "adam" (0.001) and "sgd" (0.1, with
         momentum 0.9) fall to zero by a cosine decay. A Keras optimizer is used as configured;
         each fit works on a copy.
-    init : {"landmarks", "k-means++"}, clusterer or array-like, default="landmarks"
+    init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 
-        - "landmarks" runs k-means with many more centers than clusters, up to 500, and merges
-          them by spectral clustering of their neighbor graph ([2]_), so that clusters may have
-          any shape. The run whose labels share the most mutual information with their neighbors'
-          labels is kept; one of the runs is plain k-means. Up to 20,000 samples are also
-          clustered in the input space.
+        - "neighbors" searches in the graph of nearest neighbors, without a network, for clusters
+          whose labels share the most information with their neighbors' labels. Many small k-means
+          clusters are merged pair by pair ([2]_), so that clusters may have any shape, and
+          neighboring samples agree on their cluster between the merges. Of several runs the one
+          is kept whose labels keep the most information in the step to a neighbor and lose the
+          least; one candidate is k-means in the embedding.
         - "k-means++" is k-means alone, as in [1]_.
         - A scikit-learn clusterer or mixture, a clone of which clusters the embedded samples;
           samples that it labels as noise join the nearest cluster.
         - Centers in the embedding, of shape (n_clusters, dims[-1]).
     n_init : int or "auto", default="auto"
-        Number of runs of the initialization. "auto" is 10 for "landmarks", 20 for "k-means++".
+        Number of runs of the initialization. "auto" is 12 for "neighbors", 4 above 20,000
+        samples, and 20 for "k-means++".
     n_neighbors : int, default=10
         Number of nearest neighbors, in the leading principal components, whose soft assignments
         are averaged to form each sample's target distribution. 0 uses the sample's own assignment
         alone, as in [1]_.
-    optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="sgd"
+    optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
-        Steps of the refinement; 0 for none. "auto" is four epochs, or 500 steps where that is
+        Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
         more.
     update_interval : int or "auto", default="auto"
-        Steps between two updates of the target distribution. "auto" is one epoch, or 50 steps
+        Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
     tol : float, default=1e-3
         The refinement stops when an update changes the labels of less than this fraction of the
@@ -115,17 +118,20 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         them.
     memory : str, pathlib.Path or joblib.Memory, default=None
         Cache for pretrained weights, neighbor graphs and initializations, reused by fits with the
-        same data, seed and relevant parameters.
+        same data, seed, relevant parameters and package versions. Only finished steps are stored;
+        callbacks are not called for a pretraining that is found there.
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the start and end of each pretraining epoch and each target update. Their
-        ``params["phase"]`` is "pretrain" or "refine".
+        ``params["phase"]`` is "pretrain" or "refine". Callbacks with batch hooks make the training
+        slower.
     checkpoint : str or pathlib.Path, default=None
         Directory for training checkpoints. A killed fit resumes from the last one with identical
         results; it is deleted on success. `random_state` must be an integer.
     verbose : int, default=0
         Above 0, progress is written to standard error.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything random. The same integer gives the same clusters.
+        Seed of everything random. The same integer gives the same clusters on the same machine
+        with the same number of threads.
 
     Attributes
     ----------
@@ -139,11 +145,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Steps of the refinement.
     stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
         Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
-        without samples and were undone, or the initialization did.
+        without samples and were undone, or there are clusters without samples.
     history_ : dict of dict of ndarray
         "pretrain": the loss of each epoch; "refine": the loss of the steps before each target
-        update, the fraction of labels that it changed and the number of clusters with samples
-        after it; both: the seconds since the beginning of the phase.
+        update, the fraction of labels that it changed, the number of clusters with samples after
+        it, the fraction of labels that agree with the initial ones and the score of the labels
+        (information kept in the step to a neighbor minus information lost, in nats; NaN without
+        neighbors), of which the weights with the highest are kept; both: the seconds since the
+        beginning of the phase.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
@@ -172,7 +181,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ----------
     .. [1] J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering
        Analysis", ICML 2016.
-    .. [2] D. Yan, L. Huang and M. I. Jordan, "Fast approximate spectral clustering", KDD 2009.
+    .. [2] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
 
     Examples
     --------
@@ -191,17 +200,17 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self,
         n_clusters: int | None = 8,
         *,
-        dims: tuple[int, ...] = (500, 500, 2000, 10),
+        dims: Any = "auto",
         alpha: float = 1.0,
         activation: Any = "relu",
         kernel_initializer: Any = None,
         batch_size: int = 256,
         pretrain_epochs: Any = "auto",
         pretrain_optimizer: Any = "adam",
-        init: Any = "landmarks",
+        init: Any = "neighbors",
         n_init: Any = "auto",
         n_neighbors: int = 10,
-        optimizer: Any = "sgd",
+        optimizer: Any = "adam",
         max_iter: Any = "auto",
         update_interval: Any = "auto",
         tol: float = 1e-3,
@@ -278,13 +287,17 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         else:
             pretraining = self._pretrain(samples, settings, checkpoint)
             if pretraining.stop_reason == "interrupted":
-                settings, neighbors = settings.shorten(), Neighbors(None, None)
+                settings, neighbors = settings.shorten(), Neighbors()
             initialization = self._initialize(samples, settings, pretraining, neighbors)
         refinement = refine(
             samples,
             pretraining.weights,
             initialization,
-            Targets(samples.sample_weight, neighbors.graph if self.n_neighbors else None),
+            Targets(
+                samples.sample_weight,
+                neighbors.graph if self.n_neighbors else None,
+                power=initialization.power,
+            ),
             settings.refinement,
             np.random.RandomState(settings.refine_seed),
             self._get_callbacks(),
@@ -305,7 +318,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         neighbors, since those of a few samples are far apart. Cluster frequencies are counted
         over all samples seen so far, so that a cluster without samples in a batch keeps its
         center. The number of steps is proportional to the total weight of the samples, up to
-        100 steps where that exceeds one epoch.
+        100 steps where that exceeds one epoch. ``optimizer="adam"`` stands for "sgd" here, which
+        moves the centers further in so few steps.
 
         Parameters
         ----------
@@ -339,7 +353,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 samples.sample_weight,
                 previous_frequencies=previous_frequencies / samples.mean_weight,
             ),
-            settings.refinement.for_partial_fit(samples.shape[0], samples.total_weight),
+            settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
             check_random_state(self.random_state),
             self._get_callbacks(),
         )
@@ -576,8 +590,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _pretrain(
         self, samples: DistinctSamples, settings: Settings, checkpoint: Checkpoint
     ) -> PretrainingResult:
-        dims = tuple(map(int, self.dims))
-        architecture = Architecture(samples.shape[1], dims, self.activation)
+        architecture = Architecture(samples.shape[1], settings.dims, self.activation)
         seed = settings.pretrain_seed
 
         def compute() -> tuple[list[np.ndarray], dict[str, np.ndarray], str]:
@@ -647,7 +660,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Raise a ValueError if parameters do not fit to the networks that are trained further."""
         architecture, n_fitted = self._weights.architecture, len(self.cluster_centers_)
         fitted = {
-            "dims": (architecture.dims, tuple(self.dims)),
+            "dims": (
+                architecture.dims,
+                architecture.dims if self.dims == "auto" else tuple(self.dims),
+            ),
             "activation": (architecture.activation, self.activation),
             "n_clusters": (n_fitted, self.n_clusters or n_fitted),
         }

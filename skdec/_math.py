@@ -33,17 +33,22 @@ def squared_distances(z: Any, centers: Any) -> Any:
 
 
 def target_distribution(
-    q: np.ndarray, sample_weight: np.ndarray | None = None, previous_frequencies: Any = 0.0
+    q: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    previous_frequencies: Any = 0.0,
+    power: float = 1.0,
 ) -> np.ndarray:
     """Sharpened soft assignments (eq. 3), a NumPy array of the shape and dtype of `q`.
 
     The cluster frequencies are (weighted) sums over all samples: call this once for all samples,
-    never per batch. `previous_frequencies` of earlier samples are added to them.
+    never per batch. `previous_frequencies` of earlier samples are added to them. With a `power`
+    of the frequencies below 1, clusters of different sizes keep them.
     """
     frequencies = cluster_frequencies(q, sample_weight) + previous_frequencies
     # A cluster of no mass, or of one that float32 cannot invert, has nothing to sharpen.
     has_mass = frequencies > np.finfo(np.float32).tiny
-    scale = np.divide(1.0, frequencies, out=np.zeros_like(frequencies), where=has_mass)
+    scale = np.zeros_like(frequencies)
+    scale[has_mass] = frequencies[has_mass] ** -power
     p = np.square(q)
     p *= scale.astype(q.dtype)  # in place: these are the largest arrays beside the samples
     p /= p.sum(axis=1, keepdims=True)

@@ -1,12 +1,15 @@
 """What users rely on beyond scikit-learn's checks: clear refusals, advice, side effects."""
 
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_info
 
 from skdec import DECClusterer
 from skdec._math import target_distribution
@@ -26,6 +29,22 @@ def test_further_training_with_other_networks_is_refused(tiny, samples, changes,
     dec.set_params(**changes)
     with pytest.raises(ValueError, match=message):
         getattr(dec, method)(samples)
+
+
+def test_fits_side_by_side_leave_filters_and_thread_limits(tiny):
+    X = load_digits(return_X_y=True)[0][:600] / 16
+    filters = list(warnings.filters)
+    threads = [pool["num_threads"] for pool in threadpool_info()]
+    barrier = threading.Barrier(4)
+
+    def fit(seed):
+        barrier.wait()
+        return DECClusterer(**{**tiny, "n_init": 2, "random_state": seed}).fit(X)
+
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(fit, range(4)))
+    assert list(warnings.filters) == filters
+    assert [pool["num_threads"] for pool in threadpool_info()] == threads
 
 
 def test_without_neighbors_the_defaults_work(tiny, samples):

@@ -76,7 +76,7 @@ def test_separated_clusters_are_found(tiny):
     assert dec.labels_.dtype == np.int32
 
 
-@pytest.mark.parametrize("init", ["landmarks", "k-means++"])
+@pytest.mark.parametrize("init", ["neighbors", "k-means++"])
 def test_collapse_gives_a_convergence_warning(tiny, init):
     dec = DECClusterer(**tiny | {"init": init})
     with warnings.catch_warnings(record=True) as caught:
@@ -282,7 +282,7 @@ def test_history_has_one_entry_per_epoch_and_update(fitted, tiny):
     }
     n_updates = -(-fitted.n_iter_ // tiny["update_interval"])
     assert {name: values.shape for name, values in refine.items()} == dict.fromkeys(
-        ("loss", "changed", "clusters", "seconds"), (n_updates,)
+        ("loss", "changed", "clusters", "agreement", "score", "seconds"), (n_updates,)
     )
     for series in (pretrain["loss"], refine["loss"]):
         assert np.isfinite(series).all()
@@ -333,14 +333,14 @@ def test_zero_max_iter_is_kmeans_on_the_embedding(tiny, samples):
 
 
 def test_auto_parameters_match_the_docstring(samples):
-    """An epoch is 5 steps of 32: 200 epochs of pretraining, 500 steps with an update every 50."""
+    """An epoch is 5 steps of 32: 60 epochs of pretraining, 300 steps with an update every 30."""
     epochs = []
     callback = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: epochs.append(epoch))
     dec = DECClusterer(3, dims=(16, 4), batch_size=32, tol=0, callbacks=[callback], random_state=0)
     dec.fit(samples)
-    assert len(dec.history_["pretrain"]["loss"]) == 200
-    assert dec.n_iter_ == 500
-    assert epochs == [*range(200), *range(10)]
+    assert len(dec.history_["pretrain"]["loss"]) == 60
+    assert dec.n_iter_ == 300
+    assert epochs == [*range(60), *range(10)]
 
 
 def test_keras_models_agree_with_the_methods(fitted, samples):
@@ -722,7 +722,7 @@ def test_pipeline_in_grid_search(tiny, samples):
         "as many samples as clusters",
     ],
 )
-@pytest.mark.parametrize("init", ["landmarks", "k-means++"])
+@pytest.mark.parametrize("init", ["neighbors", "k-means++"])
 def test_unusual_input_is_fitted(tiny, samples, make_unusual, init):
     X = make_unusual(samples)
     with warnings.catch_warnings():
@@ -761,7 +761,7 @@ def test_unusual_input_is_fitted(tiny, samples, make_unusual, init):
         ("pretrain_epochs", "many", ValueError, r"pretrain_epochs must be .* 'auto'; got 'many'"),
         ("pretrain_optimizer", "adma", ValueError, r"pretrain_optimizer must be 'adam' or 'sgd'"),
         ("optimizer", 0.1, ValueError, r"optimizer must be 'adam' or 'sgd' or .* got 0\.1"),
-        ("init", "random", ValueError, r"init must be 'landmarks' or 'k-means\+\+'.* got 'random'"),
+        ("init", "random", ValueError, r"init must be 'neighbors' or 'k-means\+\+'.* got 'random'"),
         ("init", np.zeros((3, 9)), ValueError, r"init must be .*=\(3, 4\); got .* shape \(3, 9\)"),
         ("n_init", 0, ValueError, r"n_init must be an integer of at least 1"),
         ("n_neighbors", -1, ValueError, r"n_neighbors must be an integer of at least 0; got -1"),

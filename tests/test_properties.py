@@ -213,7 +213,7 @@ VALID_PARAMETERS = st.fixed_dictionaries(
         "activation": st.just("relu"),
         "kernel_initializer": st.sampled_from([None, "glorot_uniform", "HeNormal", "zeros"]),
         "pretrain_epochs": st.integers(0, 2),
-        "init": st.sampled_from(["landmarks", "k-means++"]),
+        "init": st.sampled_from(["neighbors", "k-means++"]),
         "n_init": st.sampled_from([1, 2, np.int32(3), "auto"]),
         "n_neighbors": st.integers(1, 200),
         "max_iter": st.integers(0, 6),

@@ -21,7 +21,7 @@ def run_checks(dec):
     )
 
 
-@pytest.fixture(scope="module", params=[3])
+@pytest.fixture(scope="module", params=[8, 3])
 def results(request):
     """Results of the checks; one layer, because each number of features is compiled anew."""
     return run_checks(

@@ -130,6 +130,7 @@ class TrainingLoop:
             epochs=-(-settings.n_steps // settings.epoch_steps),
             steps=settings.epoch_steps,
         )
+        self._best: tuple[tuple[float, ...], list[np.ndarray]] | None = None
         self.n_steps = 0
         self.stop_reason = "max_iter"
 
@@ -217,6 +218,19 @@ class TrainingLoop:
         self._learning_rates = self._learning_rates * _RETRY_FACTOR
         return can_retry
 
+    def keep_best(self, rank: tuple[float, ...]) -> None:
+        """Keep a copy of the weights if they rank higher than all before."""
+        if self._best is None or rank > self._best[0]:
+            self._best = rank, self._trainer.get_weights()
+
+    def restore_best(self) -> bool:
+        """Restore the kept weights; return whether they differ from the current ones."""
+        if self._best is None:
+            return False
+        current, (_, best) = self._trainer.get_weights(), self._best
+        self._trainer.reset(best)
+        return any((one != other).any() for one, other in zip(current, best, strict=True))
+
     def resume(self) -> bool:
         """Resume from the checkpoint, if there is one; return whether there was."""
         state = self._checkpoint.load(self._phase)
@@ -235,10 +249,13 @@ class TrainingLoop:
             "n_batches": self._n_batches,
             "has_retried": self._has_retried,
             "stop_reason": self.stop_reason,
+            "best_rank": None if self._best is None else self._best[0],
         }
         variables = {f"variable.{i}": v for i, v in enumerate(self._trainer.get_variables())}
         histories = {f"history.{name}": values for name, values in self.history.items()}
+        best = () if self._best is None else self._best[1]
         arrays = {"learning_rates": self._learning_rates, **variables, **histories}
+        arrays |= {f"best.{i}": value for i, value in enumerate(best)}
         return CheckpointState(numbers, arrays)
 
     def _set_state(self, state: CheckpointState) -> None:
@@ -248,8 +265,9 @@ class TrainingLoop:
         self._learning_rates = arrays["learning_rates"]
         while self._n_batches < numbers["n_batches"]:
             self._next_batch()
-        n_variables = sum(name.startswith("variable.") for name in arrays)
-        self._trainer.set_variables([arrays[f"variable.{i}"] for i in range(n_variables)])
+        self._trainer.set_variables(_list_arrays(arrays, "variable"))
+        if numbers["best_rank"] is not None:
+            self._best = tuple(numbers["best_rank"]), _list_arrays(arrays, "best")
         self._history = {name: arrays[f"history.{name}"].tolist() for name in self._history}
         self._start_time -= max(self._history["seconds"], default=0.0)
 
@@ -310,3 +328,9 @@ class TrainingLoop:
             ConvergenceWarning,
             stacklevel=5,
         )
+
+
+def _list_arrays(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
+    """Return the arrays named "prefix.0", "prefix.1" and so on."""
+    n_arrays = sum(name.startswith(f"{prefix}.") for name in arrays)
+    return [arrays[f"{prefix}.{i}"] for i in range(n_arrays)]

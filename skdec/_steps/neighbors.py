@@ -42,8 +42,9 @@ class Neighbors(NamedTuple):
     Both are None without neighbors.
     """
 
-    graph: sp.csr_array | None
-    points: np.ndarray | None
+    graph: sp.csr_array | None = None
+    points: np.ndarray | None = None
+    n_neighbors: int = 0
 
 
 def find_neighbors(samples: DistinctSamples, n_neighbors: int, seed: int) -> Neighbors:
@@ -64,10 +65,11 @@ def find_neighbors(samples: DistinctSamples, n_neighbors: int, seed: int) -> Nei
         Graph and points.
     """
     if samples.shape[0] == 1 or not n_neighbors:
-        return Neighbors(None, None)
+        return Neighbors()
     random_state = np.random.RandomState(seed)
     points = compute_principal_components(samples, random_state)
-    return Neighbors(build_neighbor_graph(points, n_neighbors, random_state), points)
+    graph = build_neighbor_graph(points, n_neighbors, random_state)
+    return Neighbors(graph, points, n_neighbors)
 
 
 def compute_principal_components(
@@ -210,14 +212,19 @@ def _remove_self(
 
 
 def compute_neighbor_targets(
-    q: np.ndarray, graph: sp.csr_array, n_rounds: int, sample_weight: np.ndarray | None = None
+    q: np.ndarray,
+    graph: sp.csr_array,
+    n_rounds: int,
+    sample_weight: np.ndarray | None = None,
+    power: float = 1.0,
 ) -> np.ndarray:
     """Return targets p (n, k) that sharpen the average of the neighbors' assignments, float32.
 
-    Every round averages the assignments over a sample's neighbors and sharpens them as DEC does.
+    Every round averages the assignments over a sample's neighbors and sharpens them as DEC does,
+    dividing by this power of the cluster frequencies.
     """
     for _ in range(n_rounds):
-        q = target_distribution(graph @ q, sample_weight)
+        q = target_distribution(graph @ q, sample_weight, power=power)
     return q
 
 

@@ -6,6 +6,7 @@ The paper calls this step "parameter optimization".
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -20,11 +21,14 @@ from skdec._engine.inference import DECWeights
 from skdec._engine.trainer import Trainer, borrow_refinement_trainer
 from skdec._engine.training_loop import TrainingLoop, TrainingSettings
 from skdec._math import target_distribution
+from skdec._steps.cluster_search import NeighborGraph
 from skdec._steps.initialization import Initialization
 from skdec._steps.neighbors import compute_neighbor_targets
 
 # Few rounds of averaging over neighbors, so that the assignments of the network matter.
 _N_ROUNDS = 4
+# The targets follow the network once its labels agree with this fraction of the initial ones.
+_MIN_AGREEMENT = 0.99
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,29 @@ class Targets:
         Affinities of neighbors, whose assignments are averaged; None for the targets of the paper.
     previous_frequencies : ndarray of shape (k,) or float
         Cluster frequencies of earlier samples (`partial_fit`), added to those of these samples.
+    power : float
+        Power of the cluster frequencies by which the targets divide.
     """
 
     sample_weight: np.ndarray
     graph: sp.csr_array | None = None
     previous_frequencies: Any = 0.0
+    power: float = 1.0
 
     def compute(self, q: np.ndarray) -> np.ndarray:
         """Return the targets p (n, k) of soft assignments q (n, k)."""
         if self.graph is None:
-            return target_distribution(q, self.sample_weight, self.previous_frequencies)
-        return compute_neighbor_targets(q, self.graph, _N_ROUNDS, self.sample_weight)
+            return target_distribution(q, self.sample_weight, self.previous_frequencies, self.power)
+        return compute_neighbor_targets(q, self.graph, _N_ROUNDS, self.sample_weight, self.power)
+
+    def score(self, labels: np.ndarray) -> float:
+        """Return the criterion of the initialization for these labels; NaN without neighbors."""
+        return np.nan if self.graph is None else self._neighbors.measure(labels).score
+
+    @cached_property
+    def _neighbors(self) -> NeighborGraph:
+        assert self.graph is not None
+        return NeighborGraph(self.graph, self.sample_weight)
 
 
 @dataclass(frozen=True)
@@ -76,8 +92,10 @@ def refine(
     """Train encoder and centers, updating the targets after every epoch.
 
     The first targets are those of the initialization, if it has any: centers alone cannot describe
-    clusters that are not convex. An update that leaves a cluster without samples is undone and
-    repeated at a lower learning rate; the second time it ends the refinement.
+    clusters that are not convex. They stay until the network has learned most of them; then the
+    targets follow the network, and an update that leaves a cluster without samples is undone and
+    repeated at a lower learning rate; the second time it ends the refinement. With neighbors, the
+    weights whose labels share the most information with the neighbors' labels are kept.
 
     Parameters
     ----------
@@ -104,6 +122,7 @@ def refine(
         Refined weights, soft assignments and history.
     """
     weights = replace(weights, centers=initialization.centers)
+    n_clusters = len(np.unique(initialization.labels))
     with borrow_refinement_trainer(
         weights.architecture, len(initialization.centers), settings.batch_size, settings.optimizer
     ) as trainer:
@@ -114,41 +133,52 @@ def refine(
             samples.sample_weight,
             random_state,
             phase="refine",
-            metrics=("loss", "changed", "clusters"),
+            metrics=("loss", "changed", "clusters", "agreement", "score"),
             callbacks=callbacks,
             checkpoint=checkpoint,
         )
         p, labels, q = initialization.targets, initialization.labels, None
-        n_clusters = len(np.unique(labels if p is None else p.argmax(axis=1)))
-        if loop.resume() or p is None or not loop.is_running:
+        is_resumed = loop.resume()
+        follows_network = p is None or bool((loop.history["agreement"] >= _MIN_AGREEMENT).any())
+        if is_resumed or follows_network or not loop.is_running:
             q = _assign(samples, weights, trainer)
-            p = targets.compute(q)
-            labels = q.argmax(axis=1) if loop.n_steps else labels
-        check_workers_agree(
-            lambda: ("refine", p, settings.epoch_steps, settings.tol, loop.get_state())
-        )
+            p = targets.compute(q) if follows_network else p
+            labels = q.argmax(axis=1) if is_resumed else labels
+        check_workers_agree(lambda: ("refine", p, settings.epoch_steps, loop.get_state()))
         with loop:
             while loop.is_running:
                 loss = loop.train_epoch([samples, p], [weights.alpha])
                 q = _assign(samples, weights, trainer)
                 new_labels = q.argmax(axis=1)
-                changed = np.average(new_labels != labels, weights=samples.sample_weight)
-                n_found = len(np.unique(new_labels))
-                loop.record(loss=loss, changed=float(changed), clusters=n_found)
-                if n_found < n_clusters:
+                changed = _compare(new_labels, labels, samples.sample_weight)
+                agreement = 1 - _compare(new_labels, initialization.labels, samples.sample_weight)
+                n_found, score = len(np.unique(new_labels)), targets.score(new_labels)
+                loop.record(
+                    loss=loss, changed=changed, clusters=n_found, agreement=agreement, score=score
+                )
+                if follows_network and n_found < n_clusters:
                     q = None
                     _undo_collapsed_update(loop, n_found, n_clusters)
                     continue
+                if targets.graph is not None:
+                    loop.keep_best((n_found, score))
                 labels = new_labels
+                follows_network = follows_network or agreement >= _MIN_AGREEMENT
                 if changed < settings.tol:
                     loop.stop_reason = "tol"
                 elif loop.is_running:
-                    p = targets.compute(q)
+                    p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
+        is_restored = loop.restore_best()
         refined = _get_weights(weights, trainer)
-        if q is None or loop.stop_reason == "interrupted":
+        if q is None or is_restored or loop.stop_reason == "interrupted":
             q = _assign(samples, weights, trainer)
     return RefinementResult(refined, q, loop.history, loop.n_steps, loop.stop_reason)
+
+
+def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) -> float:
+    """Return the fraction of the samples, by weight, whose labels differ."""
+    return float(np.average(labels != others, weights=sample_weight))
 
 
 def _get_weights(weights: DECWeights, trainer: Trainer) -> DECWeights:

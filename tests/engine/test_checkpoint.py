@@ -142,7 +142,7 @@ def test_warm_start_resumes(tiny, samples, tmp_path):
     [
         ({"alpha": 2.0}, "alpha"),
         ({"random_state": 1}, "random_state"),
-        ({"optimizer": "adam"}, "optimizer"),
+        ({"optimizer": "sgd"}, "optimizer"),
         ({"optimizer": keras.optimizers.SGD(0.3)}, "optimizer"),
         ({"activation": keras.activations.tanh}, "activation"),
         ({"init": np.zeros((3, 4))}, "init"),

@@ -4,20 +4,20 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import entropy
 from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
 from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from skdec._steps import initialization as initialization_module
+from skdec._steps.cluster_search import NeighborGraph
 from skdec._steps.initialization import (
     compute_cluster_means,
-    find_landmark_clusters,
     find_nearest_center,
     initialize_clusters,
-    neighbor_information,
     run_clusterer,
     run_kmeans,
+    smooth_labels,
 )
 from skdec._steps.neighbors import Neighbors, build_neighbor_graph
 
@@ -57,28 +57,6 @@ def test_cluster_means_are_weighted_and_an_empty_cluster_gets_the_overall_mean(r
     assert means.dtype == np.float32
 
 
-def test_neighbor_information_equals_dense_computation(random):
-    graph = build_graph(random(0).normal(size=(60, 3)), 5)
-    labels, weights = random(1).integers(4, size=60), random(2).random(60)
-    steps = graph.toarray() * weights[:, None] / weights.sum()
-    joint = np.array(
-        [[steps[np.ix_(labels == a, labels == b)].sum() for b in range(4)] for a in range(4)]
-    )
-    here, there = joint.sum(axis=1), joint.sum(axis=0)
-    expected = entropy(here) + entropy(there) - entropy(joint.ravel())
-    assert neighbor_information(graph, labels, weights) == pytest.approx(expected, rel=1e-4)
-    assert neighbor_information(graph, np.zeros(60, int), weights) == pytest.approx(0, abs=1e-6)
-
-
-def test_neighbor_information_prefers_whole_clusters(random):
-    z = np.concatenate([random(i).normal(size=(100, 2)) + np.array([4.5 * i, 0]) for i in range(3)])
-    whole, ones = np.repeat([0, 1, 2], 100), np.ones(300)
-    touching_merged = np.where(whole == 2, 1 + (z[:, 1] > 0), 0)
-    graph = build_graph(z, 10)
-    merged = neighbor_information(graph, touching_merged, ones)
-    assert merged < neighbor_information(graph, whole, ones)
-
-
 def moons():
     z, y = make_moons(600, noise=0.05, random_state=0)
     return z.astype(np.float32), y
@@ -90,62 +68,27 @@ def circles():
 
 
 @pytest.mark.parametrize("data", [moons, circles])
-def test_landmarks_find_nonconvex_clusters_that_kmeans_does_not(data):
+def test_search_finds_nonconvex_clusters_that_kmeans_does_not(data):
     z, y = data()
     graph, weights = build_graph(z, 10), get_ones(z)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         initialization = initialize_clusters(
-            "landmarks", 2, 3, z, Neighbors(graph, None), weights, 0
+            "neighbors", 2, 4, z, Neighbors(graph, z, 10), weights, 0
         )
     labels = initialization.labels
     by_kmeans = find_nearest_center(z, run_kmeans(z, 2, 20, weights, get_random_state()))
     assert adjusted_rand_score(y, by_kmeans) < 0.6
     assert adjusted_rand_score(y, labels) > 0.95
-    assert neighbor_information(graph, labels, weights) > neighbor_information(
-        graph, by_kmeans, weights
-    )
+    measure = NeighborGraph(graph, weights).measure
+    assert measure(labels).score > measure(by_kmeans).score
     smoothed = initialization.targets.argmax(axis=1)
     assert adjusted_rand_score(y, smoothed) > 0.95
     np.testing.assert_allclose(initialization.targets.sum(axis=1), 1, rtol=1e-5)
     for k in range(2):
         np.testing.assert_allclose(
-            initialization.centers[k], z[smoothed == k].mean(axis=0), atol=1e-5
+            initialization.centers[k], z[labels == k].mean(axis=0), atol=1e-5
         )
-
-
-def test_better_view_determines_the_labels(random):
-    z, y = moons()
-    noise = random(0).normal(size=z.shape).astype(np.float32)
-    for views in ([noise, z], [z, noise]):
-        labels = find_landmark_clusters(
-            views, build_graph(z, 10), 2, 2, get_ones(z), get_random_state()
-        )
-        assert adjusted_rand_score(y, labels) > 0.95
-
-
-@pytest.mark.parametrize("n", [4, 5, 9])
-def test_landmarks_of_few_more_samples_than_clusters(random, n):
-    z = random(0).normal(size=(n, 2)).astype(np.float32)
-    labels = find_landmark_clusters([z], build_graph(z, 2), 4, 2, get_ones(z), get_random_state())
-    assert labels.shape == (n,)
-    assert set(labels) <= {0, 1, 2, 3}
-    assert len(set(labels)) >= 3
-
-
-def test_more_clusters_than_landmarks(random):
-    z = random(0).normal(size=(900, 2)).astype(np.float32)
-    labels = find_landmark_clusters([z], build_graph(z, 3), 600, 1, get_ones(z), get_random_state())
-    assert len(set(labels)) > 550
-
-
-def test_same_seed_gives_the_same_labels(random):
-    z = random(0).normal(size=(200, 3)).astype(np.float32)
-    one, other = (
-        find_landmark_clusters([z], build_graph(z, 8), 3, 2, get_ones(z), get_random_state())
-        for _ in range(2)
-    )
-    np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("estimator", [AgglomerativeClustering(3), GaussianMixture(3)])
@@ -166,16 +109,16 @@ def test_noise_joins_the_nearest_cluster():
 def test_initialization_without_neighbors_keeps_its_centers(random):
     z, weights = random(0).normal(size=(50, 2)).astype(np.float32), random(1).random(50)
     given = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
-    by_centers = initialize_clusters(given, 3, 1, z, Neighbors(None, None), weights, 0)
+    by_centers = initialize_clusters(given, 3, 1, z, Neighbors(), weights, 0)
     np.testing.assert_array_equal(by_centers.centers, given)
     distances = ((z[:, None] - given[None]) ** 2).sum(axis=2)
     np.testing.assert_array_equal(by_centers.labels, distances.argmin(axis=1))
-    by_kmeans = initialize_clusters("k-means++", 3, 4, z, Neighbors(None, None), weights, 0)
+    by_kmeans = initialize_clusters("k-means++", 3, 4, z, Neighbors(), weights, 0)
     np.testing.assert_array_equal(
         by_kmeans.centers, run_kmeans(z, 3, 4, weights, get_random_state())
     )
     by_clusterer = initialize_clusters(
-        AgglomerativeClustering(3), None, 1, z, Neighbors(None, None), weights, 0
+        AgglomerativeClustering(3), None, 1, z, Neighbors(), weights, 0
     )
     for k in range(3):
         members = by_clusterer.labels == k
@@ -187,7 +130,7 @@ def test_initialization_without_neighbors_keeps_its_centers(random):
 def test_n_clusters_none_needs_a_clusterer(random):
     z = random(0).normal(size=(9, 2))
     with pytest.raises(ValueError, match="n_clusters=None needs a clusterer as init"):
-        initialize_clusters("k-means++", None, 1, z, Neighbors(None, None), get_ones(z), 0)
+        initialize_clusters("k-means++", None, 1, z, Neighbors(), get_ones(z), 0)
 
 
 def test_clusterer_with_a_wrong_number_of_clusters_raises(random):
@@ -196,3 +139,22 @@ def test_clusterer_with_a_wrong_number_of_clusters_raises(random):
         run_clusterer(KMeans(3), z, 4, get_ones(z), get_random_state())
     with pytest.raises(ValueError, match="found no cluster"):
         run_clusterer(DBSCAN(eps=1e-9), z, None, get_ones(z), get_random_state())
+
+
+def test_many_samples_are_searched_by_a_subset(random, monkeypatch):
+    X, y = make_blobs([900, 300, 200, 100], 5, cluster_std=1.0, random_state=3)
+    X = X.astype(np.float32)
+    graph, weights = build_graph(X, 10), get_ones(X)
+    monkeypatch.setattr(initialization_module, "_MAX_SEARCH_SAMPLES", 400)
+    found = initialize_clusters("neighbors", 4, 3, X, Neighbors(graph, X, 10), weights, 0)
+    assert adjusted_rand_score(y, found.labels) > 0.95
+    assert found.targets.shape == (1500, 4)
+
+
+def test_smoothing_loses_no_cluster(random):
+    """A cluster of one sample among others would vanish in the first round."""
+    z = random(0).normal(size=(80, 2)).astype(np.float32)
+    labels = np.zeros(80, int)
+    labels[[5, 60]] = [1, 2]
+    targets = smooth_labels(labels, 3, build_graph(z, 10), get_ones(z))
+    np.testing.assert_array_equal(np.unique(targets.argmax(axis=1)), [0, 1, 2])
