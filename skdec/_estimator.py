@@ -101,7 +101,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     n_neighbors : int, default=10
         Number of nearest neighbors, in the leading principal components, whose soft assignments
         are averaged to form each sample's target distribution. 0 uses the sample's own assignment
-        alone, as in [1]_.
+        alone, as in [1]_; ``init="neighbors"`` then uses 10 for its search.
     optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"

@@ -7,7 +7,7 @@ import keras
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 # Columns of a CSVLogger: all that either of the phases reports.
-_CSV_COLUMNS = ("loss", "changed", "clusters")
+_CSV_COLUMNS = ("loss", "changed", "clusters", "agreement", "score")
 
 
 class PhaseCallbacks(keras.callbacks.CallbackList):

@@ -1,0 +1,75 @@
+"""The code blocks of the pages and the examples of the gallery run to the end."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skdec._parameters as parameters
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# The examples that search over many fits take minutes and are run by hand.
+LONG_EXAMPLES = ("plot_choose_n_clusters_digits.py", "plot_grid_search_digits.py")
+EXAMPLES = [
+    path
+    for path in sorted((ROOT / "docs" / "gallery").glob("*.py"))
+    if path.name not in LONG_EXAMPLES
+]
+# Blocks that cannot run here are preceded by a comment with the reason.
+BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
+N_NOT_RUN = 2
+
+
+def find_blocks(page):
+    """Return the line and code of each block, and whether it is marked as not run."""
+    text = page.read_text()
+    return [
+        (text.count("\n", 0, match.start(2)), match[2], match[1] is not None)
+        for match in BLOCK.finditer(text)
+    ]
+
+
+def get_id(path):
+    return path.name
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if find_blocks(page)], ids=get_id)
+def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
+    for name in ("_MIN_PRETRAIN_STEPS", "_MIN_REFINE_STEPS", "_MIN_DECODER_STEPS", "_N_INIT_FEW"):
+        monkeypatch.setattr(parameters, name, 1)  # whether it runs matters, not the result
+    monkeypatch.chdir(tmp_path)
+    X = random(0).random((80, 6)).astype(np.float32)
+    # What the pages assume.
+    np.save("samples.npy", X)
+    Path("scratch").mkdir()
+    pd.DataFrame(X, columns=list("abcdef")).to_parquet("table.parquet")
+    namespace = {"X": X, "blocks": [X[:40], X[40:]]}
+    for line, code, is_not_run in find_blocks(page):
+        if not is_not_run:
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+def test_few_blocks_are_not_run():
+    assert sum(block[-1] for page in PAGES for block in find_blocks(page)) == N_NOT_RUN
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES, ids=get_id)
+def test_example_runs(example, tmp_path):
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    run = subprocess.run(
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert run.stdout
