@@ -26,10 +26,46 @@ __all__ = [
     "datasets",
     "display",
     "layers",
+    "load",
     "metrics",
     "model_selection",
     "networks",
 ]
+
+
+def load(path: Any) -> Any:
+    """Read a model written by ``skdec fit`` or `DECClusterer.save`; no code in the file is run.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    DECClusterer or sklearn.pipeline.Pipeline
+        The fitted estimator, after its scaler if it was fitted to scaled samples: a Pipeline
+        takes the samples as they are.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, of another kind, or was written by a newer version.
+
+    See Also
+    --------
+    DECClusterer.save : Write a fitted estimator.
+
+    Examples
+    --------
+    >>> import skdec
+    >>> model = skdec.load("model.skdec")  # doctest: +SKIP
+    >>> model.predict(X)  # doctest: +SKIP
+    """
+    from skdec._estimator import DECClusterer
+    from skdec._model_file import load_model
+
+    return load_model(DECClusterer, path)
 
 
 def __getattr__(name: str) -> Any:

@@ -522,9 +522,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Raises
         ------
         ValueError
-            If the file was not written by `save`, is damaged, or was written by a newer version.
+            If the file was not written by `save`, is damaged, was written by a newer version, or
+            has a scaler as well, which `skdec.load` reads.
         """
-        return _model_file.load_model(cls, path)
+        return _model_file.load_model(cls, path, allow_scaler=False)
 
     @classmethod
     def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":

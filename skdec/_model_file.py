@@ -1,18 +1,26 @@
-"""Save and load a fitted estimator as one file without pickle: a zip of JSON and NumPy arrays.
+"""Save and load a fitted model as one file without pickle: JSON and arrays in safetensors.
 
-The only classes looked up by a name in the file are Keras' own optimizers, schedules and
-initializers, and these are called with plain values only. Every array must have the dtype and
-shape that follow from the parameters.
+A model is a `DECClusterer`, or a Pipeline of a scaler and a `DECClusterer`. The only classes looked
+up by a name in the file are two scalers, and Keras' own optimizers, schedules and initializers,
+which are called with plain values only. Every array must have the dtype and shape that follow from
+the parameters.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils.validation import check_is_fitted
 
 from skdec._constraints import Activation, Integer, Widths
 from skdec._engine.archive import Archive, open_archive, write_archive
@@ -23,10 +31,12 @@ from skdec._parameters import check_parameters
 from skdec.networks import Architecture, get_weight_shapes
 
 _FORMAT = 1
-_STATE = "skdec.json"
+_STATE = {
+    "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
+    "n_iter", "stop_reason", "n_weights", "history", "scaler",
+}  # fmt: skip
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
-_FREQUENCIES = "frequencies"  # for `partial_fit`; missing in the oldest files
-_COMMAND_LINE = "skdec-cli/"  # prefix of members that the command line adds
+_FREQUENCIES = "frequencies"  # for `partial_fit`
 
 # Neither written nor accepted: the user's own code, and directories with pickles.
 _LEFT_OUT = ("callbacks", "memory", "checkpoint")
@@ -35,6 +45,7 @@ _FLOAT32 = (np.dtype(np.float32),)
 _INT32 = (np.dtype(np.int32),)
 _NUMBERS = tuple(map(np.dtype, (np.float64, np.float32, np.int64, np.int32, np.bool_)))
 _PLAIN = (str, bool, int, float, type(None))
+_SCALERS = {"StandardScaler": StandardScaler, "MinMaxScaler": MinMaxScaler}
 _KERAS_MODULES = {
     "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
     "initializer": (keras.initializers, keras.initializers.Initializer),
@@ -42,26 +53,83 @@ _KERAS_MODULES = {
 }
 
 
-def save_model(estimator: Any, path: Any) -> None:
-    """Write a fitted estimator to `path`, replacing an earlier file only when complete."""
-    state, arrays = _collect_state(estimator), _collect_arrays(estimator)
+def save_model(model: Any, path: Any) -> None:
+    """Write a fitted model to `path`, replacing an earlier file only when complete.
+
+    Raises a ValueError for a model that a file cannot hold; the message names its part.
+    """
+    clusterer, scaler = _split_model(model)
+    state, arrays = _collect_state(clusterer), _collect_arrays(clusterer)
+    state["scaler"] = None
+    if scaler is not None:
+        state["scaler"] = _collect_scaler_state(scaler, [name for name, _ in model.steps])
+        arrays |= {
+            f"scaler.{name}": np.asarray(getattr(scaler, name)) for name in _list_arrays(scaler)
+        }
     with write_atomically(Path(path)) as part:
-        write_archive(part, _STATE, state, arrays)
-        # A file that cannot be read back is refused now, while the estimator still exists.
+        write_archive(part, state, arrays)
+        # A file that cannot be read back is refused now, while the model still exists.
         try:
-            load_model(type(estimator), part)
+            load_model(type(clusterer), part)
         except ValueError as error:
             raise ValueError(f"This estimator cannot be saved: {error.__cause__}.") from error
 
 
-def load_model(cls: type, path: Any) -> Any:
-    """Read a file that `save_model` has written."""
+def load_model(cls: type, path: Any, *, allow_scaler: bool = True) -> Any:
+    """Read a file that `save_model` has written.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the estimator to create.
+    path : path-like
+        The file.
+    allow_scaler : bool, default=True
+        Whether the file may have a scaler.
+
+    Returns
+    -------
+    cls or Pipeline
+        The fitted estimator, after its scaler if the file has one.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, of another kind, or has a scaler that is not allowed.
+    """
     with open_archive(path) as archive:
-        state = _check_state(archive.json(_STATE))
-        estimator = _create_unfitted(cls, state["parameters"])
-        _set_fitted_attributes(estimator, state, archive)
-        _check_outputs(estimator)
-        return estimator
+        state = _check_state(archive.state)
+        if state["scaler"] is None:
+            _check_arrays(archive, state)
+            return _load_clusterer(cls, state, archive)
+        if not allow_scaler:
+            raise ValueError(
+                "it has a scaler as well, without which samples would get other labels; use "
+                "skdec.load, which returns a Pipeline of both"
+            )
+        scaler = _create_unfitted_scaler(state["scaler"])
+        _check_arrays(archive, state, [f"scaler.{name}" for name in _list_arrays(scaler)])
+        _set_scaler_attributes(scaler, state["scaler"], state["n_features"], archive)
+        return _create_pipeline(state, scaler, _load_clusterer(cls, state, archive))
+
+
+def _split_model(model: Any) -> tuple[Any, Any]:
+    """Return the clusterer of a model, and its scaler or None."""
+    if isinstance(model, BaseEstimator):
+        check_is_fitted(model)
+    is_pipeline = type(model) is Pipeline
+    *scalers, clusterer = [step for _, step in model.steps] if is_pipeline else [model]
+    unknown = [step for step in scalers if type(step) not in _SCALERS.values()]
+    if not isinstance(getattr(clusterer, "_weights", None), DECWeights):
+        unknown.append(clusterer)
+    if len(scalers) != is_pipeline:
+        unknown.append(model)
+    if unknown:
+        raise ValueError(
+            f"{unknown[0]!r} cannot be saved: a file holds a DECClusterer, or a Pipeline of a "
+            f"{' or '.join(_SCALERS)} and a DECClusterer. Use pickle for trusted files."
+        )
+    return clusterer, scalers[0] if scalers else None
 
 
 def _collect_state(estimator: Any) -> dict[str, Any]:
@@ -104,31 +172,45 @@ def _check_state(state: Any) -> dict[str, Any]:
     Integer(1).check("format", state["format"])
     if state["format"] > _FORMAT:
         raise ValueError("it was written by a newer version of skdec")
+    for name in sorted(state.keys() - _STATE):
+        raise ValueError(f"it has an entry {name!r}, which is none of a saved estimator")
     for name, kind in kinds.items():
         if not isinstance(state[name], kind):
             raise TypeError(f"its {name} is no {kind.__name__}")
     Integer(1).check("n_features", state["n_features"])
     Widths().check("dims", state["dims"])
-    # Missing in the oldest files, which have n_clusters clusters.
-    state.setdefault("n_clusters", state["parameters"].get("n_clusters"))
     Integer(1).check("n_clusters", state["n_clusters"])
     Integer(0).check("n_iter", state["n_iter"])
     if state["n_weights"] != 4 * len(state["dims"]):
         raise ValueError(f"its {state['n_weights']} weights are not those of dims={state['dims']}")
-    names = state["feature_names"]
-    if not all(isinstance(name, str) for name in names) or len(names) not in (
-        0,
-        state["n_features"],
-    ):
-        raise ValueError(f"its feature_names are no {state['n_features']} strings")
+    _check_feature_names(state["feature_names"], state["n_features"])
+    if not isinstance(state["scaler"], dict | None):
+        raise TypeError("its scaler is no dict")
     return state
+
+
+def _check_feature_names(names: Any, n_features: int) -> None:
+    """Raise unless there is a name for each feature, or an empty list."""
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(name, str) for name in names)
+        or len(names) not in (0, n_features)
+    ):
+        raise ValueError(f"its feature_names are no {n_features} strings")
+
+
+def _load_clusterer(cls: type, state: dict[str, Any], archive: Archive) -> Any:
+    estimator = _create_unfitted(cls, state["parameters"])
+    _set_fitted_attributes(estimator, state, archive)
+    _check_outputs(estimator)
+    return estimator
 
 
 def _create_unfitted(cls: type, parameters: dict[str, Any]) -> Any:
     """Return an estimator with the file's parameters, checked as its `fit` checks them."""
     estimator = cls()
     known = estimator.get_params(deep=False).keys() - set(_LEFT_OUT)
-    for name in parameters.keys() - known:
+    for name in sorted(parameters.keys() - known):
         raise ValueError(f"it has a parameter {name!r}, which a file cannot set")
     estimator.set_params(**{name: _from_json(name, value) for name, value in parameters.items()})
     check_parameters(estimator)
@@ -140,8 +222,6 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     activation = _from_json("activation", state["activation"])
     Activation().check("activation", activation)
     architecture = Architecture(state["n_features"], tuple(state["dims"]), activation)
-    history = [(phase, name) for phase, names in state["history"].items() for name in names]
-    _check_members(archive, state["n_weights"], history)
 
     def array(name: str, dtypes: Any, *shape: int | None) -> np.ndarray:
         return archive.array(name, dtypes, shape)
@@ -165,29 +245,30 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     estimator.labels_ = array("labels_", _INT32, None)
     estimator.initial_labels_ = array("initial_labels_", _INT32, len(estimator.labels_))
     _check_labels(estimator)
-    estimator._frequencies = (
-        array(_FREQUENCIES, _NUMBERS[:1], state["n_clusters"])
-        if f"{_FREQUENCIES}.npy" in archive.names
-        else np.bincount(estimator.labels_, minlength=state["n_clusters"]).astype(np.float64)
-    )
+    estimator._frequencies = array(_FREQUENCIES, _NUMBERS[:1], state["n_clusters"])
     estimator.n_iter_ = state["n_iter"]
     estimator.stop_reason_ = state["stop_reason"]
-    estimator.history_ = {phase: {} for phase in state["history"]}
-    for phase, name in history:
-        estimator.history_[phase][name] = array(f"history.{phase}.{name}", _NUMBERS, None)
+    estimator.history_ = {
+        phase: {name: array(f"history.{phase}.{name}", _NUMBERS, None) for name in names}
+        for phase, names in state["history"].items()
+    }
 
 
-def _check_members(archive: Archive, n_weights: int, history: list[tuple[str, str]]) -> None:
-    """Raise unless the archive has exactly the members that its state lists."""
-    if n_weights + len(history) > len(archive.names):
-        raise ValueError("members are missing")
-    arrays = [*_ARRAYS, _FREQUENCIES]
-    arrays += [f"weights.{i}" for i in range(n_weights)]
-    arrays += [f"history.{phase}.{name}" for phase, name in history]
-    expected = {_STATE, *(f"{name}.npy" for name in arrays)}
-    for name in archive.names:
-        if name not in expected and not name.startswith(_COMMAND_LINE):
-            raise ValueError(f"it has a member {name!r}, which is none of a saved estimator")
+def _check_arrays(
+    archive: Archive, state: dict[str, Any], scaler_arrays: Sequence[str] = ()
+) -> None:
+    """Raise unless the archive has exactly the arrays that its state lists."""
+    if state["n_weights"] > len(archive.arrays):
+        raise ValueError("arrays are missing")
+    expected = {*_ARRAYS, _FREQUENCIES, *scaler_arrays}
+    expected |= {f"weights.{i}" for i in range(state["n_weights"])}
+    expected |= {
+        f"history.{phase}.{name}" for phase, names in state["history"].items() for name in names
+    }
+    for name in sorted(archive.arrays.keys() - expected):
+        raise ValueError(f"it has an array {name!r}, which is none of a saved estimator")
+    for name in sorted(expected - archive.arrays.keys()):
+        raise ValueError(f"it has no array {name!r}")
 
 
 def _check_labels(estimator: Any) -> None:
@@ -206,7 +287,8 @@ def _check_outputs(estimator: Any) -> None:
         if not np.isfinite(array).all():
             raise ValueError("it has weights that are NaN or infinite")
     activation = keras.activations.get(weights.architecture.activation)
-    samples = np.random.RandomState(0).uniform(-1, 1, (4, estimator.n_features_in_))
+    # Up to ten standard deviations, if the features have been standardized.
+    samples = np.random.RandomState(0).uniform(-10, 10, (32, estimator.n_features_in_))
     with np.errstate(all="ignore"):
         z = _apply_dense_layers(weights.encoder, activation, samples.astype(np.float32))
         q = np.asarray(soft_assignment(z, weights.centers, weights.alpha))
@@ -224,6 +306,90 @@ def _apply_dense_layers(
         if i + 2 < len(weights):
             samples = np.asarray(activation(samples))
     return samples
+
+
+def _list_arrays(scaler: Any) -> list[str]:
+    """Return the names of the fitted arrays, which depend on the scaler's parameters."""
+    if isinstance(scaler, MinMaxScaler):
+        names = ["data_max_", "data_min_", "data_range_", "min_", "scale_"]
+    elif scaler.with_std:
+        names = ["mean_", "scale_", "var_"]
+    else:
+        names = ["mean_"] if scaler.with_mean else []
+    return [*names, "n_samples_seen_"]
+
+
+def _collect_scaler_state(scaler: Any, step_names: list[str]) -> dict[str, Any]:
+    return {
+        "class": type(scaler).__name__,
+        "parameters": {
+            name: _to_json(name, value)
+            for name, value in scaler.get_params().items()
+            if name != "copy"  # a file cannot make a scaler that changes the samples it is given
+        },
+        "feature_names": list(getattr(scaler, "feature_names_in_", [])),
+        "steps": step_names,
+    }
+
+
+def _create_unfitted_scaler(state: dict[str, Any]) -> Any:
+    """Return a scaler with the parameters in a file, checked as its `fit` checks them."""
+    for name in sorted(state.keys() ^ {"class", "parameters", "feature_names", "steps"}):
+        raise ValueError(f"its scaler lacks, or should not have, the entry {name!r}")
+    if state["class"] not in _SCALERS:
+        raise ValueError(f"its scaler {state['class'][:50]!r} is none of {', '.join(_SCALERS)}")
+    scaler, parameters = _SCALERS[state["class"]](), state["parameters"]
+    if parameters.keys() != scaler.get_params().keys() - {"copy"}:
+        raise ValueError(f"its scaler's parameters are not those of {state['class']}")
+    for name, value in parameters.items():
+        if name == "feature_range":
+            low, high = value
+            are_numbers = all(isinstance(limit, Real) and math.isfinite(limit) for limit in value)
+            if not are_numbers or low >= high:
+                raise ValueError("its scaler's feature_range is no range of numbers")
+        elif not isinstance(value, bool):
+            raise TypeError(f"its scaler's {name} is no bool")
+    return scaler.set_params(**{name: _from_json(name, parameters[name]) for name in parameters})
+
+
+def _set_scaler_attributes(
+    scaler: Any, state: dict[str, Any], n_features: int, archive: Archive
+) -> None:
+    """Set the fitted attributes, and raise unless they and scaled samples are finite."""
+    if isinstance(scaler, StandardScaler):
+        scaler.mean_ = scaler.scale_ = scaler.var_ = None
+    for name in _list_arrays(scaler):
+        shape = () if name == "n_samples_seen_" else (n_features,)
+        array = archive.array(f"scaler.{name}", _NUMBERS, shape)
+        setattr(scaler, name, array[()] if shape == () else array)
+        if not np.isfinite(array).all():
+            raise ValueError(f"its array 'scaler.{name}' has values that are NaN or infinite")
+    scaler.n_features_in_ = n_features
+    samples = np.random.RandomState(0).uniform(-1, 1, (4, n_features))
+    with np.errstate(all="ignore"):
+        if not np.isfinite(scaler.transform(samples).astype(np.float32)).all():
+            raise ValueError("it has a scaler that divides by zero or overflows")
+    _check_feature_names(state["feature_names"], n_features)
+    if state["feature_names"]:
+        scaler.feature_names_in_ = np.array(state["feature_names"], dtype=object)
+
+
+def _create_pipeline(state: dict[str, Any], scaler: Any, clusterer: Any) -> Pipeline:
+    """Return the Pipeline of a fitted scaler and a fitted clusterer."""
+    if state["feature_names"]:
+        # Those of the scaler's output, if that was a data frame.
+        if scaler.get_feature_names_out().tolist() != state["feature_names"]:
+            raise ValueError("its feature_names are not those that its scaler returns")
+        scaler.set_output(transform="pandas")
+    names = state["scaler"]["steps"]
+    pipeline = Pipeline(list(zip(names, (scaler, clusterer), strict=True)))
+    if (
+        len(set(names)) < 2
+        or any(not isinstance(name, str) or "__" in name for name in names)
+        or set(names) & pipeline.get_params(deep=False).keys()
+    ):
+        raise ValueError("its names of the steps are not those of a Pipeline")
+    return pipeline
 
 
 def _to_json(name: str, value: Any) -> Any:

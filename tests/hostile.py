@@ -1,24 +1,54 @@
-"""Invalid model files, built from the members of a valid one, for tests of what a load refuses."""
+"""Invalid model files, built from the members of a valid one, for tests of what a load refuses.
+
+The members of a file are its state, as JSON, and its arrays: dtype, shape and bytes of each.
+"""
 
 import json
-import struct
-import zipfile
 
-STATE = "skdec.json"
+STATE = "skdec"
 
 
 def members_of(path):
     """Return the content of each member by name."""
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    members = {STATE: header.pop("__metadata__")[STATE]}
+    for name, entry in header.items():
+        first, last = entry["data_offsets"]
+        members[name] = (entry["dtype"], entry["shape"], content[end + first : end + last])
+    return members
 
 
-def write_members(path, members, compression=zipfile.ZIP_STORED):
-    """Write an archive with correct checksums and sizes."""
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+def arrays_of(members):
+    """Return the names of the arrays."""
+    return [name for name in members if name != STATE]
+
+
+def describe(members, metadata=None):
+    """Return the header for these members, and the bytes that follow it."""
+    header, values = {"__metadata__": metadata or {STATE: members[STATE]}}, b""
+    for name in arrays_of(members):
+        dtype, shape, content = members[name]
+        offsets = [len(values), len(values) + len(content)]
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+        values += content
+    return header, values
+
+
+def write_file(path, header, values=b"", size=None):
+    """Write a header, as JSON or as text, with its true size or another one."""
+    if not isinstance(header, bytes | str):
+        header = json.dumps(header, separators=(",", ":"))
+    header = header if isinstance(header, bytes) else header.encode()
+    size = len(header) if size is None else size
+    path.write_bytes(size.to_bytes(8, "little") + header + values)
     return path
+
+
+def write_members(path, members):
+    """Write a file whose sizes and positions are correct."""
+    return write_file(path, *describe(members))
 
 
 def with_state(members, change):
@@ -26,9 +56,3 @@ def with_state(members, change):
     state = json.loads(members[STATE])
     replaced = change(state)
     return members | {STATE: json.dumps(state if replaced is None else replaced)}
-
-
-def npy(descr, shape, content, version=(1, 0), order=False):
-    """Return the bytes of a .npy file with any header, whether it fits the content or not."""
-    header = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}\n".encode()
-    return b"\x93NUMPY" + bytes(version) + struct.pack("<H", len(header)) + header + content

@@ -1,10 +1,11 @@
 """Model files: loaded estimators equal the saved ones bit for bit, and no file can do harm."""
 
-import io
+import gzip
 import json
 import os
 import pickle
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -17,12 +18,25 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from hostile import STATE, members_of, npy, with_state, write_members
+from hostile import (
+    STATE,
+    arrays_of,
+    describe,
+    members_of,
+    with_state,
+    write_file,
+    write_members,
+)
+from safetensors.numpy import save_file
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
+import skdec
 from skdec import DECClusterer
+from skdec._model_file import save_model
 
 DATA = Path(__file__).parent / "data"
 OPTIMIZER = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 20), beta_1=0.8)
@@ -38,6 +52,21 @@ def saved(fitted, tmp_path_factory):
 @pytest.fixture
 def members(saved):
     return members_of(saved)
+
+
+@pytest.fixture(scope="module")
+def pipeline(fitted, samples):
+    """A Pipeline of a fitted scaler and the fitted estimator, on samples of another scale."""
+    names = ["a", "b", "größe", "d", "e", '"; \u2028']
+    scaler = MinMaxScaler((0, 1)).fit(pd.DataFrame(samples * 1000 - 7, columns=names))
+    return Pipeline([("scale", scaler), ("cluster", fitted)])
+
+
+@pytest.fixture(scope="module")
+def saved_pipeline(pipeline, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "pipeline.skdec"
+    save_model(pipeline, path)
+    return path
 
 
 @pytest.fixture
@@ -77,7 +106,7 @@ def assert_same(found, expected, new_samples):
 BASE_BYTES = 2**20
 
 
-def load_and_get_error(path):
+def load_and_get_error(path, load=DECClusterer.load):
     """Return the message of the one ValueError in which a load ends, quickly and in little memory.
 
     Memory is measured in a second load: the first one may import modules and fill caches.
@@ -89,7 +118,7 @@ def load_and_get_error(path):
         start = time.process_time()
         try:
             with pytest.raises(ValueError, match="cannot be read as a saved estimator: ") as caught:
-                DECClusterer.load(path)
+                load(path)
             assert time.process_time() - start < 5
             if is_traced:
                 assert tracemalloc.get_traced_memory()[1] < BASE_BYTES + 5 * path.stat().st_size
@@ -178,19 +207,110 @@ def test_callbacks_and_directories_are_not_saved(changed, tmp_path):
     assert loaded.callbacks is loaded.memory is None
 
 
-def test_partial_fit_continues_from_a_file(fitted, saved, members, tmp_path, samples):
+def test_partial_fit_continues_from_a_file(fitted, saved, samples):
     expected = pickle.loads(pickle.dumps(fitted)).partial_fit(samples[:40])
     found = DECClusterer.load(saved).partial_fit(samples[:40])
     np.testing.assert_array_equal(found.cluster_centers_, expected.cluster_centers_)
-    first = {name: content for name, content in members.items() if name != "frequencies.npy"}
-    loaded = DECClusterer.load(write_members(tmp_path / "first", first))
-    np.testing.assert_array_equal(loaded._frequencies, np.bincount(fitted.labels_, minlength=3))
+
+
+def test_load_returns_the_estimator_of_a_file_without_scaler(fitted, saved, random):
+    loaded = skdec.load(saved)
+    assert type(loaded) is DECClusterer
+    assert_same(loaded, fitted, random(1).random((20, 6)))
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        StandardScaler(), StandardScaler(with_mean=False), StandardScaler(with_std=False),
+        StandardScaler(with_mean=False, with_std=False), MinMaxScaler(),
+        MinMaxScaler((-1, 3), clip=True),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_pipeline_of_a_scaler_is_restored(scaler, dtype, fitted, samples, tmp_path):
+    X = (samples * [1, 2, 3, 500, -7, 1]).astype(dtype)
+    save_model(make_pipeline(scaler.fit(X), fitted), tmp_path / "model")
+    loaded = skdec.load(tmp_path / "model")
+    assert [name for name, _ in loaded.steps] == [type(scaler).__name__.lower(), "decclusterer"]
+    assert loaded[0].get_params() == scaler.get_params()
+    assert vars(loaded[0]).keys() == vars(scaler).keys()
+    for name, value in vars(scaler).items():
+        np.testing.assert_array_equal(getattr(loaded[0], name), value)
+    for method in ("transform", "inverse_transform"):
+        np.testing.assert_array_equal(
+            getattr(loaded[0], method)(X), getattr(scaler, method)(X), strict=True
+        )
+    assert_same(loaded[-1], fitted, scaler.transform(X))
+    clone(loaded)
+
+
+def test_a_pipeline_restores_the_names_of_features_and_steps(pipeline, saved_pipeline, samples):
+    loaded = skdec.load(saved_pipeline)
+    assert [name for name, _ in loaded.steps] == ["scale", "cluster"]
+    assert loaded.feature_names_in_.tolist() == pipeline.feature_names_in_.tolist()
+    frame = pd.DataFrame(samples * 1000 - 7, columns=loaded.feature_names_in_)
+    np.testing.assert_array_equal(loaded.predict(frame), pipeline.predict(frame))
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(frame.iloc[:, ::-1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_scaler_that_returns_data_frames_is_restored(pipeline, changed, samples, tmp_path):
+    names = pipeline.feature_names_in_
+    scaler = clone(pipeline[0]).set_output(transform="pandas")
+    frame = pd.DataFrame(samples, columns=names)
+    model = make_pipeline(scaler.fit(frame), changed(feature_names_in_=names))
+    save_model(model, tmp_path / "model")
+    loaded = skdec.load(tmp_path / "model")
+    assert loaded[1].feature_names_in_.tolist() == names.tolist()
+    np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+
+
+def test_an_estimator_is_not_loaded_without_its_scaler(saved_pipeline):
+    assert "use skdec.load, which returns a Pipeline" in load_and_get_error(saved_pipeline)
+
+
+class UserScaler(StandardScaler):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda X, dec: make_pipeline(RobustScaler().fit(X), dec), r"^RobustScaler\(\) cannot be"),
+        (lambda X, dec: make_pipeline(UserScaler().fit(X), dec), r"^UserScaler\(\) cannot be"),
+        (lambda X, dec: make_pipeline("passthrough", dec), "^'passthrough' cannot be saved"),
+        (
+            lambda X, dec: make_pipeline(StandardScaler(), KMeans(2)).fit(X),
+            r"^KMeans\(n_clusters=2",
+        ),
+        (lambda X, dec: make_pipeline(*[StandardScaler().fit(X)] * 2, dec), "^Pipeline"),
+        (lambda X, dec: make_pipeline(dec), "^Pipeline"),
+        (lambda X, dec: KMeans(2).fit(X), "^KMeans.* cannot be saved"),
+        (lambda X, dec: "model", "^'model' cannot be saved"),
+        (
+            lambda X, dec: make_pipeline(StandardScaler().fit(X[:, :4]), dec),
+            r"'scaler.mean_' is float64 of shape \(4,\), not",
+        ),
+    ],
+)
+def test_other_models_are_refused_by_name(build, message, fitted, samples, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        save_model(build(samples, fitted), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unfitted_pipelines_cannot_be_saved(tmp_path):
+    with pytest.raises(NotFittedError):
+        save_model(make_pipeline(StandardScaler(), DECClusterer()), tmp_path / "model")
 
 
 def test_files_of_format_1_can_be_read():
-    """`format_1.skdec` was written by the first version and must never be replaced."""
+    """The files were written by version 0.1.0 and must never be replaced."""
     expected = json.loads((DATA / "format_1.json").read_text())
-    loaded = DECClusterer.load(DATA / "format_1.skdec")
+    loaded = DECClusterer.load(DATA / "format_1.safetensors")
     assert loaded.feature_names_in_.tolist() == ["length", "width", "größe"]
     assert loaded.labels_.tolist() == expected["labels_"]
     assert loaded.history_["pretrain"]["loss"].tolist() == expected["loss"]
@@ -198,6 +318,11 @@ def test_files_of_format_1_can_be_read():
     for method in ("predict_proba", "transform"):
         found = getattr(loaded, method)(samples)
         np.testing.assert_allclose(found, expected[method], rtol=1e-4, atol=1e-6)
+    for scaler in ("standard", "minmax"):
+        pipeline = skdec.load(DATA / f"format_1_{scaler}.safetensors")
+        unscaled = pipeline[0].inverse_transform(samples)
+        found = pipeline.predict_proba(pd.DataFrame(unscaled, columns=pipeline.feature_names_in_))
+        np.testing.assert_allclose(found, expected["predict_proba"], rtol=1e-4, atol=1e-6)
     decoded = loaded.inverse_transform(expected["transform"])
     np.testing.assert_allclose(decoded, expected["inverse_transform"], rtol=1e-4, atol=1e-6)
     assert loaded.pretrain_optimizer.get_config() == OPTIMIZER.get_config() | {"name": "adam"}
@@ -205,20 +330,20 @@ def test_files_of_format_1_can_be_read():
     assert (loaded.activation, loaded.alpha, loaded.dims) == ("tanh", 1.5, (4, 2))
 
 
-def test_file_is_replaced_atomically(fitted, changed, saved, tmp_path, monkeypatch):
+def test_file_is_replaced_atomically(fitted, changed, saved, tmp_path):
     path = tmp_path / "model"
     fitted.save(path)
     with pytest.raises(ValueError, match="cannot be saved"):
         changed(activation=np.tanh).save(path)
 
-    def raise_disk_full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("numpy.save", raise_disk_full)
-    with pytest.raises(OSError, match="No space"):
-        fitted.save(path)
-    assert path.read_bytes()[-22:] == saved.read_bytes()[-22:]
-    assert members_of(path) == members_of(saved)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            fitted.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == saved.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -252,6 +377,11 @@ class RegisteredSGD(keras.optimizers.SGD):
         ({"alpha": -1.0}, "alpha must be"),
         ({"cluster_centers_": np.full((3, 4), np.nan, np.float32)}, "NaN or infinite"),
         ({"labels_": np.arange(150, dtype=np.int32)}, "labels_ are not from 0 to"),
+        ({"labels_": np.array([None] * 150)}, "labels_ is an array of object, which a file cannot"),
+        ({"labels_": np.zeros(150, complex)}, "labels_ is an array of complex128, which"),
+        ({"labels_": np.zeros(150, ">i4")}, "labels_ is an array of >i4, which a file cannot"),
+        ({"labels_": np.zeros(150, "U1")}, "labels_ is an array of <U1, which a file cannot"),
+        ({"labels_": np.zeros(150, "M8[s]")}, "labels_ is an array of datetime64.*, which"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -273,139 +403,295 @@ def test_missing_file_raises_an_oserror(tmp_path):
         DECClusterer.load(tmp_path)
 
 
-def test_load_unpickles_nothing(saved, monkeypatch):
+def test_load_unpickles_nothing(saved, saved_pipeline, monkeypatch):
     def fail(*_, **__):
         pytest.fail("unpickled")
 
     for name in ("load", "loads", "Unpickler"):
         monkeypatch.setattr(pickle, name, fail)
     DECClusterer.load(saved)
+    skdec.load(saved_pipeline)
 
 
-def test_truncated_files_are_refused(saved, tmp_path):
+def test_arrays_in_fortran_order_are_saved_with_the_same_values(changed, samples, fitted, tmp_path):
+    centers = np.asfortranarray(fitted.cluster_centers_)
+    assert not centers.flags.c_contiguous
+    changed(cluster_centers_=centers).save(tmp_path / "model")
+    loaded = DECClusterer.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.cluster_centers_, fitted.cluster_centers_)
+
+
+def test_truncated_and_padded_files_are_refused(saved, tmp_path):
     content = saved.read_bytes()
-    for length in (0, 1, 21, 22, 100, len(content) // 2, len(content) - 1):
+    header_size = int.from_bytes(content[:8], "little")
+    ends = (8, 9, 100, 8 + header_size - 1, 8 + header_size, 9 + header_size)
+    for length in (0, 1, 7, *ends, len(content) // 2, len(content) - 1):
         (tmp_path / "cut").write_bytes(content[:length])
         load_and_get_error(tmp_path / "cut")
+    for padding in (b"\0", b" ", bytes(100_000), content):
+        (tmp_path / "padded").write_bytes(content + padding)
+        assert "larger or smaller than its arrays" in load_and_get_error(tmp_path / "padded")
+        (tmp_path / "padded").write_bytes(padding + content)
+        load_and_get_error(tmp_path / "padded")
 
 
-def test_compressed_members_are_refused_without_reading_them(members, tmp_path):
-    bomb = members | {"weights.0.npy": members["weights.0.npy"] + bytes(2**27)}
-    path = write_members(tmp_path / "bomb", bomb, zipfile.ZIP_DEFLATED)
-    assert path.stat().st_size < 2**20
-    assert "claim to be larger than the file" in load_and_get_error(path)
-    small = write_members(tmp_path / "small", members, zipfile.ZIP_DEFLATED)
-    assert "compressed" in load_and_get_error(small) or "claim to be larger" in load_and_get_error(
-        small
-    )
+def test_files_of_other_kinds_are_refused(saved, tmp_path):
+    path = tmp_path / "other"
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    with zipfile.ZipFile(tmp_path / "other.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("letter", bytes(2**24))  # 16 megabytes in 16 kilobytes
+    contents = {
+        "npz": (tmp_path / "other.npz").read_bytes(),
+        "zip": (tmp_path / "other.zip").read_bytes(),
+        "gzip": gzip.compress(saved.read_bytes()),
+        "pickle": pickle.dumps({"format": 1}),
+        "text": b"dear reader, this is a letter\n",
+        "zeros": bytes(5000),
+        "ones": b"\xff" * 5000,
+    }
+    for content in contents.values():
+        path.write_bytes(content)
+        assert "it is no file that skdec has written" in load_and_get_error(path)
 
 
-def test_overlapping_members_are_refused(members, tmp_path):
-    """A hundred entries of the directory refer to the same ten kilobytes."""
-    path = write_members(tmp_path / "model", members | {"a" * 8: bytes(10_000)})
-    content = path.read_bytes()
-    at = content.rindex(b"PK\x01\x02")
-    end = content.index(b"PK\x05\x06", at)
-    entries = [content[at:end].replace(b"a" * 8, f"{i:08}".encode()) for i in range(100)]
-    count = len(members) + len(entries) + 1
-    directory_size = int.from_bytes(content[end + 12 : end + 16], "little")
-    directory_size += sum(map(len, entries))
-    tail = bytearray(content[end:])
-    tail[8:12] = count.to_bytes(2, "little") * 2
-    tail[12:16] = directory_size.to_bytes(4, "little")
-    path.write_bytes(content[:end] + b"".join(entries) + tail)
-    load_and_get_error(path)
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {}, {"format": "np"}, {"format": "np", STATE: "{}"}, {STATE: ""}, {"x": "{}"}],
+)
+def test_safetensors_of_other_programs_are_refused(metadata, tmp_path):
+    save_file({"weights.0": np.zeros((6, 16), np.float32)}, tmp_path / "other", metadata)
+    load_and_get_error(tmp_path / "other")
 
 
-def test_directory_of_too_many_members_is_refused_without_reading_it(members, tmp_path):
-    many = members | {f"{i:06}": b"" for i in range(30_000)}
-    assert "too many members" in load_and_get_error(write_members(tmp_path / "many", many))
+def test_headers_that_claim_to_be_large_are_refused_without_reading_them(members, tmp_path):
+    header, values = describe(members)
+    path = tmp_path / "model"
+    for size in (2**64 - 1, 2**63, 2**40, 2**24, len(json.dumps(header)) + len(values) + 1):
+        assert "its end is missing" in load_and_get_error(write_file(path, header, values, size))
+    for size in (0, 1, 100):
+        load_and_get_error(write_file(path, header, values, size))
+    large = write_members(path, members | {STATE: members[STATE] + " " * 2**23})
+    assert "its header is larger than" in load_and_get_error(large)
 
 
-def test_members_with_the_same_name_are_refused(saved, tmp_path):
-    path = tmp_path / "twice"
-    path.write_bytes(saved.read_bytes())
-    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
-        archive.writestr(STATE, "{}")
-    assert "the same name" in load_and_get_error(path)
+@pytest.mark.parametrize("metadata", [{"more": "x"}, {"more": "x" * 1000}, {"a": "b", "c": "d"}])
+def test_more_metadata_are_refused(metadata, members, tmp_path):
+    path = tmp_path / "model"
+    header, values = describe(members, {STATE: members[STATE], **metadata})
+    assert "metadata of another program" in load_and_get_error(write_file(path, header, values))
 
 
-@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "C:\\evil", "evil.npy", "x/../evil"])
-def test_unknown_members_are_refused_and_not_extracted(name, members, tmp_path):
-    write_members(tmp_path / "model", members | {name: b"evil"})
+def offsets(name, change):
+    """Change the positions of an array in a header."""
+
+    def edit(header):
+        header[name]["data_offsets"] = change(*header[name]["data_offsets"])
+
+    return edit
+
+
+def repeat(name, n_times):
+    """Have many arrays at the position of another one."""
+
+    def edit(header):
+        header.update({f"copy{i}": header[name] for i in range(n_times)})
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        offsets("weights.0", lambda first, last: [first - 4, last - 4]),
+        offsets("weights.0", lambda first, last: [first + 4, last + 4]),
+        offsets("weights.0", lambda first, last: [first, last + 4]),
+        offsets("weights.0", lambda first, last: [first, last - 4]),
+        offsets("weights.0", lambda first, last: [last, first]),
+        offsets("weights.0", lambda first, last: [0, last - first]),
+        offsets("weights.0", lambda first, last: [-4, last]),
+        offsets("weights.0", lambda first, last: [first, 2**64 - 1]),
+        offsets("weights.0", lambda first, last: [first, 2**64]),
+        offsets("weights.0", lambda first, last: [2**63, 2**63 + last - first]),
+        offsets("weights.0", lambda first, last: [first, 10**400]),
+        offsets("weights.0", lambda first, last: [first, 10**12]),
+        offsets("weights.0", lambda first, last: [first]),
+        offsets("weights.0", lambda first, last: [first, last, last]),
+        offsets("weights.0", lambda first, last: [float(first), float(last)]),
+        offsets("weights.0", lambda first, last: [str(first), str(last)]),
+        offsets("weights.0", lambda first, last: [None, None]),
+        offsets("weights.0", lambda first, last: None),
+        offsets("weights.0", lambda first, last: {"0": first, "1": last}),
+        repeat("weights.0", 1),
+        repeat("weights.0", 100),
+        lambda header: header.update(a={"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}),
+        lambda header: header.pop("labels_") and None,
+        lambda header: header["labels_"].update(more=1),
+        lambda header: header["labels_"].pop("shape") and None,
+        lambda header: header.update(labels_=None),
+        lambda header: header.update(labels_=[1, 2]),
+        lambda header: header.update(labels_="x"),
+        lambda header: header["labels_"].update(dtype=["I32"]),
+        lambda header: header["labels_"].update(dtype=None),
+        lambda header: header["labels_"].update(dtype={}),
+        lambda header: header["labels_"].update(shape=150),
+        lambda header: header["labels_"].update(shape=[float("nan")]),
+        lambda header: header["labels_"].update(shape=[float("inf")]),
+        lambda header: header["labels_"].update(shape="150"),
+        lambda header: header.update(__metadata__=header["labels_"]),
+        lambda header: header.update(__metadata__={STATE: 1}),
+        lambda header: header.update(__metadata__={STATE: {"format": 1}}),
+        lambda header: header.pop("__metadata__") and None,
+    ],
+)
+def test_invalid_headers_are_refused(edit, members, tmp_path):
+    """Positions with gaps and overlaps, of wrong types and beyond the file, and other entries."""
+    header, values = describe(members)
+    edit(header)
+    load_and_get_error(write_file(tmp_path / "model", header, values))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"", b"{", b"{}", b"[]", b"null", b'"x"', b"NaN", b"\xff\xfe", "{größe}".encode(), b" " * 8,
+        b"[" * 100_000, b'{"a":' * 100_000, b"9" * 10_000, b'{"__metadata__":{"skdec":"',
+        b'{"__metadata__":{"skdec":"{}"', b'{"__metadata__":{"skdec":"{}"}}',
+        b'{"__metadata__":{"skdec":"{}"},"a":' + b"[" * 100_000,
+        b'{"__metadata__":{"skdec":"{}"},"a":' + b"[" * 4_000_000,
+        b'{"__metadata__":{"skdec":"{}"},"a":' + b'{"a":' * 20_000,
+        b'{"__metadata__":{"skdec":"{}"},"a":' + b"9" * 100_000,
+        b'{"__metadata__":{"skdec":' + b"[" * 4_000_000,
+        b'{"__metadata__":{"skdec":"' + b"\\" * 2_000_001,
+        b'{"__metadata__":{"skdec":"{}"}} and more', b'{"__metadata__":{"skdec":"{}"}}{}',
+        b' {"__metadata__":{"skdec":"{}"}}', b'{"__metadata__":{"skdec":"\xc3\x28"}}',
+    ],
+    ids=lambda text: f"{text[:30]!r}...{len(text)}",
+)  # fmt: skip
+def test_text_that_is_no_header_is_refused(header, tmp_path):
+    load_and_get_error(write_file(tmp_path / "model", header))
+    load_and_get_error(write_file(tmp_path / "model", header, bytes(1000)))
+
+
+def test_too_many_arrays_are_refused_without_reading_their_list(members, tmp_path):
+    many = members | {f"{i:06}": ("U8", [0], b"") for i in range(30_000)}
+    assert "too many arrays" in load_and_get_error(write_members(tmp_path / "many", many))
+
+
+def test_members_with_the_same_name_are_refused(members, tmp_path):
+    header, values = describe(members)
+    text = json.dumps(header, separators=(",", ":"))
+    entry = json.dumps({"labels_": header["labels_"]}, separators=(",", ":"))[1:-1]
+    assert entry in text
+    state = json.dumps(members[STATE])
+    for old, new in (
+        (entry, f"{entry},{entry}"),
+        (entry, f"{entry},{entry.replace('I32', 'F32')}"),
+        (entry, entry.replace('"shape"', '"dtype":"I32","shape"')),
+        (f'"skdec":{state}', f'"skdec":{state},"skdec":{state}'),
+        (f'"skdec":{state}}}', f'"skdec":{state}}},"__metadata__":{{}}'),
+    ):
+        path = write_file(tmp_path / "twice", text.replace(old, new, 1), values)
+        assert "the same name" in load_and_get_error(path)
+    state = members[STATE]
+    for old, new in (
+        ('"format": 1', '"format": 1, "format": 1'),
+        ('"alpha":', '"alpha": 2.0, "alpha":'),
+    ):
+        assert old in state
+        path = write_members(tmp_path / "twice", members | {STATE: state.replace(old, new, 1)})
+        assert "the same name" in load_and_get_error(path)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "C:\\evil", "evil", "x/../evil", ""])
+def test_unknown_arrays_are_refused_and_not_extracted(name, members, tmp_path):
+    write_members(tmp_path / "model", members | {name: ("U8", [4], b"evil")})
     assert "which is none of a saved estimator" in load_and_get_error(tmp_path / "model")
     assert list(tmp_path.iterdir()) == [tmp_path / "model"]
 
 
-def test_missing_members_are_refused(members, tmp_path):
-    for name in members.keys() - {"frequencies.npy"}:
+def test_missing_arrays_are_refused(members, tmp_path):
+    for name in arrays_of(members):
         rest = {other: content for other, content in members.items() if other != name}
         assert name in load_and_get_error(write_members(tmp_path / "model", rest))
 
 
-F4 = "'<f4'"
+def float32(*shape, n_bytes=384, dtype="F32", value=None):
+    """Return an array of the same value in 96 places, zero by default."""
+    return (
+        dtype,
+        list(shape),
+        bytes(n_bytes) if value is None else np.full(96, value, "<f4").tobytes(),
+    )
+
+
+def float64(*values):
+    return "F64", [len(values)], np.array(values, "<f8").tobytes()
+
+
+def int32(value, length):
+    return "I32", [length], np.full(length, value, "<i4").tobytes()
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("weights.0", npy(F4, (10**9, 10**9), b""), r"not float32 of \(6, 16\)"),
-        ("weights.0", npy(F4, (6, 16), bytes(2**16)), "takes more bytes"),
-        ("weights.0", npy(F4, (6, 16), bytes(383)), "more or less values"),
-        ("weights.0", npy(F4, (6, 16), bytes(380)), "more or less values"),
-        ("weights.0", npy(F4, (16, 6), bytes(384)), r"not float32 of \(6, 16\)"),
-        ("weights.0", npy(F4, (96,), bytes(384)), r"not float32 of \(6, 16\)"),
-        ("weights.0", npy(F4, (6, -16), bytes(384)), r"not float32"),
-        ("weights.0", npy("'<f2'", (6, 16), bytes(192)), "is float16 .*, not float32"),
-        ("weights.0", npy("'<c8'", (6, 16), bytes(768)), "is complex64"),
-        ("weights.0", npy("'|O'", (6, 16), pickle.dumps([1])), "is object"),
-        ("weights.0", npy("'|V4'", (6, 16), bytes(384)), r"is \|V4|is void"),
-        ("weights.0", npy("[('a', '<f4')]", (6, 16), bytes(384)), "'a'"),
-        ("weights.0", npy("'<f4' * 9", (6, 16), bytes(384)), "damaged header"),
-        ("weights.0", npy(F4, "(" * 200, bytes(384)), "damaged header"),
-        ("weights.0", npy(F4, "-" * 400 + "1", bytes(384)), "damaged header|shape"),
-        ("weights.0", npy(F4, (6, 16), bytes(384), version=(3, 0)), "damaged header"),
-        ("weights.0", npy(F4, (6, 16), np.full(96, np.nan, "<f4").tobytes()), "NaN or infinite"),
-        ("weights.0", npy(F4, (6, 16), np.full(96, np.inf, "<f4").tobytes()), "NaN or infinite"),
-        ("weights.0", npy(F4, (6, 16), np.full(96, 3e38, "<f4").tobytes()), "overflow"),
-        ("weights.0", b"", "damaged header"),
-        ("weights.0", b"\x80\x04.", "damaged header"),
-        ("cluster_centers_", npy(F4, (2, 4), bytes(32)), r"not float32 of \(3, 4\)"),
-        ("labels_", npy("'<i4'", (10**12,), bytes(600)), "more or less values"),
-        ("labels_", npy("'<i4'", (0,), b""), "shape|labels_"),
-        ("frequencies", npy("'<f8'", (3,), np.array([1, np.nan, 1]).tobytes()), "frequencies"),
-        ("frequencies", npy("'<f8'", (3,), np.array([1.0, -1, 1]).tobytes()), "frequencies"),
-        ("labels_", npy("'<i8'", (150,), bytes(1200)), "not int32"),
-        ("labels_", npy("'<i4'", (150,), np.full(150, 3, "<i4").tobytes()), "labels_ are not"),
-        ("initial_labels_", npy("'<i4'", (150,), np.full(150, -1, "<i4").tobytes()), "are not"),
-        ("initial_labels_", npy("'<i4'", (149,), bytes(596)), r"not int32 of \(150,\)"),
-        ("history.refine.loss", npy("'<U4'", (1,), bytes(16)), "is <U4"),
-        ("history.refine.loss", npy("'<f8'", (1, 1), bytes(8)), r"of shape \(1, 1\)"),
+        ("weights.0", float32(10**9, 10**9, n_bytes=0), "sizes of their shapes"),
+        ("weights.0", float32(2**63, 2**63), "sizes of their shapes"),
+        ("weights.0", float32(2**64, 2**64), "sizes of their shapes"),
+        ("weights.0", float32(6, 16, n_bytes=2**16), "sizes of their shapes"),
+        ("weights.0", float32(6, 16, n_bytes=383), "sizes of their shapes"),
+        ("weights.0", float32(6, 16, n_bytes=380), "sizes of their shapes"),
+        ("weights.0", float32(16, 6), r"is float32 of shape \(16, 6\), not float32 of \(6, 16\)"),
+        ("weights.0", float32(96), r"not float32 of \(6, 16\)"),
+        ("weights.0", float32(6, 16, 1), r"not float32 of \(6, 16\)"),
+        ("weights.0", float32(n_bytes=4), r"of shape \(\), not float32 of \(6, 16\)"),
+        ("weights.0", float32(0, 10**18, n_bytes=0), r"not float32 of \(6, 16\)"),
+        ("weights.0", float32(0, 2**63, n_bytes=0), ""),
+        ("weights.0", float32(*[1] * 70, n_bytes=4), ""),
+        ("weights.0", float32(6, -16), "sizes of their shapes"),
+        ("weights.0", float32(6.0, 16), "sizes of their shapes"),
+        ("weights.0", float32("6", 16), "sizes of their shapes"),
+        ("weights.0", float32(6, 16, n_bytes=192, dtype="F16"), "is float16 .*, not float32"),
+        ("weights.0", float32(6, 16, n_bytes=192, dtype="BF16"), "unknown dtype 'BF16'"),
+        ("weights.0", float32(6, 16, n_bytes=768, dtype="C64"), "unknown dtype 'C64'"),
+        ("weights.0", float32(6, 16, n_bytes=96, dtype="F8_E4M3"), "unknown dtype 'F8_E4M3'"),
+        ("weights.0", float32(6, 16, n_bytes=48, dtype="F4"), "unknown dtype 'F4'"),
+        ("weights.0", float32(6, 16, dtype="O"), "unknown dtype 'O'"),
+        ("weights.0", float32(6, 16, dtype="f32"), "unknown dtype 'f32'"),
+        ("weights.0", float32(6, 16, dtype=""), "unknown dtype ''"),
+        ("weights.0", float32(6, 16, dtype="I32"), "is int32 .*, not float32"),
+        ("weights.0", float32(6, 16, value=np.nan), "NaN or infinite"),
+        ("weights.0", float32(6, 16, value=np.inf), "NaN or infinite"),
+        ("weights.0", float32(6, 16, value=3e38), "overflow"),
+        ("cluster_centers_", float32(2, 4, n_bytes=32), r"not float32 of \(3, 4\)"),
+        ("labels_", ("I32", [10**12], bytes(600)), "sizes of their shapes"),
+        ("labels_", int32(0, 0), "shape|labels_"),
+        ("frequencies", float64(1, np.nan, 1), "frequencies"),
+        ("frequencies", float64(1, -1, 1), "frequencies"),
+        ("frequencies", float64(1, 1), r"not float64 of \(3,\)"),
+        ("labels_", ("I64", [150], bytes(1200)), "not int32"),
+        ("labels_", int32(3, 150), "labels_ are not"),
+        ("initial_labels_", int32(-1, 150), "are not"),
+        ("initial_labels_", int32(0, 149), r"not int32 of \(150,\)"),
+        ("history.refine.loss", ("U8", [1], bytes(1)), "is uint8"),
+        ("history.refine.loss", ("F64", [1, 1], bytes(8)), r"of shape \(1, 1\)"),
     ],
 )
 def test_invalid_arrays_are_refused(name, content, message, members, tmp_path):
-    assert f"{name}.npy" in members
-    path = write_members(tmp_path / "model", members | {f"{name}.npy": content})
+    assert name in members
+    path = write_members(tmp_path / "model", members | {name: content})
     assert re.search(message, load_and_get_error(path))
-
-
-def test_array_in_fortran_order_is_read(fitted, members, samples, tmp_path):
-    buffer = io.BytesIO()
-    np.save(buffer, np.asfortranarray(np.load(io.BytesIO(members["weights.0.npy"]))))
-    path = write_members(tmp_path / "model", members | {"weights.0.npy": buffer.getvalue()})
-    np.testing.assert_array_equal(
-        DECClusterer.load(path).transform(samples), fitted.transform(samples)
-    )
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"{", b"null", b"[]", b"1", b'"x"', b"{}", b"\xff\xfe", b"NaN", b"[" * 100_000,
-        b'{"a":' * 100_000, b"9" * 10_000, b'{"format": 1}', b" " * (2**23 + 1),
-        b'{"format": ' + b"9" * 5000 + b"}",
+        "", "{", "null", "[]", "1", '"x"', "{}", "\xff\xfe", "\ud800", "NaN", "[" * 100_000,
+        '{"a":' * 100_000, "9" * 10_000, '{"format": 1}', " " * (2**23 + 1),
+        '{"format": ' + "9" * 5000 + "}", '{"format": NaN}', '{"format": -Infinity}',
+        '{"format": 1e999}',
     ],
-    ids=lambda text: f"{text[:12]!r}...{len(text)}",
+    ids=lambda text: f"{text[:20]!r}...{len(text)}",
 )  # fmt: skip
 def test_text_that_is_no_state_is_refused(text, members, tmp_path):
     load_and_get_error(write_members(tmp_path / "model", members | {STATE: text}))
@@ -440,12 +726,20 @@ SGD = "keras.optimizers", "SGD"
         (entry(dims=[16, 0]), r"dims\[1\]"),
         (entry(dims=[16, 4, 4]), "8 weights are not those of"),
         (entry(dims=[10**9, 4]), r"not float32 of \(6, 1000000000\)"),
-        (entry(dims=[1] * 100_000, n_weights=400_000), "members are missing"),
+        (entry(dims=[1] * 100_000, n_weights=400_000), "arrays are missing"),
         (entry(dims="16"), "dims"),
-        (entry(n_features=5), "more bytes|shape"),
+        (entry(n_features=5), r"not float32 of \(5, 16\)"),
         (entry(n_features=10**30), "shape"),
         (entry(n_features=6.0), "n_features must be"),
         (entry(n_weights=7), "7 weights"),
+        (entry(more=1), "it has an entry 'more'"),
+        (lambda state: state.pop("n_clusters") and None, "it has no 'n_clusters'"),
+        (lambda state: ["format", 1], "no JSON object"),
+        (entry(scaler=0), "scaler is no dict"),
+        (entry(scaler=[]), "scaler is no dict"),
+        (lambda state: state.pop("scaler") and None, "it has no 'scaler'|use skdec.load"),
+        (entry(alpha=float("inf")), "Infinity for a number"),
+        (parameter(alpha=float("nan")), "NaN for a number"),
         (entry(n_iter=-1), "n_iter must be"),
         (entry(stop_reason=None), "stop_reason is no str"),
         (entry(feature_names=["a"]), "no 6 strings"),
@@ -512,9 +806,110 @@ def test_invalid_states_are_refused(change, message, members, tmp_path):
     assert re.search(message, load_and_get_error(path))
 
 
-def test_members_of_the_command_line_are_accepted(members, tmp_path):
-    path = write_members(tmp_path / "model", members | {"skdec-cli/preparation.json": b"{}"})
-    DECClusterer.load(path)
+def scaler(**values):
+    return lambda state: state["scaler"].update(values)
+
+
+def scaler_parameters(**values):
+    return lambda state: state["scaler"]["parameters"].update(values)
+
+
+def test_a_file_with_a_scaler_is_rebuilt_from_its_members(pipeline, saved_pipeline, tmp_path):
+    loaded = skdec.load(write_members(tmp_path / "model", members_of(saved_pipeline)))
+    np.testing.assert_array_equal(loaded[0].scale_, pipeline[0].scale_)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (entry(scaler=None), "'scaler.data_max_', which is none"),
+        (entry(scaler={}), "its scaler lacks"),
+        (entry(scaler={"class": "MinMaxScaler"}), "its scaler lacks"),
+        (scaler(more=1), "should not have, the entry 'more'"),
+        (scaler(**{"class": "StandardScaler"}), "parameters are not those of StandardScaler"),
+        (scaler(**{"class": "RobustScaler"}), "'RobustScaler' is none of StandardScaler, Min"),
+        (scaler(**{"class": "os.system"}), "'os.system' is none of"),
+        (scaler(**{"class": "x" * 10_000}), "is none of"),
+        (scaler(**{"class": None}), ""),
+        (scaler(**{"class": ["MinMaxScaler"]}), ""),
+        (
+            scaler(**{"class": "StandardScaler"}, parameters={"with_mean": True, "with_std": True}),
+            "'scaler.data_max_', which is none",
+        ),
+        (scaler(parameters=None), ""),
+        (scaler(parameters={}), "parameters are not those of MinMaxScaler"),
+        (scaler_parameters(copy=False), "parameters are not those of MinMaxScaler"),
+        (scaler_parameters(steps=[]), "parameters are not those of MinMaxScaler"),
+        (scaler_parameters(clip=None), "clip is no bool"),
+        (scaler_parameters(clip=1), "clip is no bool"),
+        (scaler_parameters(clip={"optimizer": {}}), "clip is no bool"),
+        (scaler_parameters(feature_range=None), ""),
+        (scaler_parameters(feature_range=[0]), ""),
+        (scaler_parameters(feature_range=[1, 0]), "no range of numbers"),
+        (scaler_parameters(feature_range=[0, 0]), "no range of numbers"),
+        (scaler_parameters(feature_range=[0, 10**400]), ""),
+        (scaler_parameters(feature_range=[0, None]), "no range of numbers"),
+        (scaler_parameters(feature_range=["0", "1"]), "no range of numbers"),
+        (scaler_parameters(feature_range="01"), "no range of numbers"),
+        (scaler(feature_names=None), "no 6 strings"),
+        (scaler(feature_names="abcdef"), "no 6 strings"),
+        (scaler(feature_names=["a"]), "no 6 strings"),
+        (scaler(feature_names=[1, 2, 3, 4, 5, 6]), "no 6 strings"),
+        (entry(feature_names=list("abcdef")), "not those that its scaler returns"),
+        (scaler(steps=None), ""),
+        (scaler(steps=[]), ""),
+        (scaler(steps=["a"]), ""),
+        (scaler(steps=["a", "b", "c"]), ""),
+        (scaler(steps=["a", "a"]), "names of the steps"),
+        (scaler(steps=["a", "b__c"]), "names of the steps"),
+        (scaler(steps=["a", "memory"]), "names of the steps"),
+        (scaler(steps=["a", 1]), "names of the steps"),
+        (scaler(steps=["a", []]), ""),
+    ],
+)
+def test_invalid_scalers_are_refused(change, message, saved_pipeline, tmp_path):
+    path = write_members(tmp_path / "model", with_state(members_of(saved_pipeline), change))
+    assert re.search(message, load_and_get_error(path, skdec.load))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("scale_", float64(1, 1, 1, 1, 1, np.nan), "NaN or infinite"),
+        ("scale_", float64(1, 1, 1, 1, 1, np.inf), "NaN or infinite"),
+        ("scale_", float64(1, 1, 1, 1, 1, 1.7e308), "overflows"),
+        ("scale_", float64(1, 1, 1), r"not float64 .* of \(6,\)"),
+        ("scale_", ("F64", [6, 1], bytes(48)), r"not float64 .* of \(6,\)"),
+        ("scale_", ("F16", [6], bytes(12)), "is float16"),
+        ("min_", float64(1, 1, 1, 1, 1, np.nan), "NaN or infinite"),
+        ("min_", float64(1, 1, 1, 1, -np.inf, 1), "NaN or infinite"),
+        ("data_min_", float64(), r"of shape \(0,\)"),
+        ("n_samples_seen_", float64(1, 1), r"of shape \(2,\), not .* of \(\)"),
+        ("n_samples_seen_", ("U8", [], b"1"), "is uint8"),
+    ],
+)
+def test_invalid_arrays_of_a_scaler_are_refused(name, content, message, saved_pipeline, tmp_path):
+    members = members_of(saved_pipeline)
+    assert f"scaler.{name}" in members
+    path = write_members(tmp_path / "model", members | {f"scaler.{name}": content})
+    assert re.search(message, load_and_get_error(path, skdec.load))
+
+
+def test_missing_and_unknown_arrays_of_a_scaler_are_refused(saved_pipeline, tmp_path):
+    members = members_of(saved_pipeline)
+    for name in arrays_of(members):
+        rest = {other: content for other, content in members.items() if other != name}
+        assert name in load_and_get_error(write_members(tmp_path / "model", rest), skdec.load)
+    for name in ("scaler.mean_", "scaler.transform", "scaler.", "scaler"):
+        path = write_members(tmp_path / "model", members | {name: float64(*[1.0] * 6)})
+        assert f"{name!r}, which is none of" in load_and_get_error(path, skdec.load)
+
+
+def test_a_standard_scaler_that_divides_by_zero_is_refused(fitted, samples, tmp_path):
+    path = tmp_path / "model"
+    save_model(make_pipeline(StandardScaler().fit(samples), fitted), path)
+    write_members(path, members_of(path) | {"scaler.scale_": float64(1, 0, 1, 1, 1, 1)})
+    assert "divides by zero" in load_and_get_error(path, skdec.load)
 
 
 # Needs TensorFlow alone for the first model, Keras and `skdec.layers` for the second one.

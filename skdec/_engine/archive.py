@@ -1,151 +1,164 @@
-"""A zip archive of JSON and NumPy arrays that is read without being trusted.
+"""Safetensors files of JSON and NumPy arrays that are read without being trusted.
 
-Nothing in a file is unpickled, decompressed or unpacked to disk, and no member is read before its
-size has been checked, so that the memory to read a file is bounded by its size. Every fault of a
-file is reported as one ValueError.
+Nothing in a file is unpickled or executed. The header is measured before it is parsed, and the file
+before its arrays are read, so that the memory to read a file is bounded by its size. Every fault of
+a file is reported as one ValueError.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
-import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
-# JSON grows about twentyfold when it is parsed; a million column names fit in.
-_MAX_JSON_BYTES = 2**23
-_MAX_DIRECTORY_BYTES = 2**20
-_MAX_HEADER_BYTES = 512
+# The header begins with the state, a string of JSON, and ends with the list of the arrays.
+_KEY = "skdec"
+_HEADER_START = f'{{"__metadata__":{{"{_KEY}":"'
+_SIZE_BYTES = 8  # at the beginning of the file, the size of the header
+# JSON grows about twentyfold when it is parsed; half a million column names fit in.
+_MAX_HEADER_BYTES = 2**23
+# The list of two thousand arrays.
+_MAX_LIST_BYTES = 2**17
 _MAX_REASON = 300
 
-# The end of a zip archive as Python's zipfile writes it, and of one above two gigabytes.
-_END, _END_SIZE = b"PK\x05\x06", 22
-_END64, _END64_SIZE, _END64_FROM = b"PK\x06\x07", 20, 2**31
+# Those that every version of safetensors can read as NumPy arrays.
+_DTYPES = {
+    "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16, "I16": np.int16,
+    "U32": np.uint32, "I32": np.int32, "U64": np.uint64, "I64": np.int64,
+    "F16": np.float16, "F32": np.float32, "F64": np.float64,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The content of a file: a state, as JSON holds it, and arrays by name."""
+
+    state: Any
+    arrays: dict[str, np.ndarray]
+
+    def array(
+        self, name: str, dtypes: Collection[np.dtype], shape: tuple[int | None, ...]
+    ) -> np.ndarray:
+        """Return the array `name`, or raise unless it is of one of `dtypes` and of `shape`.
+
+        None in `shape` is any length.
+        """
+        if name not in self.arrays:
+            raise ValueError(f"it has no array {name!r}")
+        found = self.arrays[name]
+        has_shape = len(found.shape) == len(shape) and all(
+            expected in (None, length) for expected, length in zip(shape, found.shape, strict=True)
+        )
+        if found.dtype not in dtypes or not has_shape:
+            allowed = " or ".join(map(str, dtypes))
+            raise ValueError(
+                f"its array {name!r} is {found.dtype} of shape {found.shape}, not {allowed} of "
+                f"{shape}"
+            )
+        return found
+
+
+def write_archive(path: Path, state: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a state that JSON can hold, and arrays."""
+    for name, array in arrays.items():
+        if array.dtype not in _DTYPES.values():
+            raise ValueError(f"{name} is an array of {array.dtype}, which a file cannot hold.")
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    # The bytes are written here, because safetensors reports a full disk without its error number.
+    path.write_bytes(save(contiguous, {_KEY: json.dumps(state, allow_nan=False)}))
 
 
 @contextmanager
 def open_archive(
     path: str | os.PathLike[str], kind: str = "a saved estimator"
 ) -> Iterator[Archive]:
-    """Open a file for reading; an OSError if it does not exist, a ValueError if it is damaged."""
+    """Read a file; errors of the caller's own checks of its content are reported likewise.
+
+    Raises an OSError if the file cannot be opened, and a ValueError if it is damaged or of another
+    kind.
+    """
     with open(path, "rb") as file:
         try:
-            yield Archive(file)
-        # zipfile, json, NumPy and Keras raise a dozen kinds of errors for damaged files.
+            yield _read(file)
+        # json, safetensors, NumPy and Keras raise a dozen kinds of errors for damaged files.
         except Exception as error:
             reason = _format_reason(error)
             raise ValueError(f"{path} cannot be read as {kind}: {reason}.") from error
 
 
-def write_archive(path: Path, document: str, state: Any, arrays: Mapping[str, Any]) -> None:
-    """Write `state` as the JSON member `document`, and `arrays` as members ending in .npy."""
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(document, json.dumps(state, allow_nan=False))
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.save(buffer, array, allow_pickle=False)
-            archive.writestr(f"{name}.npy", buffer.getbuffer())
-
-
-class Archive:
-    """The members of an open archive, with checked sizes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        size = file.seek(0, os.SEEK_END)
-        _check_end(file, size)
-        self._zip = zipfile.ZipFile(file)
-        members = self._zip.infolist()
-        self._sizes = {member.filename: member.file_size for member in members}
-        if len(self._sizes) < len(members):
-            raise ValueError("two of its members have the same name")
-        if sum(self._sizes.values()) > size:
-            raise ValueError("its members claim to be larger than the file")
-        for member in members:
-            is_stored = member.compress_type == zipfile.ZIP_STORED
-            if not is_stored or member.compress_size != member.file_size or member.flag_bits & 1:
-                raise ValueError(f"its member {member.filename!r} is compressed or encrypted")
-
-    @property
-    def names(self) -> Collection[str]:
-        """The names of all members."""
-        return self._sizes.keys()
-
-    def json(self, name: str) -> Any:
-        """Return the content of a JSON member; NaN and infinities are refused."""
-        if self._get_size(name) > _MAX_JSON_BYTES:
-            raise ValueError(f"its member {name!r} is larger than {_MAX_JSON_BYTES} bytes")
-        return json.loads(self._zip.read(name), parse_constant=_refuse_constant)
-
-    def array(
-        self, name: str, dtypes: Collection[np.dtype], shape: tuple[int | None, ...]
-    ) -> np.ndarray:
-        """Return the array `name` of one of `dtypes` and of `shape`; None is any length."""
-        member = f"{name}.npy"
-        n_bytes = self._get_size(member)
-        if None not in shape:
-            widest = max(dtype.itemsize for dtype in dtypes)
-            if n_bytes > math.prod(filter(None, shape)) * widest + _MAX_HEADER_BYTES:
-                raise ValueError(f"its array {name!r} takes more bytes than {shape} needs")
-        with self._zip.open(member) as file:
-            found, order, dtype = _read_header(file, name)
-            fits = len(found) == len(shape) and all(
-                expected in (None, length) for expected, length in zip(shape, found, strict=True)
-            )
-            if dtype not in dtypes or not fits:
-                allowed = " or ".join(map(str, dtypes))
-                raise ValueError(
-                    f"its array {name!r} is {dtype} of shape {found}, not {allowed} of {shape}"
-                )
-            content = bytearray(file.read())
-        if len(content) != math.prod(found) * dtype.itemsize:
-            raise ValueError(f"its array {name!r} has more or less values than {found}")
-        return np.frombuffer(content, dtype).reshape(found, order=order)
-
-    def _get_size(self, name: str) -> int:
-        if name not in self._sizes:
-            raise ValueError(f"it has no member {name!r}")
-        return self._sizes[name]
-
-
-def _check_end(file: BinaryIO, size: int) -> None:
-    """Raise a ValueError unless the file ends like an archive with a small directory of members.
-
-    A directory of millions of members would be read whole, taking ten times its size in memory.
-    """
-    file.seek(max(0, size - _END_SIZE - _END64_SIZE))
-    tail = file.read(_END_SIZE + _END64_SIZE)
-    end = tail[-_END_SIZE:]
-    if len(end) < _END_SIZE or not end.startswith(_END):
-        raise ValueError("it is no saved file, or its end is missing")
-    if int.from_bytes(end[12:16], "little") > _MAX_DIRECTORY_BYTES or (
-        size < _END64_FROM and tail.startswith(_END64)
-    ):
-        raise ValueError("it has too many members")
-
-
-def _read_header(file: Any, name: str) -> tuple[tuple[int, ...], Any, np.dtype]:
-    """Read the shape, order and dtype of the array whose values follow."""
+def _read(file: BinaryIO) -> Archive:
+    n_bytes = os.fstat(file.fileno()).st_size
+    start = file.read(_SIZE_BYTES)
+    n_header_bytes = int.from_bytes(start, "little")
+    if n_header_bytes > n_bytes - _SIZE_BYTES:
+        raise ValueError("it is no file that skdec has written, or its end is missing")
+    if n_header_bytes > _MAX_HEADER_BYTES:
+        raise ValueError(f"its header is larger than {_MAX_HEADER_BYTES} bytes")
+    header = file.read(n_header_bytes)
+    document, tensors = _parse_header(header.decode("ascii"))
+    n_value_bytes = max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+    if _SIZE_BYTES + n_header_bytes + n_value_bytes != n_bytes:
+        raise ValueError("the file is larger or smaller than its arrays")
     try:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"version {version}")
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(
-            file, max_header_size=_MAX_HEADER_BYTES
-        )
-    except Exception as error:  # Python's own parser raises further kinds
-        raise ValueError(f"its array {name!r} has a damaged header") from error
-    return shape, "F" if is_fortran else "C", dtype
+        arrays = load(b"".join((start, header, file.read(n_value_bytes))))
+    except SafetensorError as error:
+        raise ValueError(
+            "its arrays overlap, leave gaps, or do not have the sizes of their shapes and dtypes"
+        ) from error
+    return Archive(_parse_json(document), arrays)
 
 
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"it has {word} for a number")
+def _parse_header(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the state, as a string, and the list of the arrays."""
+    if not text.startswith(_HEADER_START):
+        raise ValueError("it is no file that skdec has written")
+    document, end = json.JSONDecoder().raw_decode(text, len(_HEADER_START) - 1)
+    if len(text) - end > _MAX_LIST_BYTES:
+        raise ValueError("it has too many arrays")
+    tensors = _parse_json(f'{_HEADER_START}"{text[end:]}')
+    if tensors.pop("__metadata__") != {_KEY: ""}:
+        raise ValueError("it has metadata of another program")
+    for name, tensor in tensors.items():
+        if tensor.keys() != {"dtype", "shape", "data_offsets"}:
+            raise ValueError(f"its array {name!r} is not described by dtype, shape and offsets")
+        if tensor["dtype"] not in _DTYPES:
+            raise ValueError(f"its array {name!r} is of the unknown dtype {tensor['dtype']!r}")
+    return document, tensors
+
+
+def _parse_json(text: str) -> Any:
+    """Parse JSON; NaN, infinities and repeated names are refused."""
+    return json.loads(
+        text,
+        object_pairs_hook=_build_object,
+        parse_constant=_refuse_number,
+        parse_float=_parse_finite,
+    )
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("two of its members have the same name")
+    return content
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
+
+
+def _refuse_number(text: str) -> NoReturn:
+    raise ValueError(f"it has {text} for a number")
 
 
 def _format_reason(error: Exception) -> str:

@@ -19,7 +19,6 @@ from skdec._engine.threads import count_usable_threads
 from skdec._files import write_atomically
 
 _FORMAT = 1
-_DOCUMENT = "checkpoint.json"
 _PHASES = ("pretrain", "refine")
 # Parameters that do not change the result of a fit.
 _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
@@ -83,20 +82,16 @@ class Checkpoint:
             return None
         path = self._get_path(phase)
         with open_archive(path, "a checkpoint") as archive:
-            content = archive.json(_DOCUMENT)
-            arrays = {
-                name: archive.array(name, (np.dtype(dtype),), tuple(shape))
-                for name, (dtype, shape) in content["arrays"].items()
-            }
-        theirs, ours = content["identity"], self._identity
-        differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+            theirs, ours = archive.state["identity"], self._identity
+            differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+            state = CheckpointState(archive.state["numbers"], archive.arrays)
         if differing:
             raise ValueError(
                 f"{path} is the checkpoint of another fit, which differs in "
                 f"{', '.join(differing)}. Use the same values to resume it; remove it or set "
                 "another directory to fit from the beginning."
             )
-        return CheckpointState(content["numbers"], arrays)
+        return state
 
     def save(
         self, phase: str, get_state: Callable[[], CheckpointState], *, force: bool = False
@@ -107,11 +102,10 @@ class Checkpoint:
             return
         start = time.monotonic()
         numbers, arrays = get_state()
-        shapes = {name: (str(array.dtype), array.shape) for name, array in arrays.items()}
-        content = {"identity": self._identity, "numbers": numbers, "arrays": shapes}
+        content = {"identity": self._identity, "numbers": numbers}
         try:
             with write_atomically(self._get_path(phase)) as part:
-                write_archive(part, _DOCUMENT, content, arrays)
+                write_archive(part, content, arrays)
         except OSError as error:
             raise OSError(
                 error.errno,

@@ -18,7 +18,7 @@ from skdec._files import check_writable, write_atomically
 from skdec._version import __version__
 from skdec.cli.output import show_warnings_in_one_line, silence_stderr, write_labels, write_message
 from skdec.cli.parser import build_parser
-from skdec.cli.scaling import Scaling, add_scaling, fit_scaling, read_scaling
+from skdec.cli.scaling import build_scaler
 from skdec.cli.tables import Table, load_table
 from skdec.datasets import load_digits, load_fashion_mnist, load_mnist
 
@@ -76,7 +76,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     _check_outputs([arguments.json], arguments.data)
     table = _load_data(arguments.data, arguments.label)
     n_clusters = _get_n_clusters(arguments, table)
-    X = _fit_scaling(table, arguments.scale).apply(table.X)
+    scaler = build_scaler(arguments.scale)
+    X = table.X if scaler is None else scaler.fit_transform(table.X)
     with silence_stderr():
         from skdec._comparison import compare
         from skdec._engine.progress import ProgressCallback
@@ -106,23 +107,25 @@ def _fit(arguments: argparse.Namespace) -> None:
     _check_outputs([arguments.model, arguments.labels], arguments.data)
     table = _load_data(arguments.data, arguments.label)
     n_clusters = _get_n_clusters(arguments, table)
-    scaling = _fit_scaling(table, arguments.scale)
-    X = scaling.apply(table.X)
+    X = _name_features(table.X, table.feature_names)
     with silence_stderr():
+        from sklearn.pipeline import make_pipeline
+
         from skdec._engine.progress import ProgressCallback
         from skdec._estimator import DECClusterer
+        from skdec._model_file import save_model
         from skdec.cli.report import format_matching
     clusterer = DECClusterer(
         n_clusters,
         callbacks=[ProgressCallback()],
         random_state=arguments.seed,
         **_get_network_parameters(arguments),
-    ).fit(X)
-    with write_atomically(arguments.model) as path:
-        clusterer.save(path)
-        add_scaling(path, scaling)
+    )
+    scaler = build_scaler(arguments.scale)
+    model = clusterer if scaler is None else make_pipeline(scaler, clusterer)
+    save_model(model.fit(X), arguments.model)
     if arguments.labels is not None:
-        _write_predictions(arguments.labels, clusterer, X)
+        _write_predictions(arguments.labels, model, X)
     n_found = len(np.unique(clusterer.labels_))
     sys.stdout.write(
         f"{len(X):,} samples in {n_found} clusters; the model is in {arguments.model}\n"
@@ -137,10 +140,16 @@ def _predict(arguments: argparse.Namespace) -> None:
         raise FileNotFoundError(f"{arguments.model} is not a file; 'skdec fit' writes a model.")
     with silence_stderr():
         from skdec._estimator import DECClusterer
-    clusterer = DECClusterer.load(arguments.model)
-    scaling = read_scaling(arguments.model)
-    X = scaling.apply(_load_data(arguments.data, columns=scaling.columns).X)
-    _write_predictions(arguments.labels, clusterer, X)
+        from skdec._model_file import load_model
+    model = load_model(DECClusterer, arguments.model)
+    names = getattr(model, "feature_names_in_", None)
+    X = _load_data(arguments.data, columns=None if names is None else names.tolist()).X
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"{arguments.data} has {X.shape[1]} columns, but the model was fitted on "
+            f"{model.n_features_in_}."
+        )
+    _write_predictions(arguments.labels, model, _name_features(X, names))
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -162,14 +171,18 @@ def _load_data(data: str, label: str | None = None, columns: Sequence[str] | Non
         raise ValueError(str(error)) from error
 
 
-def _fit_scaling(table: Table, scale: str) -> Scaling:
-    """Fit the scaling of the features."""
-    return fit_scaling(table.X, scale, table.feature_names)
+def _name_features(X: np.ndarray, names: Sequence[str] | None) -> Any:
+    """Return a data frame with these columns; `X` itself if there are no names."""
+    if names is None:
+        return X
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=list(names), copy=False)
 
 
-def _write_predictions(path: Path | None, clusterer: Any, X: np.ndarray) -> None:
+def _write_predictions(path: Path | None, model: Any, X: Any) -> None:
     """Write the cluster of each sample as CSV, to a file or to standard output."""
-    q = clusterer.predict_proba(X)
+    q = model.predict_proba(X)
     labels, confidence = q.argmax(axis=1), q.max(axis=1)
     if path is None:
         write_labels(sys.stdout, labels, confidence)

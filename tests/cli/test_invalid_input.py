@@ -1,17 +1,16 @@
 """Invalid input to the command line: one line, exit code 2, and no partial output."""
 
-import json
 import os
+import resource
 import zipfile
 
 import numpy as np
 import pytest
-from hostile import members_of, with_state, write_members
+from hostile import STATE, members_of, with_state, write_members
 
 from skdec.cli import main
 
 QUICK = ["--dims", "4,2", "--epochs", "1", "--max-iter", "2", "--seed", "0"]
-MEMBER = "skdec-cli/preparation.json"
 
 
 @pytest.fixture(scope="module")
@@ -141,39 +140,45 @@ def test_a_directory_without_write_permission_is_an_error(directory, run_and_fai
 def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path, monkeypatch):
     (tmp_path / "model").write_bytes((directory / "model").read_bytes())
 
-    def fail(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("zipfile.ZipFile.writestr", fail)
     fit = ["fit", directory / "table.csv", "--n-clusters", "2", "--model", "model"]
     monkeypatch.setattr("skdec._engine.progress.ProgressCallback.on_epoch_end", lambda *_: None)
-    assert "No space left" in run_and_fail(*fit, *QUICK)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        assert "File too large" in run_and_fail(*fit, *QUICK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def write_damaged_model(kind, content, members, path):
     """Write a model that is damaged in some way."""
-    if kind in ("empty", "truncated", "text", "corrupt"):
+    if kind in ("empty", "truncated", "padded", "text", "corrupt"):
         damaged = {
             "empty": b"",
             "truncated": content[:-30],
+            "padded": content + bytes(30),
             "text": b"a,b\n1,2\n",
             "corrupt": content[:500] + bytes(20) + content[520:],
         }
         path.write_bytes(damaged[kind])
-    elif kind == "compressed":
-        write_members(path, members, zipfile.ZIP_DEFLATED)
     elif kind == "newer":
         write_members(path, with_state(members, lambda state: state.update(format=99)))
     elif kind == "unknown member":
-        write_members(path, members | {"../../evil": b""})
-    else:
-        write_members(path, {"letter.txt": b"hello"})
+        write_members(path, members | {"../../evil": ("U8", [0], b"")})
+    elif kind == "checkpoint":
+        write_members(path, {STATE: '{"identity": {}, "numbers": {}}'})
+    elif kind == "other zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("letter.txt", "hello")
 
 
 @pytest.mark.parametrize(
     "kind",
-    ["empty", "truncated", "text", "corrupt", "compressed", "newer", "unknown member", "other zip"],
-)
+    [
+        "empty", "truncated", "padded", "text", "corrupt", "newer", "unknown member", "checkpoint",
+        "other zip",
+    ],
+)  # fmt: skip
 def test_damaged_models_are_an_error(kind, directory, run_and_fail, tmp_path):
     path = directory / "model"
     write_damaged_model(kind, path.read_bytes(), members_of(path), tmp_path / "model")
@@ -186,22 +191,28 @@ def test_models_that_are_not_a_file_are_an_error(directory, run_and_fail):
     assert "is not a file" in run_and_fail("predict", directory, directory / "table.csv")
 
 
-VALID = {"scale": "standard", "columns": ["a", "b", "c"], "shift": [0, 0, 0], "width": [1, 1, 1]}
-
-
 @pytest.mark.parametrize(
-    "scaling",
+    "change",
     [
-        None, [], 1, {}, {"scale": "none"}, VALID | {"more": 1}, VALID | {"scale": "log"},
-        VALID | {"scale": "none"}, VALID | {"shift": None}, VALID | {"width": [1, 0, 1]},
-        VALID | {"width": [1, 1]}, VALID | {"shift": [0, 0, "x"]}, VALID | {"shift": [[0], 0, 0]},
-        VALID | {"width": [1, 1, float("nan")]}, VALID | {"shift": [0, 0, 10**400]},
-        VALID | {"columns": ["a", "b"]}, VALID | {"columns": [1, 2, 3]}, VALID | {"columns": "abc"},
+        {"class": "RobustScaler"}, {"class": None}, {"parameters": []}, {"parameters": {}},
+        {"more": 1}, {"feature_names": ["a", "b"]}, {"feature_names": [1, 2, 3]},
+        {"feature_names": "abc"}, {"feature_names": None}, {"steps": ["a", "a"]}, {"steps": 1},
+        {"parameters": {"with_mean": 1, "with_std": True}},
+        {"parameters": {"with_mean": True, "with_std": False}},
     ],
     ids=str,
 )  # fmt: skip
-def test_a_damaged_scaling_is_an_error(scaling, directory, run_and_fail, tmp_path):
-    members = members_of(directory / "model") | {MEMBER: json.dumps(scaling)}
+def test_a_damaged_scaler_is_an_error(change, directory, run_and_fail, tmp_path):
+    members = members_of(directory / "model")
+    members = with_state(members, lambda state: state["scaler"].update(change))
     write_members(tmp_path / "model", members)
     line = run_and_fail("predict", "model", directory / "table.csv")
-    assert "its skdec-cli/preparation.json is damaged; fit the model again" in line
+    assert line.startswith("skdec: model cannot be read as a saved estimator: ")
+
+
+@pytest.mark.parametrize("values", [[1, 1], [1, 0, 1], [1, np.nan, 1], [1, 1, np.inf]], ids=str)
+def test_a_damaged_scale_is_an_error(values, directory, run_and_fail, tmp_path):
+    scale = {"scaler.scale_": ("F64", [len(values)], np.array(values, "<f8").tobytes())}
+    write_members(tmp_path / "model", members_of(directory / "model") | scale)
+    line = run_and_fail("predict", "model", directory / "table.csv")
+    assert line.startswith("skdec: model cannot be read as a saved estimator: ")

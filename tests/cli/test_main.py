@@ -8,11 +8,13 @@ import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.preprocessing import StandardScaler
 
+import skdec
 from skdec.cli import main
 from skdec.metrics import clustering_accuracy
 
@@ -55,7 +57,7 @@ def compared(directory):
 
 @pytest.fixture(scope="module")
 def model(directory):
-    """A model of the standardized table, with the clusters of its samples next to it."""
+    """A model of a table that is standardized, with the clusters of its samples next to it."""
     arguments = ["fit", str(directory / "table.csv"), "--label", "kind", "--scale", "standard"]
     outputs = ["--model", str(directory / "model.skdec"), "--labels", str(directory / "fitted.csv")]
     assert main([*arguments, *outputs, *NETWORK]) == 0
@@ -147,9 +149,33 @@ def test_the_model_is_the_estimator_fitted_to_the_scaled_samples(model, blobs):
     X = StandardScaler().fit_transform(blobs[0])
     parameters = {"dims": (8, 3), "pretrain_epochs": 3, "max_iter": 4, "random_state": 0}
     expected = DECClusterer(3, **parameters).fit(X)
-    loaded = DECClusterer.load(model)
-    np.testing.assert_array_equal(loaded.predict(X), expected.labels_)
+    loaded = skdec.load(model)
+    np.testing.assert_array_equal(loaded["decclusterer"].predict(X), expected.labels_)
     np.testing.assert_array_equal(read_clusters(model.parent / "fitted.csv"), expected.labels_)
+
+
+@pytest.mark.parametrize("scale", ["none", "minmax", "standard"])
+def test_samples_get_the_same_labels_everywhere(scale, directory, blobs, tmp_path):
+    """By the fit, by the command `predict`, and in Python, from unscaled samples."""
+    table, model = str(directory / "table.csv"), str(tmp_path / "model")
+    fit = ["fit", table, "--label", "kind", "--scale", scale, "--model", model, *NETWORK]
+    assert main([*fit, "--labels", str(tmp_path / "fitted.csv")]) == 0
+    assert main(["predict", model, table, "--labels", str(tmp_path / "predicted.csv")]) == 0
+    labels = read_clusters(tmp_path / "fitted.csv")
+    assert len(np.unique(labels)) > 1
+    np.testing.assert_array_equal(read_clusters(tmp_path / "predicted.csv"), labels)
+
+    loaded = skdec.load(model)
+    assert loaded.feature_names_in_.tolist() == list("abcd")
+    clusterer = loaded if scale == "none" else loaded["decclusterer"]
+    np.testing.assert_array_equal(clusterer.labels_, labels)
+    frame = pd.DataFrame(blobs[0], columns=list("abcd"))
+    np.testing.assert_array_equal(loaded.predict(frame), labels)
+    if scale == "none":
+        np.testing.assert_array_equal(skdec.DECClusterer.load(model).predict(frame), labels)
+    else:
+        with pytest.raises(ValueError, match=r"it has a scaler .*; use skdec\.load"):
+            skdec.DECClusterer.load(model)
 
 
 def test_predict_scales_as_in_fit(model, tmp_path):
@@ -169,13 +195,13 @@ def test_predict_finds_its_columns_by_name(model, tmp_path):
 
 def test_predict_writes_to_standard_output(model, capsys):
     assert main(["predict", str(model), str(model.parent / "X.npy")]) == 0
-    assert capsys.readouterr().out == (model.parent / "fitted.csv").read_text()
+    out, err = capsys.readouterr()
+    assert out == (model.parent / "fitted.csv").read_text()
+    assert "warning" not in err
 
 
 def test_predict_accepts_a_model_saved_by_python_code(model, tmp_path, capsys, blobs):
-    from skdec import DECClusterer
-
-    loaded = DECClusterer.load(model)
+    loaded = skdec.load(model)["decclusterer"]
     loaded.save(tmp_path / "model.skdec")
     X = StandardScaler().fit_transform(blobs[0])
     np.save(tmp_path / "scaled.npy", X)
@@ -272,7 +298,7 @@ def test_a_file_that_is_not_a_model_is_an_error(directory, tmp_path, capsys):
 
 def test_data_with_other_columns_than_the_model_are_an_error(model, tmp_path, capsys):
     np.save(tmp_path / "narrow.npy", np.zeros((5, 3)))
-    assert "have 3 columns, but the model was fitted on 4" in run_and_fail(
+    assert "has 3 columns, but the model was fitted on 4" in run_and_fail(
         capsys, "predict", model, tmp_path / "narrow.npy"
     )
     (tmp_path / "other.csv").write_text("a,b,c\n1,2,3\n")
