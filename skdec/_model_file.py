@@ -38,6 +38,9 @@ _STATE = {
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
 _FREQUENCIES = "frequencies"  # for `partial_fit`
 
+# The square of the largest output of the networks, in float32, must be far from infinite.
+_MAX_OUTPUT = 1e15
+
 # Neither written nor accepted: the user's own code, and directories with pickles.
 _LEFT_OUT = ("callbacks", "memory", "checkpoint")
 
@@ -287,13 +290,14 @@ def _check_outputs(estimator: Any) -> None:
         if not np.isfinite(array).all():
             raise ValueError("it has weights that are NaN or infinite")
     activation = keras.activations.get(weights.architecture.activation)
-    # Up to ten standard deviations, if the features have been standardized.
-    samples = np.random.RandomState(0).uniform(-10, 10, (32, estimator.n_features_in_))
+    samples = np.random.RandomState(0).uniform(-1, 1, (32, estimator.n_features_in_))
     with np.errstate(all="ignore"):
         z = _apply_dense_layers(weights.encoder, activation, samples.astype(np.float32))
         q = np.asarray(soft_assignment(z, weights.centers, weights.alpha))
         decoded = _apply_dense_layers(weights.decoder, activation, z)
-    if not np.isfinite(q).all() or not np.isfinite(decoded).all():
+    # The limit leaves a margin for samples that are larger than these.
+    is_small = all((np.abs(output) < _MAX_OUTPUT).all() for output in (z, decoded))
+    if not np.isfinite(q).all() or not is_small:
         raise ValueError("it has weights so large that its networks overflow")
 
 

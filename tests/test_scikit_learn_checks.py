@@ -56,12 +56,6 @@ def test_every_check_passes(results):
     assert_all_pass(results)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_every_check_passes_at_the_defaults():
-    assert_all_pass(run_checks(DECClusterer()))
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_only_checks_that_kmeans_skips_are_skipped(results):
     kmeans_results = check_estimator(KMeans(), on_skip=None, on_fail=None)
