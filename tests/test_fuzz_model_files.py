@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import time
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -125,7 +126,7 @@ def edit_state(random, path, saved):
             if random.random() < 0.2:
                 del holder[key]
             else:
-                holder[key] = ODD_VALUES[random.integers(len(ODD_VALUES))]
+                holder[key] = deepcopy(ODD_VALUES[random.integers(len(ODD_VALUES))])
 
     write_members(path, with_state(members_of(saved), edit))
 
@@ -157,7 +158,7 @@ def edit_header(random, path, saved):
     if random.random() < 0.2:
         del holder[key]
     else:
-        holder[key] = ODD_VALUES[random.integers(len(ODD_VALUES))]
+        holder[key] = deepcopy(ODD_VALUES[random.integers(len(ODD_VALUES))])
     write_file(path, header, values)
 
 
