@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from statistics import mean
 from time import perf_counter
@@ -144,12 +144,18 @@ METHODS = (
 )
 
 
+def list_available(names: Iterable[str]) -> Iterator[str]:
+    """Yield the data sets whose files are there; say which are not."""
+    for data in names:
+        if data not in FILES or _get_data_path(FILES[data]).is_file():
+            yield data
+        else:
+            sys.stdout.write(f"{data} is skipped: no {FILES[data]} in SKDEC_DATA_HOME\n")
+
+
 def list_items(options: Namespace) -> Iterator[Item]:
     """Yield each run on each available data set, once per seed."""
-    for data in options.data:
-        if data in FILES and not _get_data_path(FILES[data]).is_file():
-            sys.stdout.write(f"{data} is skipped: no {FILES[data]} in SKDEC_DATA_HOME\n")
-            continue
+    for data in list_available(options.data):
         for seed in options.seeds:
             yield from ({"data": data, "seed": seed, "run": run} for run in options.runs)
 

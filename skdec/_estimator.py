@@ -35,7 +35,7 @@ from skdec._parameters import (
     published_parameters,
     resolve,
 )
-from skdec._scorers import SilhouetteScorer
+from skdec._scorers import NeighborInformationScorer
 from skdec._steps.decoder import train_decoder
 from skdec._steps.initialization import Initialization, initialize_clusters
 from skdec._steps.neighbors import Neighbors, find_neighbors
@@ -88,9 +88,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         - "neighbors" searches in the graph of nearest neighbors, without a network, for clusters
           whose labels share the most information with their neighbors' labels. Many small k-means
           clusters are merged pair by pair ([2]_), so that clusters may have any shape, and
-          neighboring samples agree on their cluster between the merges. Of several runs the one
-          is kept whose labels keep the most information in the step to a neighbor and lose the
-          least; one candidate is k-means in the embedding.
+          neighboring samples agree on their cluster between the merges. The best of several runs
+          are combined, and the clusters with the highest score (see `score`) are kept; one
+          candidate is k-means in the embedding.
         - "k-means++" is k-means alone, as in [1]_.
         - A scikit-learn clusterer or mixture, a clone of which clusters the embedded samples;
           samples that it labels as noise join the nearest cluster.
@@ -150,9 +150,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         "pretrain": the loss of each epoch; "refine": the loss of the steps before each target
         update, the fraction of labels that it changed, the number of clusters with samples after
         it, the fraction of labels that agree with the initial ones and the score of the labels
-        (information kept in the step to a neighbor minus information lost, in nats; NaN without
-        neighbors), of which the weights with the highest are kept; both: the seconds since the
-        beginning of the phase.
+        (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights with
+        the highest are kept; both: the seconds since the beginning of the phase.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
@@ -474,25 +473,30 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return self._weights.reconstruct(Z)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Compute the silhouette of the predicted clusters in the input space.
+        """Compute how much of the clusters' information neighbors share.
 
-        Measured in the input, so that fits with different `dims` and `alpha` can be compared.
-        Above 5,000 samples, the score is that of a fixed random subset of 5,000.
+        Let I be the mutual information between the predicted cluster of a sample and that of a
+        random neighbor of it, and H the entropy of the clusters. The score is I (I / H), the
+        information kept in the step to a neighbor times the fraction kept. Neighbors are found in
+        the input, so that fits with different `dims` and `alpha` can be compared.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
-            Samples.
+            Samples. Above 20,000, the score is that of a fixed random subset of 20,000.
         y : None
             Ignored: labels never choose anything.
 
         Returns
         -------
         float
-            From -1 to 1, larger is better; -1 where all samples are in one cluster, or each in
-            one of its own.
+            In nats, from 0 for a single cluster to ``log(n_clusters)``; larger is better.
+
+        See Also
+        --------
+        skdec.model_selection.NeighborInformationScorer : The same score with other settings.
         """
-        return SilhouetteScorer()(self, X)
+        return NeighborInformationScorer()(self, X)
 
     def save(self, path: Any) -> None:
         """Write the fitted estimator to one file, without pickle.

@@ -13,9 +13,13 @@ import numpy as np
 from scipy.special import rel_entr
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import resample
+from sklearn.utils import check_array, resample
 
+from skdec._constraints import Integer
+from skdec._engine.data import DistinctSamples
 from skdec._math import target_distribution
+from skdec._steps.cluster_search import NeighborGraph
+from skdec._steps.neighbors import find_neighbors
 from skdec.metrics import clustering_accuracy
 
 SPACES = ("input", "embedding")
@@ -67,7 +71,7 @@ def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any) -> float:
     if y is None:
         raise ValueError(
             "clustering_accuracy_scorer needs classes: give y to the search's fit, or use a scorer "
-            "that needs none, such as SilhouetteScorer()."
+            "that needs none, such as NeighborInformationScorer()."
         )
     return clustering_accuracy(y, np.asarray(estimator.predict(X)))
 
@@ -98,12 +102,7 @@ class _SpaceScorer:
         if self.space not in SPACES:
             allowed = " or ".join(map(repr, SPACES))
             raise ValueError(f"space must be {allowed}; got {self.space!r}.")
-        if self.max_samples is not None and (
-            not isinstance(self.max_samples, Integral) or self.max_samples < 2
-        ):
-            raise ValueError(
-                f"max_samples must be None or an integer of at least 2; got {self.max_samples!r}."
-            )
+        _check_max_samples(self.max_samples)
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Score the clusters that `estimator` predicts for `X`.
@@ -124,20 +123,92 @@ class _SpaceScorer:
         """
         clusterer, X = _split_pipeline(estimator, X)
         labels = np.asarray(clusterer.predict(X))
-        if self.max_samples is not None and len(labels) > self.max_samples:
-            X, labels = resample(
-                X,
-                labels,
-                replace=False,
-                n_samples=self.max_samples,
-                random_state=self.random_state,
-            )
+        X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
         points = clusterer.transform(X) if self.space == "embedding" else X
         score = score_clusters(self._metric, points, labels)
         return self._worst if score is None else max(score, self._worst)
 
     def _metric(self, points: Any, labels: np.ndarray) -> float:
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NeighborInformationScorer:
+    """Information on its cluster that a sample shares with its neighbors, as a scorer for searches.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of nearest neighbors of each sample, in the leading principal components of the
+        input of the clusterer: in a Pipeline, the output of the steps before it.
+    max_samples : int or None, default=20000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples.
+    random_state : int, default=0
+        Seed of the subset and the principal components, the same for every estimator, so that
+        scores can be compared.
+
+    See Also
+    --------
+    skdec.DECClusterer.score : The same score with the default parameters.
+
+    Notes
+    -----
+    Let I be the mutual information between the cluster of a random sample and that of a random
+    neighbor of it, and H the entropy of the clusters. The score is I (I / H), in nats: the
+    information that is kept in the step to a neighbor, times the fraction of it that is kept. It
+    is 0 for a single cluster and at most the logarithm of the number of clusters; larger is better.
+
+    On 22 data sets, some 30 clusterings of each by several methods, the mean rank correlation with
+    the normalized mutual information with the classes was 0.43, that of the silhouette 0.02
+    (docs/benchmarks/scorers.md). It is misleading where neighbors are not of the same class: there
+    every clustering that agrees with the classes scores low. It grows with the number of clusters
+    as long as they are apart, so it cannot be used to choose that: use `choose_n_clusters`.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from skdec.model_selection import NeighborInformationScorer
+    >>> kmeans = KMeans(2, random_state=0).fit([[0.0], [0.1], [5.0], [5.1]])
+    >>> score = NeighborInformationScorer(n_neighbors=1)(kmeans, [[0.2], [0.1], [5.2], [5.1]])
+    >>> round(score, 3)  # log(2): neighbors are always in the same cluster
+    0.693
+    """
+
+    n_neighbors: int = 10
+    max_samples: Any = 20_000
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        Integer(1).check("n_neighbors", self.n_neighbors)
+        _check_max_samples(self.max_samples)
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        """Score the clusters that `estimator` predicts for `X`.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted clusterer with a `predict`, or a Pipeline that ends in one.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            The score, larger is better.
+        """
+        clusterer, X = _split_pipeline(estimator, X)
+        labels = np.asarray(clusterer.predict(X))
+        X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
+        samples = DistinctSamples(check_array(X, accept_sparse="csr"))
+        graph = find_neighbors(samples, self.n_neighbors, self.random_state).graph
+        if graph is None:  # there is only one sample
+            return 0.0
+        neighbors = NeighborGraph(graph, samples.sample_weight)
+        return neighbors.measure(samples.take_first(labels)).score
 
 
 class SilhouetteScorer(_SpaceScorer):
@@ -158,7 +229,7 @@ class SilhouetteScorer(_SpaceScorer):
     See Also
     --------
     sklearn.metrics.silhouette_score : Compute the score from labels.
-    skdec.DECClusterer.score : The same score with the default parameters.
+    NeighborInformationScorer : A score that agrees with classes more often.
 
     Notes
     -----
@@ -266,6 +337,25 @@ class CalinskiHarabaszScorer(_SpaceScorer):
 
     def _metric(self, points: Any, labels: np.ndarray) -> float:
         return calinski_harabasz_score(_to_dense(points), labels)
+
+
+def _check_max_samples(max_samples: Any) -> None:
+    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 2):
+        raise ValueError(
+            f"max_samples must be None or an integer of at least 2; got {max_samples!r}."
+        )
+
+
+def _take_subset(
+    X: Any, labels: np.ndarray, max_samples: int | None, random_state: int
+) -> tuple[Any, np.ndarray]:
+    """Return samples and labels, or a random subset of them if there are more than allowed."""
+    if max_samples is None or len(labels) <= max_samples:
+        return X, labels
+    subset, subset_labels = resample(
+        X, labels, replace=False, n_samples=max_samples, random_state=random_state
+    )
+    return subset, subset_labels
 
 
 def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:

@@ -39,7 +39,7 @@ class ClusterCountDisplay:
     Examples
     --------
     >>> from skdec.display import ClusterCountDisplay
-    >>> display = ClusterCountDisplay([2, 3, 4], {"stability": [0.8, 1.0, 0.7]}, recommended=3)
+    >>> display = ClusterCountDisplay([2, 3, 4], {"gain": [0.8, 0.9, 0.3]}, recommended=3)
     >>> display.plot()  # doctest: +SKIP
     """
 
@@ -64,13 +64,9 @@ class ClusterCountDisplay:
         Returns
         -------
         ClusterCountDisplay
-            The plot of stability, leak, silhouette and, if available, NMI.
+            The plot of gain, agreement between seeds and, if available, NMI.
         """
-        scores = {
-            "stability": choice.stability,
-            "leak": choice.leak,
-            "silhouette": choice.silhouette,
-        }
+        scores = {"gain": choice.gain, "agreement": choice.agreement}
         if choice.nmi is not None:
             scores["NMI"] = choice.nmi
         return cls(choice.n_clusters, scores, recommended=choice.recommended).plot(ax=ax)

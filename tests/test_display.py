@@ -49,14 +49,14 @@ def test_plot_on_given_axes_without_a_recommendation():
 class Choice:
     recommended = 3
     n_clusters = np.array(COUNTS)
-    stability = STABILITY
-    leak = silhouette = LEAK
+    agreement = STABILITY
+    gain = np.array([0.9, 0.8, 0.2])
     nmi = None
 
 
 def test_plot_of_a_choice():
     display = ClusterCountDisplay.from_choice(Choice)
-    assert list(display.lines_) == ["stability", "leak", "silhouette"]
+    assert list(display.lines_) == ["gain", "agreement"]
     assert display.recommended == 3
     labeled = type("Labeled", (Choice,), {"nmi": LEAK})
     assert "NMI" in ClusterCountDisplay.from_choice(labeled).lines_

@@ -14,13 +14,7 @@ import skdec._parameters as parameters
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# The examples that search over many fits take minutes and are run by hand.
-LONG_EXAMPLES = ("plot_choose_n_clusters_digits.py", "plot_grid_search_digits.py")
-EXAMPLES = [
-    path
-    for path in sorted((ROOT / "docs" / "gallery").glob("*.py"))
-    if path.name not in LONG_EXAMPLES
-]
+EXAMPLES = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 # Blocks that cannot run here are preceded by a comment with the reason.
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
 N_NOT_RUN = 2

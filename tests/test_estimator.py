@@ -18,7 +18,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_info
 from skdec import DECClusterer, _estimator, _validation
 from skdec._engine import data, inference
 from skdec._steps import neighbors
+from skdec.model_selection import NeighborInformationScorer
 
 FITTED = ("labels_", "initial_labels_", "cluster_centers_")
 
@@ -88,7 +89,7 @@ def test_collapse_gives_a_convergence_warning(tiny, init):
     assert "Lower n_clusters" in mine[0]
     assert [w.category for w in caught if "n_clusters=3" in str(w.message)] == [ConvergenceWarning]
     assert dec.stop_reason_ == "collapse"
-    assert dec.score(np.ones((40, 6))) == -1
+    assert dec.score(np.ones((40, 6))) == 0
 
 
 def test_converged_fit_gives_no_warning(tiny, samples):
@@ -369,10 +370,10 @@ def test_inverse_transform_checks_the_width(fitted):
         fitted.inverse_transform(np.zeros((2, 3)))
 
 
-def test_score_is_the_silhouette(fitted, samples):
-    assert fitted.score(samples) == pytest.approx(silhouette_score(samples, fitted.labels_))
-    assert fitted.score(samples[:1]) == -1
-    assert fitted.score(samples[fitted.labels_ == 0]) == -1
+def test_score_is_the_information_that_neighbors_share(fitted, samples):
+    assert fitted.score(samples) == NeighborInformationScorer()(fitted, samples)
+    assert fitted.score(samples[:1]) == 0
+    assert fitted.score(samples[fitted.labels_ == 0]) == pytest.approx(0, abs=1e-6)
 
 
 def test_alpha_is_used_in_soft_assignments(tiny, samples):

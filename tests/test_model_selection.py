@@ -1,6 +1,5 @@
 """Scorers, compared with scikit-learn and used in its searches; choosing the number of clusters."""
 
-import json
 import pickle
 import subprocess
 import sys
@@ -9,24 +8,33 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from scipy.stats import entropy, spearmanr
 from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.cluster import KMeans
-from sklearn.datasets import make_blobs
+from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
+from sklearn.datasets import load_digits, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
+from sklearn.metrics import (
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import resample
 
 from skdec import DECClusterer
+from skdec._steps.neighbors import build_neighbor_graph
 from skdec.display import ClusterCountDisplay
 from skdec.metrics import clustering_accuracy
 from skdec.model_selection import (
     CalinskiHarabaszScorer,
     ClusterCountChoice,
     DaviesBouldinScorer,
+    NeighborInformationScorer,
     SilhouetteScorer,
     choose_n_clusters,
     clustering_accuracy_scorer,
@@ -38,7 +46,10 @@ SPACE_SCORERS = {
     DaviesBouldinScorer: lambda X, labels: -davies_bouldin_score(X, labels),
     CalinskiHarabaszScorer: calinski_harabasz_score,
 }
-SCORERS = {"accuracy": clustering_accuracy_scorer}
+SCORERS = {
+    "accuracy": clustering_accuracy_scorer,
+    "neighbor information": NeighborInformationScorer(),
+}
 SCORERS |= {
     f"{scorer.__name__} in the {space}": scorer(space)
     for scorer in SPACE_SCORERS
@@ -93,7 +104,7 @@ def test_in_a_pipeline_the_input_is_that_of_the_last_step(scorer, samples):
 def test_accuracy_scorer_matches_clusters_to_classes(fitted, samples, classes):
     expected = clustering_accuracy(classes, fitted.predict(samples))
     assert clustering_accuracy_scorer(fitted, samples, classes) == expected
-    with pytest.raises(ValueError, match=r"needs classes.*SilhouetteScorer"):
+    with pytest.raises(ValueError, match=r"needs classes.*NeighborInformationScorer"):
         clustering_accuracy_scorer(fitted, samples, None)
 
 
@@ -273,57 +284,115 @@ def test_parallel_searches_compute_the_same_scores(imports):
     assert done.returncode == 0, done.stderr
 
 
-SMALL = {
-    "dims": (16, 4),
-    "batch_size": 32,
-    "pretrain_epochs": 40,
-    "n_init": 5,
-    "max_iter": 50,
-    "update_interval": 5,
-}
+def measure_score(X, labels, n_neighbors=10):
+    """I (I / H) in the graph of neighbors, by dense sums and SciPy's entropies."""
+    graph = build_neighbor_graph(X.astype(np.float32), n_neighbors, np.random.RandomState(0))
+    indicator = np.eye(labels.max() + 1)[labels]
+    joint = indicator.T @ graph.toarray() @ indicator / len(X)
+    joint = (joint + joint.T) / 2
+    clusters = entropy(joint.sum(axis=1))
+    information = 2 * clusters - entropy(joint.ravel())
+    return information**2 / clusters
 
 
-def count_pretrainings(directory):
-    """Count the cached results of the step "pretraining", by the metadata of joblib."""
-    entries = [path.parent for path in directory.rglob("output.pkl")]
-    arguments = [
-        json.loads((entry / "metadata.json").read_text())["input_args"] for entry in entries
+def test_neighbor_information_equals_a_dense_computation(fitted, samples):
+    labels = fitted.predict(samples)
+    expected = measure_score(samples, labels)
+    assert NeighborInformationScorer()(fitted, samples) == pytest.approx(expected, rel=1e-4)
+    assert fitted.score(samples) == pytest.approx(expected, rel=1e-4)
+    scaled = StandardScaler().fit_transform(samples)
+    pipeline = make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=0)).fit(samples)
+    found = NeighborInformationScorer(n_neighbors=4)(pipeline, samples)
+    expected = measure_score(scaled, pipeline.predict(samples), 4)
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert NeighborInformationScorer()(fitted, sp.csr_array(samples)) > 0
+
+
+def test_neighbor_information_counts_repeated_samples(random):
+    X, labels = random(0).normal(size=(40, 3)), np.arange(40) % 2
+    twice = NeighborInformationScorer()(Fixed(np.tile(labels, 2)), np.tile(X, (2, 1)))
+    assert twice == pytest.approx(NeighborInformationScorer()(Fixed(labels), X))
+
+
+def test_neighbor_information_of_trivial_clusters(random):
+    X = random(0).normal(size=(30, 2))
+    scorer = NeighborInformationScorer()
+    assert scorer(Fixed(np.zeros(30, int)), X) == 0
+    assert scorer(Fixed(np.zeros(1, int)), X[:1]) == 0
+    separated = X + 100 * (np.arange(30) % 2)[:, None]
+    assert scorer(Fixed(np.arange(30) % 2), separated) == pytest.approx(np.log(2), rel=1e-3)
+
+
+def test_neighbor_information_of_many_samples_is_that_of_a_subset(random):
+    X, labels = random(0).normal(size=(60, 2)), np.arange(60) % 3
+    score = NeighborInformationScorer(max_samples=40, random_state=7)(Fixed(labels), X)
+    subset, subset_labels = resample(X, labels, replace=False, n_samples=40, random_state=7)
+    assert score == NeighborInformationScorer(random_state=7)(Fixed(subset_labels), subset)
+
+
+def test_neighbor_information_checks_its_parameters():
+    with pytest.raises(ValueError, match="n_neighbors must be an integer of at least 1; got 0"):
+        NeighborInformationScorer(n_neighbors=0)
+    with pytest.raises(ValueError, match="max_samples must be None or an integer"):
+        NeighborInformationScorer(max_samples=1)
+
+
+def test_neighbor_information_ranks_clusterings_of_digits_where_the_silhouette_does_not():
+    X, y = load_digits(return_X_y=True)
+    clusterers = [
+        KMeans(10, n_init=1, random_state=0),
+        AgglomerativeClustering(10),
+        AgglomerativeClustering(10, linkage="average"),
+        SpectralClustering(10, affinity="nearest_neighbors", random_state=0),
+        GaussianMixture(10, covariance_type="tied", random_state=0),
     ]
-    return [argument["step"] for argument in arguments].count("'pretraining'")
+    labels = [clusterer.fit_predict(X) for clusterer in clusterers]
+    quality = [normalized_mutual_info_score(y, one) for one in labels]
+    scores = [NeighborInformationScorer()(Fixed(one), X) for one in labels]
+    silhouettes = [silhouette_score(X, one) for one in labels]
+    assert spearmanr(quality, scores).statistic >= 0.8
+    assert spearmanr(quality, silhouettes).statistic < 0.8
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("pretrained")
-
-
-@pytest.fixture(scope="module")
-def choice(cache):
+def choice():
     X, y = make_blobs(200, 6, centers=4, random_state=3)
-    estimator = DECClusterer(**SMALL)
-    return choose_n_clusters(
-        X / 10,
-        y,
-        n_clusters=[5, 3, 4],
-        estimator=estimator,
-        n_seeds=2,
-        memory=str(cache),
-        random_state=0,
-    )
+    return choose_n_clusters(X, y, n_clusters=[5, 3, 4], n_seeds=2, random_state=0)
 
 
 def test_the_number_of_blobs_is_recommended(choice):
     assert choice.recommended == 4
     assert choice.n_clusters.tolist() == [3, 4, 5]
-    assert choice.stability[1] == 1.0
+    assert choice.agreement[1] == 1.0
     assert choice.nmi[1].tolist() == [1.0, 1.0]
-    assert choice.n_found[1].tolist() == [4, 4]
-    assert choice.leak.shape == choice.silhouette.shape == choice.generalizability.shape == (3, 2)
-    assert ((choice.leak >= 0) & (choice.leak <= 1)).all()
+    assert choice.score.shape == choice.lost.shape == choice.nmi.shape == (3, 2)
+    assert choice.score[1] == pytest.approx(np.log(4), abs=0.01)
+    assert choice.lost[1] == pytest.approx(0, abs=0.01)
+    assert (choice.lost[2] > choice.lost[1]).all()
 
 
-def test_all_numbers_use_the_same_pretraining_for_each_seed(choice, cache):
-    assert count_pretrainings(cache) == 2
+def test_gain_and_contrast_follow_from_the_scores():
+    X, _ = make_blobs(200, 6, centers=4, random_state=3)
+    choice = choose_n_clusters(X, n_clusters=range(2, 8), n_seeds=2, random_state=0)
+    mean = [0, *choice.score.mean(axis=1)]  # the score of one cluster is 0
+    gain = [(mean[k - 1] - mean[k - 2]) / np.log(k / (k - 1)) for k in range(2, 8)]
+    np.testing.assert_allclose(choice.gain, gain)
+    smallest, largest = min(gain[:3]), max(gain[3:])
+    assert choice.contrast[2] == pytest.approx(smallest - largest)  # of four clusters
+    assert choice.contrast.argmax() == 2
+    assert choice.recommended == 4
+
+
+@pytest.mark.parametrize("n_blobs", [2, 3, 6, 9])
+def test_the_number_of_blobs_is_recommended_among_many(n_blobs):
+    X, _ = make_blobs(400, 8, centers=n_blobs, random_state=n_blobs)
+    assert choose_n_clusters(X, n_seeds=2, random_state=0).recommended == n_blobs
+
+
+def test_five_digits_are_counted():
+    X, y = load_digits(return_X_y=True)
+    X = X[np.isin(y, [0, 2, 4, 6, 7])]
+    assert choose_n_clusters(X, n_clusters=range(2, 9), random_state=0).recommended == 5
 
 
 def test_choice_prints_as_a_table(choice):
@@ -337,8 +406,8 @@ def test_choice_prints_as_a_table(choice):
 def test_choice_as_a_dict(choice):
     columns = choice.to_dict()
     assert columns["n_clusters"] == [3, 4, 5]
-    assert columns["leak"] == choice.leak.mean(axis=1).tolist()
-    assert columns["evidence"] == choice.evidence.tolist()
+    assert columns["lost"] == choice.lost.mean(axis=1).tolist()
+    assert columns["contrast"] == choice.contrast.tolist()
     unlabeled = ClusterCountChoice(**{**vars(choice), "nmi": None})
     assert "nmi" not in unlabeled.to_dict()
 
@@ -348,42 +417,49 @@ def test_choice_is_plotted(choice):
     pyplot.switch_backend("agg")
     display = choice.plot()
     assert isinstance(display, ClusterCountDisplay)
-    assert set(display.lines_) == {"stability", "leak", "silhouette", "NMI"}
+    assert set(display.lines_) == {"gain", "agreement", "NMI"}
     pyplot.close("all")
 
 
-def test_recommendation_ignores_classes_and_is_reproducible(choice, cache):
+def test_recommendation_ignores_classes_and_is_reproducible(choice):
     X, _ = make_blobs(200, 6, centers=4, random_state=3)
-    arguments = {"n_clusters": [3, 4, 5], "n_seeds": 2, "random_state": 0}
-    estimator = DECClusterer(**SMALL, memory=str(cache))
-    again = choose_n_clusters(X / 10, estimator=estimator, **arguments)
+    again = choose_n_clusters(X, n_clusters=[3, 4, 5], n_seeds=2, random_state=0)
     assert again.nmi is None
-    np.testing.assert_array_equal(again.evidence, choice.evidence)
-    assert count_pretrainings(cache) == 2
-    assert not hasattr(estimator, "labels_")
+    np.testing.assert_array_equal(again.score, choice.score)
+    np.testing.assert_array_equal(again.contrast, choice.contrast)
 
 
 def test_sparse_samples_with_many_features(random):
     X = sp.random_array((60, 80), density=0.1, rng=random(0), format="csr")
-    estimator = DECClusterer(**{**SMALL, "max_iter": 5})
     arguments = {"n_clusters": [2, 3], "n_seeds": 2, "random_state": 0}
-    choice = choose_n_clusters(X, estimator=estimator, **arguments)
-    dense = choose_n_clusters(X.toarray(), estimator=estimator, **arguments)
+    choice = choose_n_clusters(X, **arguments)
+    dense = choose_n_clusters(X.toarray(), **arguments)
     assert choice.recommended == dense.recommended
-    np.testing.assert_allclose(choice.stability, dense.stability)
+    np.testing.assert_allclose(choice.score, dense.score, rtol=0.1)
+
+
+def test_of_many_samples_a_subset_is_used(random):
+    X, y = make_blobs(500, 6, centers=4, random_state=3)
+    choice = choose_n_clusters(
+        X, y, n_clusters=range(2, 7), n_seeds=2, max_samples=150, random_state=0
+    )
+    assert choice.recommended == 4
+    assert choice.nmi[2].tolist() == [1.0, 1.0]
 
 
 def test_invalid_arguments_raise(samples):
     for n_clusters, message in [
         ([], "at least one number"),
         ([1, 2], "each of n_clusters must be an integer of at least 2; got 1"),
-        ([2, 120], "below the number of training samples, 120 of 150; got 120"),
+        ([2, 150], "below the number of distinct samples, 150; got 150"),
     ]:
         with pytest.raises(ValueError, match=message):
             choose_n_clusters(samples, n_clusters=n_clusters)
     with pytest.raises(ValueError, match="n_seeds must be an integer of at least 2; got 1"):
         choose_n_clusters(samples, n_seeds=1)
+    with pytest.raises(ValueError, match="n_neighbors must be an integer of at least 1; got 0"):
+        choose_n_clusters(samples, n_neighbors=0)
     with pytest.raises(ValueError, match="y has 3 labels, but X has 150 samples"):
         choose_n_clusters(samples, [0, 1, 2])
-    with pytest.raises(TypeError, match="estimator must be a DECClusterer; got KMeans"):
-        choose_n_clusters(samples, estimator=KMeans())
+    with pytest.raises(ValueError, match="NaN"):
+        choose_n_clusters(np.full((20, 2), np.nan))

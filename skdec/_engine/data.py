@@ -67,6 +67,10 @@ class DistinctSamples:
         """Return selected distinct samples of a sparse `X` as a sparse float32 matrix."""
         return self._X[self._positions[indices]].astype(np.float32)
 
+    def take_first(self, values: np.ndarray) -> np.ndarray:
+        """Return, of values of all samples, those of the first copy of each distinct sample."""
+        return values[self._positions]
+
     def expand(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the values of all samples of weight above zero, and the indices of these."""
         return values[self._inverse], self._weighted

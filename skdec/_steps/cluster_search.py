@@ -1,18 +1,20 @@
 """Search for clusters whose labels share the most information with their neighbors' labels.
 
 Let I be the mutual information between the cluster of a random sample and that of a random
-neighbor of it, and H the entropy of the clusters. H - I is the information that is lost in the
-step to a neighbor. Clusterings are compared by what is kept minus what is lost, 2 I - H. I alone
-would prefer clusters of similar size.
+neighbor of it, and H the entropy of the clusters: of the information H, I is kept in the step to a
+neighbor. Clusterings are compared by the information kept times the fraction kept, I (I / H). I
+alone would prefer clusters of similar size, I / H alone few clusters, one of them very large.
 
-The search merges many small k-means clusters pair by pair (agglomerative information bottleneck,
-[1]_), and between the merges lets neighboring samples agree on their cluster.
+Each run merges many small k-means clusters pair by pair (agglomerative information bottleneck,
+[1]_), and between the merges lets neighboring samples agree on their cluster. Then the best runs
+are combined: the merging begins again with the cells in which several of them agree.
 
 References
 ----------
 .. [1] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +29,8 @@ _SAMPLES_PER_MICRO_CLUSTER = 5
 _MAX_MICRO_CLUSTERS = 400
 _MAX_KMEANS_SAMPLES = 20_000
 _KMEANS_ITER = 10
+# So many of the best runs are combined.
+_N_COMBINED = (3, 5, 8)
 # Rounds of agreement before each merge, and at the end.
 _N_ROUNDS, _N_LAST_ROUNDS = 3, 32
 # Fraction of the clusters merged at once, before and after neighbors begin to agree; one pair
@@ -85,8 +89,8 @@ class Clustering(NamedTuple):
 
     @property
     def score(self) -> float:
-        """Information kept minus information lost in the step to a neighbor, in nats."""
-        return 2 * self.information - self.entropy
+        """Information kept in the step to a neighbor times the fraction kept, in nats."""
+        return self.information**2 / self.entropy if self.entropy > 0 else 0.0
 
 
 class NestedClusterings(NamedTuple):
@@ -94,6 +98,8 @@ class NestedClusterings(NamedTuple):
 
     Attributes
     ----------
+    setting : SearchSetting
+        How it merged and agreed.
     best : Clustering
         The wanted number of clusters, after the last rounds of agreement.
     by_number : dict of int to Clustering
@@ -101,6 +107,7 @@ class NestedClusterings(NamedTuple):
         merged at once, so some numbers are missing.
     """
 
+    setting: SearchSetting
     best: Clustering
     by_number: dict[int, Clustering]
 
@@ -114,7 +121,7 @@ def search_clusters(
     random_state: np.random.RandomState,
     min_clusters: int | None = None,
 ) -> list[NestedClusterings]:
-    """Run the search several times.
+    """Run the search several times, then combine the best runs.
 
     Parameters
     ----------
@@ -127,7 +134,8 @@ def search_clusters(
     sample_weight : ndarray of shape (n,)
         Weights of the samples.
     n_init : int
-        Number of runs. They use the `SETTINGS` in turn; each turn has its own micro-clusters.
+        Number of runs that begin with micro-clusters. They use the `SETTINGS` in turn; each turn
+        has its own micro-clusters.
     random_state : RandomState
         Seeds the micro-clusters, the only random part.
     min_clusters : int, default=None
@@ -136,27 +144,43 @@ def search_clusters(
     Returns
     -------
     list of NestedClusterings
-        One per run.
+        One per run, then the combined ones.
     """
-    n_turns = -(-n_init // len(SETTINGS))
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
+
+    def merge(cells: np.ndarray, settings: Sequence[SearchSetting]) -> list[NestedClusterings]:
+        # Reading is faster where the samples of a cell are adjacent in memory.
+        order = np.argsort(cells, kind="stable")
+        neighbors = NeighborGraph(graph[order][:, order], sample_weight[order])
+        runs = [
+            merge_with_agreement(neighbors, cells[order], n_clusters, setting, min_clusters)
+            for setting in settings
+        ]
+        return [_restore_order(run, order) for run in runs]
 
     def run_turn(turn: int) -> list[NestedClusterings]:
-        settings = SETTINGS[: n_init - turn * len(SETTINGS)]
         with use_one_thread():
             random_state = np.random.RandomState(seeds[turn])
             micro = find_micro_clusters(points, n_clusters, sample_weight, random_state)
-            # Reading is faster where the samples of a cluster are adjacent in memory.
-            order = np.argsort(micro, kind="stable")
-            ordered = NeighborGraph(graph[order][:, order], sample_weight[order])
-            runs = [
-                merge_with_agreement(ordered, micro[order], n_clusters, setting, min_clusters)
-                for setting in settings
-            ]
-        return [_restore_order(run, order) for run in runs]
+            return merge(micro, SETTINGS[: n_init - turn * len(SETTINGS)])
 
+    def run_combination(n_combined: int) -> list[NestedClusterings]:
+        with use_one_thread():
+            return merge(find_common_cells([run.best for run in ranked[:n_combined]]), SETTINGS)
+
+    n_turns = -(-n_init // len(SETTINGS))
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
     turns = run_in_threads(run_turn, range(n_turns), min(n_turns, count_usable_threads()))
-    return [run for turn in turns for run in turn]
+    runs = [run for turn in turns for run in turn]
+    ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
+    numbers = sorted({min(number, len(runs)) for number in _N_COMBINED} - {1})
+    combined = run_in_threads(run_combination, numbers, count_usable_threads())
+    return runs + [run for group in combined for run in group]
+
+
+def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:
+    """Return labels of the cells of samples that are together in all of the clusterings."""
+    labels = np.stack([clustering.labels for clustering in clusterings], axis=1)
+    return np.unique(labels, axis=0, return_inverse=True)[1]
 
 
 def find_micro_clusters(
@@ -186,7 +210,7 @@ def merge_with_agreement(
     setting: SearchSetting,
     min_clusters: int | None = None,
 ) -> NestedClusterings:
-    """Merge micro-clusters down to `n_clusters`, alternating with agreement among neighbors.
+    """Merge small clusters down to `n_clusters`, alternating with agreement among neighbors.
 
     Parameters
     ----------
@@ -228,7 +252,7 @@ def merge_with_agreement(
             best = neighbors.measure(agreed) if is_complete else by_number[k]
         if k <= n_last:
             assert best is not None
-            return NestedClusterings(best, by_number)
+            return NestedClusterings(setting, best, by_number)
         n_floor = n_clusters if k > n_clusters else n_last
         n_next = max(n_floor, min(k - 1, int(k * (1 - _MERGE_FRACTION))))
         merged = merge_clusters(joint, n_next, loss_weight)
@@ -382,7 +406,7 @@ def _restore_order(run: NestedClusterings, order: np.ndarray) -> NestedClusterin
         return clustering._replace(labels=labels)
 
     by_number = {k: restore(clustering) for k, clustering in run.by_number.items()}
-    return NestedClusterings(restore(run.best), by_number)
+    return run._replace(best=restore(run.best), by_number=by_number)
 
 
 def _one_hot(labels: np.ndarray, n_clusters: int) -> sp.csr_array:

@@ -1,17 +1,17 @@
 """Initialization: the clusters, centers and targets with which the refinement begins."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from sklearn.metrics import pairwise_distances_argmin
+from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_argmin
 
 from skdec._engine.threads import use_one_thread
 from skdec._steps.cluster_search import (
-    SETTINGS,
     Clustering,
     NeighborGraph,
     find_micro_clusters,
@@ -21,6 +21,9 @@ from skdec._steps.neighbors import Neighbors, build_neighbor_graph, compute_neig
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
+# Among the candidates whose score is lower than the highest by at most this fraction, agreement
+# decides.
+_SCORE_TOLERANCE = 0.005
 # Rounds of averaging over neighbors: for labels found without them, and for the first targets.
 _N_SMOOTHING_ROUNDS, _N_TARGET_ROUNDS = 32, 4
 
@@ -134,7 +137,7 @@ def find_neighbor_clusters(
     """Return the clusters that neighbors share most, and the power that their targets use.
 
     The candidates are the runs of `search_clusters` and one run of k-means in the embedding,
-    smoothed over the neighbors; the one with the highest `Clustering.score` is kept.
+    smoothed over the neighbors.
     """
     graph, points = neighbors.graph, neighbors.points
     assert graph is not None
@@ -145,17 +148,33 @@ def find_neighbor_clusters(
         graph = build_neighbor_graph(points[subset], neighbors.n_neighbors, random_state)
     weights = sample_weight[subset]
     runs = search_clusters(points[subset], graph, n_clusters, weights, n_init, random_state)
-    candidates = [(run.best, SETTINGS[i % len(SETTINGS)].power) for i, run in enumerate(runs)]
+    candidates = [(run.best, run.setting.power) for run in runs]
     centers = run_kmeans(z[subset], n_clusters, 1, weights, random_state)
     labels = find_nearest_center(z[subset], centers)
     smoothed = smooth_labels(labels, n_clusters, graph, weights).argmax(axis=1)
     if len(np.unique(smoothed)) == n_clusters:
         candidates.append((NeighborGraph(graph, weights).measure(smoothed), 1.0))
-    best, power = max(candidates, key=lambda candidate: candidate[0].score)
+    best, power = select_candidate(candidates)
     if len(subset) < len(points):
         labels = _extend_labels(best.labels, subset, neighbors, sample_weight, random_state)
         best = NeighborGraph(neighbors.graph, sample_weight).measure(labels)
     return best, power
+
+
+def select_candidate(candidates: Sequence[tuple[Clustering, float]]) -> tuple[Clustering, float]:
+    """Return the candidate with the highest `Clustering.score`, or one of hardly a lower score.
+
+    Among those, the one is kept that agrees most with the others, by the sum of the normalized
+    mutual information: the very highest score is at times that of an outlier.
+    """
+    highest = max(clustering.score for clustering, _ in candidates)
+    lowest = (1 - _SCORE_TOLERANCE) * highest
+    best = [candidate for candidate in candidates if candidate[0].score >= lowest]
+    agreement = [
+        sum(normalized_mutual_info_score(one.labels, other.labels) for other, _ in best)
+        for one, _ in best
+    ]
+    return best[int(np.argmax(agreement))]
 
 
 def _extend_labels(

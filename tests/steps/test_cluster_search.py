@@ -9,12 +9,15 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from skdec._steps.cluster_search import (
     SETTINGS,
+    Clustering,
     NeighborGraph,
     compute_merge_losses,
+    find_common_cells,
     find_micro_clusters,
     merge_clusters,
     search_clusters,
 )
+from skdec._steps.initialization import select_candidate
 from skdec._steps.neighbors import build_neighbor_graph, compute_neighbor_targets
 
 
@@ -56,7 +59,7 @@ def test_information_equals_dense_computation(random):
     found = NeighborGraph(graph, weights).measure(labels)
     assert found.entropy == pytest.approx(here, rel=1e-5)
     assert found.information == pytest.approx(2 * here - entropy(joint.ravel()), rel=1e-4)
-    assert found.score == pytest.approx(2 * found.information - found.entropy)
+    assert found.score == pytest.approx(found.information**2 / found.entropy)
     assert NeighborGraph(graph, weights).measure(labels * 0).score == pytest.approx(0, abs=1e-6)
 
 
@@ -109,11 +112,37 @@ def test_one_run_finds_clusters_of_very_different_sizes_that_do_not_touch():
 
 def test_digits_are_found_without_labels():
     X, y = load_digits(return_X_y=True)
-    scores = [
-        normalized_mutual_info_score(y, search(X / 16, 10, 6, seed=seed)[0].best.labels)
-        for seed in range(2)
-    ]
-    assert min(scores) > 0.9  # k-means: 0.74
+    for seed in range(2):
+        _, runs = search(X / 16, 10, 12, seed=seed)
+        best, _ = select_candidate([(run.best, 1.0) for run in runs])
+        assert normalized_mutual_info_score(y, best.labels) > 0.9  # k-means: 0.74
+
+
+def test_combined_runs_begin_with_the_cells_on_which_runs_agree(random):
+    labels = random(0).integers(3, size=(2, 50))
+    clusterings = [Clustering(one.astype(np.int32), 0.0, 0.0) for one in labels]
+    cells = find_common_cells(clusterings)
+    pairs = {(a, b): cell for a, b, cell in zip(*labels, cells, strict=True)}
+    assert len(set(pairs.values())) == len(pairs) == cells.max() + 1
+    for a, b, cell in zip(*labels, cells, strict=True):
+        assert pairs[a, b] == cell
+
+
+def test_combined_runs_are_as_good_as_the_best_run_and_often_better():
+    X, _ = load_digits(return_X_y=True)
+    gains = []
+    for seed in range(3):
+        _, runs = search(X / 16, 10, 4, seed=seed)
+        assert len(runs) > 4
+        scores = [run.best.score for run in runs]
+        gains.append(max(scores[4:]) - max(scores[:4]))
+    assert min(gains) > -0.01
+    assert max(gains) > 0.001
+
+
+def test_a_single_run_has_nothing_to_combine(random):
+    _, runs = search(random(0).normal(size=(60, 2)), 3, 1)
+    assert len(runs) == 1
 
 
 def test_clusterings_are_nested_down_to_the_smallest_number():
@@ -131,7 +160,7 @@ def test_same_seed_gives_the_same_labels(random):
     one, other = (search(X, 4, 6)[1] for _ in range(2))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a.best.labels, b.best.labels)
-    assert len(one) == 6
+    assert {run.setting for run in one[:6]} == set(SETTINGS)
     assert len({setting.agreement_factor for setting in SETTINGS}) > 1
 
 

@@ -10,13 +10,14 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from skdec._steps import initialization as initialization_module
-from skdec._steps.cluster_search import NeighborGraph
+from skdec._steps.cluster_search import Clustering, NeighborGraph
 from skdec._steps.initialization import (
     compute_cluster_means,
     find_nearest_center,
     initialize_clusters,
     run_clusterer,
     run_kmeans,
+    select_candidate,
     smooth_labels,
 )
 from skdec._steps.neighbors import Neighbors, build_neighbor_graph
@@ -65,6 +66,23 @@ def moons():
 def circles():
     z, y = make_circles(600, factor=0.4, noise=0.04, random_state=0)
     return z.astype(np.float32), y
+
+
+def test_of_candidates_with_nearly_the_highest_score_the_one_is_kept_that_others_agree_with(random):
+    common = random(0).integers(3, size=60)
+    shifted = [np.where(random(i).random(60) < 0.1, 0, common) for i in (1, 2)]
+    outlier = random(3).integers(3, size=60)
+    labels = [outlier, common, *shifted, common]
+    scores = [0.9, 0.899, 0.898, 0.897, 0.896]
+    candidates = [
+        (Clustering(one.astype(np.int32), score, score), power)
+        for one, score, power in zip(labels, scores, [0, 1, 2, 3, 4], strict=True)
+    ]
+    best, power = select_candidate(candidates)
+    assert power == 1
+    np.testing.assert_array_equal(best.labels, common)
+    poor = (Clustering(outlier.astype(np.int32), 0.1, 0.1), 9)
+    assert select_candidate([*[poor] * 6, *candidates])[1] == 1
 
 
 @pytest.mark.parametrize("data", [moons, circles])
