@@ -20,9 +20,11 @@ from skdec.networks import Architecture, Autoencoder, build_autoencoder
 
 limit_tensorflow_threads()
 
-# One fixed shape, because the order in which a matrix product adds up, and so the last bits of a
-# sample's result, depends on the shape of the batch.
+# Fixed shapes, because the order in which a matrix product adds up, and so the last bits of a
+# sample's result, depends on the shape of the batch. The smaller one is used where it gives the
+# same bits as the larger one.
 INFERENCE_BATCH_SIZE = 256
+SMALL_BATCH_SIZE = 64
 
 _MAX_PROGRAMS = 16
 
@@ -58,14 +60,15 @@ class DECWeights:
         return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]))
 
     @cached_property
-    def _tensors(self) -> dict[str, list[Any]]:
-        """The weights as tensors, which are kept for further calls."""
-        assigning = [self.centers, np.float32(self.alpha)]
+    def _programs(self) -> dict[str, "Program"]:
+        """The compiled programs with these weights as tensors, kept for further calls."""
         encoder = [tf.constant(weight) for weight in self.encoder]
+        assigning = [tf.constant(self.centers), tf.constant(np.float32(self.alpha))]
+        decoder = [tf.constant(weight) for weight in self.decoder]
         return {
-            "embed": encoder,
-            "assign": [*encoder, *map(tf.constant, assigning)],
-            "reconstruct": [tf.constant(weight) for weight in self.decoder],
+            "embed": Program(_compile_encoder(self.architecture), encoder),
+            "assign": Program(_compile_assignment(self.architecture), [*encoder, *assigning]),
+            "reconstruct": Program(_compile_decoder(self.architecture), decoder),
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,18 +81,15 @@ class DECWeights:
 
     def embed(self, X: Any) -> np.ndarray:
         """Return the embedding (n, d) of the samples of `X`, float32."""
-        run = _bind(_compile_encoder(self.architecture), self._tensors["embed"])
-        return run_in_batches(run, X, self.architecture.dims[-1])
+        return run_in_batches(self._programs["embed"], X, self.architecture.dims[-1])
 
     def assign(self, X: Any, selection: slice = slice(None)) -> np.ndarray:
         """Return the soft assignments q (n, k) of `X`, float32; zero outside of `selection`."""
-        run = _bind(_compile_assignment(self.architecture), self._tensors["assign"])
-        return run_in_batches(run, X, len(self.centers), selection)
+        return run_in_batches(self._programs["assign"], X, len(self.centers), selection)
 
     def reconstruct(self, z: Any) -> np.ndarray:
         """Return the samples (n, n_features) decoded from an embedding `z`, float32."""
-        run = _bind(_compile_decoder(self.architecture), self._tensors["reconstruct"])
-        return run_in_batches(run, z, self.architecture.n_features)
+        return run_in_batches(self._programs["reconstruct"], z, self.architecture.n_features)
 
 
 def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
@@ -97,28 +97,71 @@ def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
     return run_outside_scope(lambda: build_autoencoder(*architecture, "zeros", dtype="float32"))
 
 
-def run_in_batches(
-    run: Callable[[np.ndarray], Any], X: Any, width: int, selection: slice = slice(None)
-) -> np.ndarray:
+class Program:
+    """A compiled program with its weights, called on batches of fixed shapes.
+
+    Parameters
+    ----------
+    program : callable
+        Maps weights and a batch to the outputs.
+    weights : list of tensor
+        The weights.
+    """
+
+    def __init__(self, program: Callable[[list[Any], Any], Any], weights: list[Any]) -> None:
+        self._program = program
+        self._weights = weights
+        self._has_been_small = False
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return the outputs of a batch."""
+        outputs: np.ndarray = self._program(self._weights, tf.constant(samples)).numpy()
+        return outputs
+
+    def choose_batch_size(self, n_samples: int, n_features: int) -> int:
+        """Return the size of the batches for so many samples.
+
+        Few samples are padded to the smaller size from the second time on: it must be compiled.
+        """
+        if n_samples > SMALL_BATCH_SIZE:
+            return INFERENCE_BATCH_SIZE
+        if not self._has_been_small:
+            self._has_been_small = True
+            return INFERENCE_BATCH_SIZE
+        if not hasattr(self, "_small_size"):
+            is_equal = self._is_small_batch_equal(n_features)
+            self._small_size = SMALL_BATCH_SIZE if is_equal else INFERENCE_BATCH_SIZE
+        return self._small_size
+
+    def _is_small_batch_equal(self, n_features: int) -> bool:
+        """Return whether a batch of the smaller size has the same outputs, bit for bit."""
+        shape = (INFERENCE_BATCH_SIZE, n_features)
+        samples = np.random.RandomState(0).normal(size=shape).astype(np.float32)
+        expected = self(samples)[:SMALL_BATCH_SIZE]
+        return np.array_equal(self(samples[:SMALL_BATCH_SIZE]), expected)
+
+
+def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(None)) -> np.ndarray:
     """Return the outputs (n, width) of `run` for the samples of `X`; zero outside of `selection`.
 
-    `run` always gets `INFERENCE_BATCH_SIZE` samples, the last batch padded with zeros, so that
-    the output for a sample depends on that sample only, bit for bit.
+    The last batch is padded with zeros to a fixed size, so that the output for a sample depends on
+    that sample only, bit for bit.
     """
     first, end, _ = selection.indices(X.shape[0])
     output = np.zeros((X.shape[0], width), dtype=np.float32)
+    batch_size = run.choose_batch_size(end - first, X.shape[1])
 
     def fill(start: int) -> None:
-        stop = min(start + INFERENCE_BATCH_SIZE, end)
+        stop = min(start + batch_size, end)
         samples = to_float32(X, slice(start, stop))
-        if len(samples) < INFERENCE_BATCH_SIZE:
-            padding = np.zeros((INFERENCE_BATCH_SIZE - len(samples), X.shape[1]), np.float32)
+        if len(samples) < batch_size:
+            padding = np.zeros((batch_size - len(samples), X.shape[1]), np.float32)
             samples = np.concatenate([samples, padding])
         output[start:stop] = run(samples)[: stop - start]
 
     # One thread more than cores: while a batch waits for its slowest thread, the next ones run.
-    n_threads = 1 if end - first <= INFERENCE_BATCH_SIZE else count_usable_threads() + 1
-    run_in_threads(fill, range(first, end, INFERENCE_BATCH_SIZE), n_threads)
+    n_threads = 1 if end - first <= batch_size else count_usable_threads() + 1
+    run_in_threads(fill, range(first, end, batch_size), n_threads)
     return output
 
 
@@ -148,7 +191,3 @@ def _compile_assignment(architecture: Architecture) -> Any:
 
 def _compile(run: Callable[[list[Any], Any], Any]) -> Any:
     return tf.function(run, jit_compile=True)
-
-
-def _bind(program: Any, tensors: Sequence[Any]) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda samples: program(tensors, tf.constant(samples)).numpy()

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from skdec._engine.inference import INFERENCE_BATCH_SIZE, DECWeights, run_in_batches
+from skdec._engine.inference import (
+    INFERENCE_BATCH_SIZE,
+    SMALL_BATCH_SIZE,
+    DECWeights,
+    Program,
+    run_in_batches,
+)
 from skdec.networks import Architecture, build_autoencoder
 
 
@@ -15,11 +21,11 @@ def test_every_sample_has_an_output(n):
     X = np.random.default_rng(0).normal(size=(n, 3))
     seen = []
 
-    def run(samples):
-        seen.append(samples.shape)
+    def double(weights, samples):
+        seen.append(tuple(samples.shape))
         return samples[:, :2] * 2
 
-    output = run_in_batches(run, X, 2)
+    output = run_in_batches(Program(double, []), X, 2)
     np.testing.assert_array_equal(output, X[:, :2].astype(np.float32) * 2)
     assert output.dtype == np.float32
     assert set(seen) == {(INFERENCE_BATCH_SIZE, 3)}
@@ -38,3 +44,25 @@ def test_outputs_are_the_same_bits_in_every_batch(method):
     np.testing.assert_array_equal(run(X[order]), output[order])
     np.testing.assert_array_equal(run(X[300:303]), output[300:303])
     np.testing.assert_array_equal(run(X[[520]]), output[[520]])
+    for _ in range(3):  # from the second time on in batches of the smaller size, if that is exact
+        np.testing.assert_array_equal(run(X[[520]]), output[[520]])
+        np.testing.assert_array_equal(run(X[300:364]), output[300:364])
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_few_samples_use_the_smaller_batch_where_it_gives_the_same_bits(is_exact):
+    X = np.random.default_rng(0).normal(size=(SMALL_BATCH_SIZE, 3)).astype(np.float32)
+    seen = []
+
+    def double(weights, samples):
+        seen.append(len(samples))
+        error = 0 if is_exact or len(samples) == INFERENCE_BATCH_SIZE else 1e-6
+        return samples * (2 + error)
+
+    program = Program(double, [])
+    outputs = [run_in_batches(program, X[:n], 3) for n in (1, 5, SMALL_BATCH_SIZE)]
+    for output in outputs:
+        np.testing.assert_array_equal(output, 2 * X[: len(output)])
+    size = SMALL_BATCH_SIZE if is_exact else INFERENCE_BATCH_SIZE
+    checked = [INFERENCE_BATCH_SIZE, SMALL_BATCH_SIZE]  # once, from the second call on
+    assert seen == [INFERENCE_BATCH_SIZE, *checked, size, size]
