@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from skdec import DECClusterer
 from skdec._engine.threads import count_usable_threads
@@ -39,6 +40,16 @@ def test_joblib_workers_divide_the_cores(tiny, samples):
         joblib.delayed(fit_and_get_thread_limit)(DECClusterer(**tiny), samples) for _ in range(2)
     )
     assert limits == [max(1, joblib.cpu_count() // 2)] * 2
+
+
+@pytest.mark.slow
+def test_fits_at_the_defaults_are_equal_in_processes_with_as_many_threads():
+    X = load_digits().data[:700] / 16
+    fits = joblib.Parallel(n_jobs=2)(
+        joblib.delayed(DECClusterer(10, random_state=0).fit)(X) for _ in range(2)
+    )
+    for name in ("labels_", "cluster_centers_", "initial_labels_"):
+        np.testing.assert_array_equal(*(getattr(fit, name) for fit in fits))
 
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
