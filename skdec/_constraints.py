@@ -53,15 +53,41 @@ class Positive:
 
 
 @dataclass(frozen=True)
-class Fraction:
-    """A number from 0 to 1."""
+class NotNegative:
+    """A finite number of at least 0 that float32 can represent."""
 
     def check(self, name: str, value: Any) -> None:
         """Raise unless `value` is allowed."""
-        allowed = "a number from 0 to 1"
+        allowed = f"a number from 0 to {_LARGEST}"
         _check_type(name, value, Real, allowed)
-        if not 0 <= value <= 1:
+        if not 0 <= value <= _LARGEST:
             raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """A number from 0 to 1, or below 1."""
+
+    allows_one: bool = True
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        allowed = "a number from 0 to 1" if self.allows_one else "a number from 0 to below 1"
+        _check_type(name, value, Real, allowed)
+        if not 0 <= value <= 1 or (value == 1 and not self.allows_one):
+            raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One of `words`."""
+
+    words: Collection[str]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        if not isinstance(value, str) or value not in self.words:
+            raise ValueError(f"{name} must be {join_words(self.words)[4:]}; got {value!r}.")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from skdec._engine.inference import DECWeights
 from skdec._files import write_atomically
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
-from skdec.networks import Architecture, get_weight_shapes
+from skdec.networks import Architecture
 
 _FORMAT = 1
 _STATE = {
@@ -231,14 +231,14 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
 
     weights = [
         array(f"weights.{i}", _FLOAT32, *shape)
-        for i, shape in enumerate(get_weight_shapes(architecture))
+        for i, shape in enumerate(architecture.weight_shapes)
     ]
-    estimator._n_features_out = architecture.dims[-1]
+    estimator._n_features_out = architecture.embedding_width
     estimator.n_features_in_ = architecture.n_features
     if state["feature_names"]:
         estimator.feature_names_in_ = np.array(state["feature_names"], dtype=object)
     estimator.cluster_centers_ = array(
-        "cluster_centers_", _FLOAT32, state["n_clusters"], architecture.dims[-1]
+        "cluster_centers_", _FLOAT32, state["n_clusters"], architecture.embedding_width
     )
     estimator._weights = replace(
         DECWeights.from_autoencoder(architecture, weights),

@@ -17,14 +17,19 @@ from skdec._constraints import (
     Fraction,
     Initializer,
     Integer,
+    NotNegative,
     Optimizer,
     Positive,
     Seed,
     Verbosity,
     Widths,
+    Word,
     join_words,
 )
+from skdec._engine.augmentation import Corruption
 from skdec._engine.training_loop import TrainingSettings
+from skdec._steps.pretraining import Stage
+from skdec.networks import Architecture
 
 _OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
@@ -54,12 +59,15 @@ PARAMETERS: Mapping[str, Constraint] = {
     "batch_size": Integer(1),
     "pretrain_epochs": Integer(0, words=("auto",)),
     "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "pretraining": Word(("joint", "layerwise")),
+    "corruption": Fraction(allows_one=False),
     "n_init": Integer(1, words=("auto",)),
     "n_neighbors": Integer(0),
     "optimizer": Optimizer(tuple(_OPTIMIZERS)),
     "max_iter": Integer(0, words=("auto",)),
     "update_interval": Integer(1, words=("auto",)),
     "tol": Fraction(),
+    "reconstruction_weight": NotNegative(),
     "callbacks": Callbacks(),
     "checkpoint": Directory(),
     "verbose": Verbosity(),
@@ -73,10 +81,12 @@ class Settings:
 
     Attributes
     ----------
-    pretraining, refinement, decoder, partial : TrainingSettings
-        Steps, batch size and optimizer of the training phases, and of `partial_fit`.
-    dims : tuple of int
-        Widths of the encoder's layers.
+    architecture : Architecture
+        The networks.
+    stages : tuple of Stage
+        Stages of the pretraining.
+    refinement, decoder, partial : TrainingSettings
+        Steps, batch size and optimizer of the later phases, and of `partial_fit`.
     init : str, clusterer or array-like
         Method of the initialization.
     n_init : int
@@ -87,11 +97,11 @@ class Settings:
         Seeds of the steps.
     """
 
-    pretraining: TrainingSettings
+    architecture: Architecture
+    stages: tuple[Stage, ...]
     refinement: TrainingSettings
     decoder: TrainingSettings
     partial: TrainingSettings
-    dims: tuple[int, ...]
     init: Any
     n_init: int
     n_graph_neighbors: int
@@ -147,8 +157,12 @@ def _check_init(estimator: Any) -> None:
         )
 
 
-def resolve(estimator: Any, n_samples: int) -> Settings:
+def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     """Return the settings of a fit of checked parameters on `n_samples` distinct samples."""
+    dims = _resolve_dims(estimator.dims, n_samples)
+    architecture = Architecture(
+        n_features, dims, estimator.activation, estimator.kernel_initializer
+    )
     batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
     steps_per_epoch = -(-n_samples // batch_size)
     pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
@@ -168,12 +182,18 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
     n_graph_neighbors = estimator.n_neighbors or (_N_SEARCH_NEIGHBORS if needs_graph else 0)
     seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=5).tolist()
     pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed = seeds
+    pretraining = TrainingSettings(
+        n_steps=pretrain_epochs * steps_per_epoch,
+        epoch_steps=steps_per_epoch,
+        batch_size=batch_size,
+        **_resolve_optimizer(estimator.pretrain_optimizer),
+    )
+    # IDEC trains the decoder in the refinement.
+    trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
     return Settings(
-        pretraining=TrainingSettings(
-            n_steps=pretrain_epochs * steps_per_epoch,
-            epoch_steps=steps_per_epoch,
-            batch_size=batch_size,
-            **_resolve_optimizer(estimator.pretrain_optimizer),
+        architecture=architecture,
+        stages=_list_stages(
+            pretraining, estimator.pretraining, estimator.corruption, architecture.n_layers
         ),
         refinement=TrainingSettings(
             n_steps=max_iter,
@@ -183,7 +203,7 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
             **_resolve_optimizer(estimator.optimizer),
         ),
         decoder=TrainingSettings(
-            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) if max_iter else 0,
+            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
             epoch_steps=steps_per_epoch,
             batch_size=batch_size,
             **_resolve_optimizer("adam"),
@@ -195,7 +215,6 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
-        dims=_resolve_dims(estimator.dims, n_samples),
         init=estimator.init,
         n_init=n_init,
         n_graph_neighbors=n_graph_neighbors,
@@ -205,6 +224,18 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
         refine_seed=refine_seed,
         decoder_seed=decoder_seed,
     )
+
+
+def _list_stages(
+    whole: TrainingSettings, pretraining: str, corruption: float, n_layers: int
+) -> tuple[Stage, ...]:
+    """Return the stages of the pretraining; layers are trained for half as many steps each."""
+    noise = Corruption(float(corruption))
+    if pretraining == "joint":
+        return (Stage(whole, noise),)
+    each = replace(whole, n_steps=whole.n_steps // 2)
+    layers = [Stage(each, noise, layer) for layer in range(n_layers)]
+    return (*layers, Stage(whole))
 
 
 def _resolve_dims(dims: Any, n_samples: int) -> tuple[int, ...]:
@@ -235,15 +266,38 @@ def format_keras_object(value: Any) -> str:
         for name, setting in config.items()
         if name == "learning_rate" or (name != "name" and setting != defaults.get(name))
     }
-    for name, setting in changed.items():
-        if isinstance(setting, float):  # as float32 holds it
-            changed[name] = float(f"{setting:.7g}")
-    inner = ", ".join(f"{name}={setting!r}" for name, setting in changed.items())
-    return f"{type(value).__name__}({inner})"
+    return _format_call(type(value).__name__, changed)
+
+
+def _format_call(name: str, arguments: Mapping[str, Any]) -> str:
+    inner = ", ".join(f"{key}={_format_argument(value)}" for key, value in arguments.items())
+    return f"{name}({inner})"
+
+
+def _format_argument(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(float(f"{value:.7g}"))  # as float32 holds it
+    if isinstance(value, dict) and "class_name" in value:  # a schedule
+        config = {key: one for key, one in value["config"].items() if key != "name"}
+        return _format_call(value["class_name"], config)
+    return repr(value)
 
 
 def published_parameters() -> dict[str, Any]:
-    """Return the parameters of DEC as published, where they differ from the defaults."""
+    """Return the parameters of DEC as in the paper, where they differ from the defaults."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 20_000, 0.1, staircase=True)
+    return {
+        **tutorial_parameters(),
+        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.01),
+        "pretrain_epochs": 365,  # on MNIST 100,000 steps, and 50,000 for each layer
+        "pretrain_optimizer": keras.optimizers.SGD(schedule, momentum=0.9),
+        "pretraining": "layerwise",
+        "corruption": 0.2,
+    }
+
+
+def tutorial_parameters() -> dict[str, Any]:
+    """Return the parameters of the Keras tutorial, where they differ from the defaults."""
     return {
         "dims": (500, 500, 2000, 10),
         "pretrain_epochs": 300,

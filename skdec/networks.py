@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -29,10 +30,13 @@ class Autoencoder(NamedTuple):
     decoder: keras.Model
 
 
-class Architecture(NamedTuple):
-    """The first arguments of `build_autoencoder`, which determine the shapes of all weights.
+@dataclass(frozen=True)
+class Architecture:
+    """Fully connected networks: how to build them, and the shapes of their weights.
 
-    Parameters
+    Equal ones share compiled programs, so it has no part in equality how weights are initialized.
+
+    Attributes
     ----------
     n_features : int
         Number of features.
@@ -40,11 +44,51 @@ class Architecture(NamedTuple):
         Widths of the encoder's layers after the input.
     activation : str or callable
         Activation of the hidden layers.
+    kernel_initializer : str or keras.initializers.Initializer, default=None
+        Initializer of the weights, as `build_autoencoder` takes it.
     """
 
     n_features: int
     dims: tuple[int, ...]
     activation: Any
+    kernel_initializer: Any = field(default=None, compare=False)
+
+    @property
+    def embedding_width(self) -> int:
+        """Number of features of the embedding."""
+        return self.dims[-1]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers of the encoder, each of which has its mirror image in the decoder."""
+        return len(self.dims)
+
+    @property
+    def n_encoder_weights(self) -> int:
+        """Number of weight arrays of the encoder."""
+        return 2 * len(self.dims)
+
+    @property
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of kernels and biases in turn, of the encoder, then of the decoder."""
+        widths = [self.n_features, *self.dims]
+        kernels = [*pairwise(widths), *pairwise(reversed(widths))]
+        return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
+
+    def build(self) -> Autoencoder:
+        """Build the networks with weights of zero."""
+        return build_autoencoder(
+            self.n_features, self.dims, self.activation, "zeros", dtype="float32"
+        )
+
+    def create_weights(self, seed: int | None) -> list[np.ndarray]:
+        """Create the initial weights of `build_autoencoder` without a model."""
+        shapes = self.weight_shapes
+        initializers = _create_initializers(self.kernel_initializer, len(shapes) // 2, seed)
+        weights = []
+        for shape, initializer in zip(shapes[::2], initializers, strict=True):
+            weights += [_create_kernel(initializer, shape), np.zeros(shape[1], np.float32)]
+        return weights
 
 
 def build_autoencoder(
@@ -131,25 +175,6 @@ def build_autoencoder(
     return Autoencoder(
         keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
     )
-
-
-def initial_weights(
-    architecture: Architecture, kernel_initializer: Any, seed: int | None
-) -> list[np.ndarray]:
-    """Create the weights that `build_autoencoder` gives its autoencoder, without a model."""
-    shapes = get_weight_shapes(architecture)
-    initializers = _create_initializers(kernel_initializer, len(shapes) // 2, seed)
-    weights = []
-    for shape, initializer in zip(shapes[::2], initializers, strict=True):
-        weights += [_create_kernel(initializer, shape), np.zeros(shape[1], np.float32)]
-    return weights
-
-
-def get_weight_shapes(architecture: Architecture) -> list[tuple[int, ...]]:
-    """Return the shapes of kernels and biases in turn, of the encoder, then of the decoder."""
-    widths = [architecture.n_features, *architecture.dims]
-    kernels = [*pairwise(widths), *pairwise(reversed(widths))]
-    return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
 
 
 def _create_kernel(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:

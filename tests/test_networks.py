@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from skdec.networks import Architecture, build_autoencoder, initial_weights
+from skdec.networks import Architecture, build_autoencoder
 
 X = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
 
@@ -77,7 +77,7 @@ def test_the_seed_determines_the_weights():
 @pytest.mark.parametrize("initializer", [None, "he_normal", keras.initializers.HeNormal()])
 def test_initial_weights_are_those_of_the_model(dims, initializer):
     model = build_autoencoder(6, dims, "relu", initializer, seed=2).autoencoder
-    weights = initial_weights(Architecture(6, dims, "relu"), initializer, 2)
+    weights = Architecture(6, dims, "relu", initializer).create_weights(2)
     for one, other in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -139,7 +139,7 @@ def test_initializers_without_a_seed():
 @pytest.mark.parametrize("initializer", ["stft", keras.initializers.Constant([1.0, 2.0])])
 def test_an_initializer_that_fails_for_a_shape_raises_with_its_name(initializer):
     with pytest.raises(ValueError, match=r"kernel_initializer \w+ cannot make weights of shape"):
-        initial_weights(Architecture(6, (5,), "relu"), initializer, 0)
+        Architecture(6, (5,), "relu", initializer).create_weights(0)
 
 
 def test_an_initializer_that_ignores_the_shape_raises():
@@ -147,7 +147,7 @@ def test_an_initializer_that_ignores_the_shape_raises():
         return np.zeros((2, 2), dtype)
 
     with pytest.raises(ValueError, match=r"must make weights of shape \(6, 5\); it made \(2, 2\)"):
-        initial_weights(Architecture(6, (5,), "relu"), ignore_shape, 0)
+        Architecture(6, (5,), "relu", ignore_shape).create_weights(0)
 
 
 def test_an_unknown_initializer_raises():

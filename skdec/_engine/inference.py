@@ -16,7 +16,7 @@ from skdec._engine.threads import (
     limit_tensorflow_threads,
     run_in_threads,
 )
-from skdec.networks import Architecture, Autoencoder, build_autoencoder
+from skdec.networks import Architecture, Autoencoder
 
 limit_tensorflow_threads()
 
@@ -34,9 +34,9 @@ class DECWeights:
     Attributes
     ----------
     architecture : Architecture
-        Number of features, widths of the layers and activation.
+        The networks that the weights belong to.
     encoder, decoder : list of ndarray, float32
-        Kernels and biases in turn, in the order of the layers.
+        The arrays of each network, in the order of its layers.
     centers : ndarray of shape (k, d), float32
         Cluster centers; none before the initialization.
     alpha : float
@@ -51,11 +51,11 @@ class DECWeights:
 
     @classmethod
     def from_autoencoder(
-        cls, architecture: Architecture, weights: Sequence[np.ndarray]
+        cls, architecture: Architecture, weights: Sequence[np.ndarray], alpha: float = 1.0
     ) -> "DECWeights":
         """Split the weights of an autoencoder into those of its encoder and its decoder."""
-        n_encoder = 2 * len(architecture.dims)
-        return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]))
+        n_encoder = architecture.n_encoder_weights
+        return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]), alpha=alpha)
 
     @cached_property
     def _tensors(self) -> dict[str, list[Any]]:
@@ -79,7 +79,7 @@ class DECWeights:
     def embed(self, X: Any) -> np.ndarray:
         """Return the embedding (n, d) of the samples of `X`, float32."""
         run = _bind(_compile_encoder(self.architecture), self._tensors["embed"])
-        return run_in_batches(run, X, self.architecture.dims[-1])
+        return run_in_batches(run, X, self.architecture.embedding_width)
 
     def assign(self, X: Any, selection: slice = slice(None)) -> np.ndarray:
         """Return the soft assignments q (n, k) of `X`, float32; zero outside of `selection`."""
@@ -94,7 +94,7 @@ class DECWeights:
 
 def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
     """Build networks with weights of zero, outside of any distribution strategy's scope."""
-    return run_outside_scope(lambda: build_autoencoder(*architecture, "zeros", dtype="float32"))
+    return run_outside_scope(architecture.build)
 
 
 def run_in_batches(

@@ -1,5 +1,6 @@
 """The training loop of one phase: batches, learning rates, history, callbacks, checkpoints."""
 
+import copy
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -82,8 +83,8 @@ class TrainingLoop:
     sample_weight : ndarray of shape (n_samples,)
         Samples are drawn in proportion to their weight.
     random_state : RandomState
-        Shuffles the samples.
-    phase : {"pretrain", "refine"}
+        Shuffles the samples, and seeds the steps.
+    phase : str
         Name of the phase, for callbacks and checkpoints.
     metrics : sequence of str
         Names of the values that `record` is called with.
@@ -115,6 +116,8 @@ class TrainingLoop:
         self._trainer = trainer
         self._learning_rates = settings.compute_learning_rates()
         self._epoch_steps = settings.epoch_steps
+        # From a copy: the batches do not depend on whether anything else is random.
+        self._seed = int(copy.deepcopy(random_state).randint(np.iinfo(np.int32).max))
         self._has_own_schedule = has_own_schedule(settings.optimizer)
         self._batches = iterate_shuffled_batches(sample_weight, trainer.batch_size, random_state)
         self._n_batches = 0
@@ -185,9 +188,9 @@ class TrainingLoop:
         self._undo_state = self.n_steps, self._trainer.get_weights()
         while True:
             losses: list[np.ndarray] = []
-            for batches, learning_rates in self._gather_chunks(sources):
+            for batches, learning_rates, seeds in self._gather_chunks(sources):
                 self._begin_batch(losses)
-                losses.append(self._trainer.run(batches, learning_rates, scalars))
+                losses.append(self._trainer.run(batches, learning_rates, seeds, scalars))
                 self._end_batch(losses)
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
@@ -273,16 +276,18 @@ class TrainingLoop:
 
     def _gather_chunks(
         self, sources: Sequence[Any]
-    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-        """Yield the batches and learning rates of an epoch, a few megabytes at a time."""
+    ) -> Iterator[tuple[list[np.ndarray], np.ndarray, np.ndarray]]:
+        """Yield batches, learning rates and seeds of an epoch, a few megabytes at a time."""
         learning_rates = self._learning_rates[self.n_steps : self.n_steps + self._epoch_steps]
         size = count_steps_per_chunk(sources[0].shape[1], self._trainer.batch_size)
         size = 1 if self._callbacks.has_batch_hooks else size
         for start in range(0, len(learning_rates), size):
             chunk = learning_rates[start : start + size]
+            seeds = np.array([(self._seed, self._n_batches + i) for i in range(len(chunk))])
             indices = np.stack([self._next_batch() for _ in chunk])[:, self._trainer.batch_slice]
             gathered = [source[indices.ravel()] for source in sources]
-            yield [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered], chunk
+            batches = [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered]
+            yield batches, chunk, seeds
 
     def _begin_epoch(self) -> None:
         with self._apply_learning_rate_of_callbacks():

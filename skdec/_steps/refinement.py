@@ -88,6 +88,7 @@ def refine(
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoint: Checkpoint = Checkpoint(None),  # noqa: B008  (it has no state)
+    reconstruction_weight: float = 0.0,
 ) -> RefinementResult:
     """Train encoder and centers, updating the targets after every epoch.
 
@@ -102,7 +103,7 @@ def refine(
     samples : DistinctSamples
         Samples and their weights.
     weights : DECWeights
-        Weights of the encoder to begin with; the decoder's stay as they are.
+        Weights to begin with; the decoder's stay as they are in DEC.
     initialization : Initialization
         Centers to begin with, labels and first targets.
     targets : Targets
@@ -115,6 +116,9 @@ def refine(
         Called at every update.
     checkpoint : Checkpoint
         Where the state is saved and resumed from.
+    reconstruction_weight : float, default=0.0
+        Weight of the reconstruction error in the loss: 0 as in DEC, above 0 as in IDEC, where the
+        decoder is trained as well.
 
     Returns
     -------
@@ -123,10 +127,15 @@ def refine(
     """
     weights = replace(weights, centers=initialization.centers)
     n_clusters = len(np.unique(initialization.labels))
+    decoder = weights.decoder if reconstruction_weight else []
     with borrow_refinement_trainer(
-        weights.architecture, len(initialization.centers), settings.batch_size, settings.optimizer
+        weights.architecture,
+        len(initialization.centers),
+        settings.batch_size,
+        settings.optimizer,
+        has_decoder=bool(decoder),
     ) as trainer:
-        trainer.reset([*weights.encoder, weights.centers])
+        trainer.reset([*weights.encoder, *decoder, weights.centers])
         loop = TrainingLoop(
             trainer,
             settings,
@@ -147,7 +156,7 @@ def refine(
         check_workers_agree(lambda: ("refine", p, settings.epoch_steps, loop.get_state()))
         with loop:
             while loop.is_running:
-                loss = loop.train_epoch([samples, p], [weights.alpha])
+                loss = loop.train_epoch([samples, p], [weights.alpha, reconstruction_weight])
                 q = _assign(samples, weights, trainer)
                 new_labels = q.argmax(axis=1)
                 changed = _compare(new_labels, labels, samples.sample_weight)
@@ -182,8 +191,10 @@ def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) 
 
 
 def _get_weights(weights: DECWeights, trainer: Trainer) -> DECWeights:
-    *encoder, centers = trainer.get_weights()
-    return replace(weights, encoder=encoder, centers=centers)
+    *networks, centers = trainer.get_weights()
+    n_encoder = len(weights.encoder)
+    encoder, decoder = networks[:n_encoder], networks[n_encoder:] or weights.decoder
+    return replace(weights, encoder=encoder, decoder=decoder, centers=centers)
 
 
 def _assign(samples: DistinctSamples, weights: DECWeights, trainer: Trainer) -> np.ndarray:

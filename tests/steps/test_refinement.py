@@ -112,6 +112,42 @@ def test_decoder_is_not_refined(distinct_samples, weights, centers):
         np.testing.assert_array_equal(array, pretrained)
 
 
+def test_idec_adds_the_gradient_of_the_reconstruction_error(distinct_samples, X, weights, centers):
+    """Of encoder and decoder; one update interval, so that the targets are constant."""
+    n_steps, learning_rate, weight = 4, 0.2, 0.7
+    initialization = initialize_in_one_cluster(centers)
+    result = run_refinement(
+        distinct_samples,
+        weights,
+        initialization,
+        sgd(learning_rate),
+        max_iter=n_steps,
+        reconstruction_weight=weight,
+    )
+    net = NumPyNet([*weights, centers], linear=(1, 3))
+    _, q = student_t(embed(NumPyNet([*weights[:N_ENCODER], centers], (1,)), X), centers, 1.0)
+    p, losses = sharpen(q, distinct_samples.sample_weight), []
+    for indices in draw_batches(n_steps, distinct_samples.sample_weight):
+        autoencoder = get_encoder(net)
+        activations = autoencoder.compute_activations(X[indices])
+        z, mu = activations[2], net.parameters[-1]
+        kernel, q = student_t(z, mu, 1.0)
+        error = activations[-1] - X[indices]
+        divergence = np.mean(np.sum(p[indices] * np.log(p[indices] / q), axis=1))
+        losses.append(divergence + weight * np.mean(error**2))
+        gradients = autoencoder.compute_gradients(activations, weight * 2 * error / error.size)
+        encoder = NumPyNet([], linear=(1,))
+        encoder.parameters = net.parameters[:N_ENCODER]
+        pull = 2 * kernel * (p[indices] - q) / BATCH_SIZE
+        z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ mu
+        for i, gradient in enumerate(encoder.compute_gradients(activations[:3], z_gradient)):
+            gradients[i] = gradients[i] + gradient
+        net.step([*gradients, pull.sum(axis=0)[:, None] * mu - pull.T @ z], learning_rate)
+    assert_all_close([*result.weights.autoencoder, result.weights.centers], net.parameters)
+    np.testing.assert_allclose(result.history["loss"], np.mean(losses), rtol=1e-3)
+    assert np.abs(result.weights.decoder[0] - weights[N_ENCODER]).max() > 0.001
+
+
 def test_first_targets_are_those_of_the_initialization(distinct_samples, X, weights, centers):
     """One step towards given targets depends on these alone."""
     targets = np.random.default_rng(2).dirichlet((9, 1, 1, 1), N_SAMPLES).astype(np.float32)
