@@ -170,6 +170,23 @@ class Initializer:
 
 
 @dataclass(frozen=True)
+class LayerOrFunction:
+    """None, a Keras layer or model, a function, or one of `words`."""
+
+    words: Collection[str]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_word = isinstance(value, str) and value in self.words
+        is_function = callable(value) and not isinstance(value, type)
+        if value is not None and not is_word and not is_function:
+            raise ValueError(
+                f"{name} must be None, a Keras layer or model, a function of a batch"
+                f"{join_words(self.words)}; got {value!r}."
+            )
+
+
+@dataclass(frozen=True)
 class Optimizer:
     """One of `words`, or a Keras optimizer."""
 

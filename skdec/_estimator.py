@@ -51,6 +51,12 @@ from skdec._validation import (
 from skdec.layers import ClusteringLayer
 from skdec.networks import Autoencoder
 
+_PRINTED_AS_CALLS = (
+    keras.optimizers.Optimizer,
+    keras.initializers.Initializer,
+    keras.layers.Layer,
+)
+
 
 class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
     """Deep Embedded Clustering.
@@ -127,6 +133,17 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         above 0 the decoder is trained as well, as in IDEC ([3]_), and keeps the embedding close to
         that of an autoencoder. IDEC's own weights, 1 for the reconstruction and 0.1 for the
         clustering, are a ratio of 10.
+    augment : None, "image", keras.layers.Layer or callable, default=None
+        What the samples go through in training, anew in every step, so that the encoder learns to
+        ignore such changes; targets and labels are those of the samples themselves ([4]_).
+
+        - "image" rotates, shears, zooms and shifts square images of one channel at random:
+          `skdec.layers.RandomAffine`, which takes the shape of other images.
+        - A Keras layer or model that maps samples (n, n_features) to the same shape. It is called
+          in training mode, with random numbers that follow from `random_state`; each fit works on
+          a copy.
+        - A function of a tensor of samples that returns a tensor of the same shape. If it has a
+          parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.
@@ -163,12 +180,12 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         without samples and were undone, or there are clusters without samples.
     history_ : dict of dict of ndarray
         "pretrain": the loss of each epoch; "layers", after layerwise pretraining: the loss of each
-        epoch of each layer, and the layer's number; "refine": the loss of the steps before each target
-        update, the fraction of labels that it changed, the number of clusters with samples after
-        it, the fraction of labels that agree with the initial ones and the score of the labels
-        (information kept in the step to a neighbor minus information lost, in nats; NaN without
-        neighbors), of which the weights with the highest are kept; all: the seconds since the
-        beginning of the phase, or of the layer's training.
+        epoch of each layer, and the layer's number; "refine": the loss of the steps before each
+        target update, the fraction of labels that it changed, the number of clusters with samples
+        after it, the fraction of labels that agree with the initial ones and the score of the
+        labels (information kept in the step to a neighbor minus information lost, in nats; NaN
+        without neighbors), of which the weights with the highest are kept; all: the seconds since
+        the beginning of the phase, or of the layer's training.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
@@ -190,8 +207,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     Scale the columns alike beforehand, for example to [0, 1]: a column contributes to the
     reconstruction error in proportion to its variance.
 
-    `DECClusterer.classic` is the method as in the paper. In the scope of a `tf.distribute` strategy,
-    `fit` trains on all its replicas.
+    `DECClusterer.classic` is the method as in the paper. In the scope of a `tf.distribute`
+    strategy, `fit` trains on all its replicas.
 
     References
     ----------
@@ -200,6 +217,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     .. [2] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
     .. [3] X. Guo, L. Gao, X. Liu and J. Yin, "Improved Deep Embedded Clustering with Local
        Structure Preservation", IJCAI 2017.
+    .. [4] X. Guo, E. Zhu, X. Liu and J. Yin, "Deep Embedded Clustering with Data Augmentation",
+       ACML 2018.
 
     Examples
     --------
@@ -235,6 +254,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         update_interval: Any = "auto",
         tol: float = 1e-3,
         reconstruction_weight: float = 0.0,
+        augment: Any = None,
         warm_start: bool = False,
         memory: Any = None,
         callbacks: Any = None,
@@ -260,6 +280,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.update_interval = update_interval
         self.tol = tol
         self.reconstruction_weight = reconstruction_weight
+        self.augment = augment
         self.warm_start = warm_start
         self.memory = memory
         self.callbacks = callbacks
@@ -327,6 +348,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             self._get_callbacks(),
             checkpoint,
             self.reconstruction_weight,
+            settings.augmentation,
         )
         refinement = self._train_decoder(samples, settings, refinement)
 
@@ -382,6 +404,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             check_random_state(self.random_state),
             self._get_callbacks(),
             reconstruction_weight=self.reconstruction_weight,
+            augmentation=settings.augmentation,
         )
         self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
         self._frequencies = self._frequencies + previous_frequencies
@@ -831,7 +854,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Return the parameters that differ from the defaults, Keras objects by their settings."""
         text: str = super().__repr__(N_CHAR_MAX)
         for value in self.get_params(deep=False).values():
-            if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
+            if isinstance(value, _PRINTED_AS_CALLS) and not isinstance(value, keras.Model):
                 text = text.replace(repr(value), format_keras_object(value))
         return text
 

@@ -1,9 +1,9 @@
 """Save and load a fitted model as one file without pickle: JSON and arrays in safetensors.
 
 A model is a `DECClusterer`, or a Pipeline of a scaler and a `DECClusterer`. The only classes looked
-up by a name in the file are two scalers, and Keras' own optimizers, schedules and initializers,
-which are called with plain values only. Every array must have the dtype and shape that follow from
-the parameters.
+up by a name in the file are two scalers, Keras' own optimizers, schedules and initializers, and
+`RandomAffine`, which are called with plain values only. Every array must have the dtype and shape
+that follow from the parameters.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from skdec._engine.inference import DECWeights
 from skdec._files import write_atomically
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
+from skdec.layers import RandomAffine
 from skdec.networks import Architecture
 
 _FORMAT = 1
@@ -413,6 +414,8 @@ def _to_json(name: str, value: Any) -> Any:
         return {"optimizer": keras.optimizers.serialize(value)}
     if isinstance(value, keras.initializers.Initializer):
         return {"initializer": keras.initializers.serialize(value)}
+    if type(value) is RandomAffine:
+        return {"random_affine": {key: getattr(value, key) for key in RandomAffine.ARGUMENTS}}
     if isinstance(value, np.random.RandomState):
         return None  # the state of a generator is not kept
     word = getattr(value, "__name__", "")
@@ -434,6 +437,8 @@ def _from_json(name: str, value: Any) -> Any:
         return tuple(_from_json(name, item) for item in value)
     if isinstance(value, dict):
         ((kind, config),) = value.items()
+        if kind == "random_affine":
+            return RandomAffine(**config)
         if kind not in ("optimizer", "initializer"):
             raise ValueError(f"its {name} is no optimizer and no initializer")
         return _keras_object(kind, config)

@@ -1,5 +1,6 @@
 """What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -17,6 +18,7 @@ from skdec._constraints import (
     Fraction,
     Initializer,
     Integer,
+    LayerOrFunction,
     NotNegative,
     Optimizer,
     Positive,
@@ -26,9 +28,10 @@ from skdec._constraints import (
     Word,
     join_words,
 )
-from skdec._engine.augmentation import Corruption
+from skdec._engine.augmentation import NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.training_loop import TrainingSettings
 from skdec._steps.pretraining import Stage
+from skdec.layers import RandomAffine
 from skdec.networks import Architecture
 
 _OPTIMIZERS = {
@@ -68,6 +71,7 @@ PARAMETERS: Mapping[str, Constraint] = {
     "update_interval": Integer(1, words=("auto",)),
     "tol": Fraction(),
     "reconstruction_weight": NotNegative(),
+    "augment": LayerOrFunction(words=("image",)),
     "callbacks": Callbacks(),
     "checkpoint": Directory(),
     "verbose": Verbosity(),
@@ -83,6 +87,8 @@ class Settings:
     ----------
     architecture : Architecture
         The networks.
+    augmentation : Augmentation
+        What the samples go through in training.
     stages : tuple of Stage
         Stages of the pretraining.
     refinement, decoder, partial : TrainingSettings
@@ -98,6 +104,7 @@ class Settings:
     """
 
     architecture: Architecture
+    augmentation: Augmentation
     stages: tuple[Stage, ...]
     refinement: TrainingSettings
     decoder: TrainingSettings
@@ -163,6 +170,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     architecture = Architecture(
         n_features, dims, estimator.activation, estimator.kernel_initializer
     )
+    augmentation = _resolve_augmentation(estimator.augment, n_features)
     batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
     steps_per_epoch = -(-n_samples // batch_size)
     pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
@@ -192,8 +200,11 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
     return Settings(
         architecture=architecture,
+        augmentation=augmentation,
         stages=_list_stages(
-            pretraining, estimator.pretraining, estimator.corruption, architecture.n_layers
+            Stage(pretraining, Corruption(float(estimator.corruption)), augmentation),
+            estimator.pretraining,
+            architecture,
         ),
         refinement=TrainingSettings(
             n_steps=max_iter,
@@ -226,16 +237,26 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     )
 
 
-def _list_stages(
-    whole: TrainingSettings, pretraining: str, corruption: float, n_layers: int
-) -> tuple[Stage, ...]:
+def _list_stages(whole: Stage, pretraining: str, architecture: Architecture) -> tuple[Stage, ...]:
     """Return the stages of the pretraining; layers are trained for half as many steps each."""
-    noise = Corruption(float(corruption))
     if pretraining == "joint":
-        return (Stage(whole, noise),)
-    each = replace(whole, n_steps=whole.n_steps // 2)
-    layers = [Stage(each, noise, layer) for layer in range(n_layers)]
-    return (*layers, Stage(whole))
+        return (whole,)
+    half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
+    layers = [replace(whole, settings=half, layer=i) for i in range(architecture.n_layers)]
+    return (*layers, replace(whole, corruption=NO_CORRUPTION))
+
+
+def _resolve_augmentation(augment: Any, n_features: int) -> Augmentation:
+    if isinstance(augment, str):
+        width = math.isqrt(n_features)
+        if width**2 != n_features:
+            raise ValueError(
+                f"augment={augment!r} needs square images of one channel; X has {n_features} "
+                "features, which is no square number. Give the shape of the images: "
+                "augment=skdec.layers.RandomAffine((height, width))."
+            )
+        augment = RandomAffine((width, width))
+    return Augmentation.create(augment, n_features)
 
 
 def _resolve_dims(dims: Any, n_samples: int) -> tuple[int, ...]:
@@ -260,7 +281,13 @@ def _resolve_optimizer(given: Any) -> dict[str, Any]:
 
 def format_keras_object(value: Any) -> str:
     """Return a Keras object as a call with the settings that differ from its defaults."""
-    config, defaults = value.get_config(), type(value)().get_config()
+    config = value.get_config()
+    if isinstance(value, keras.layers.Layer):
+        general = keras.layers.Layer().get_config()
+        return _format_call(
+            type(value).__name__, {k: config[k] for k in config if k not in general}
+        )
+    defaults = type(value)().get_config()
     changed = {
         name: setting
         for name, setting in config.items()

@@ -1,9 +1,13 @@
 """The autoencoder of DEC as Keras models."""
 
 import inspect
-from collections.abc import Sequence
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import keras
@@ -175,6 +179,55 @@ def build_autoencoder(
     return Autoencoder(
         keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
     )
+
+
+def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return a copy of a layer or model, with weights of its own that are equal.
+
+    Python's random state, from which Keras takes seeds, stays as it was.
+    """
+    with _preserve_random_state():
+        if isinstance(layer, keras.Model):
+            copied = keras.models.clone_model(layer)
+        else:
+            copied = type(layer).from_config(layer.get_config())
+            if layer.built and layer.weights:
+                copied.build_from_config(layer.get_build_config())
+    if layer.weights:
+        copied.set_weights(layer.get_weights())
+    return copied
+
+
+def describe_layer(layer: keras.layers.Layer) -> str:
+    """Return a text that is equal for layers or models that differ in names and seeds only."""
+    names: dict[str, str] = {}
+    config = _without_names(layer.get_config(), names)
+    return f"{type(layer).__module__}.{type(layer).__qualname__} {json.dumps(config, default=str)}"
+
+
+def _without_names(config: Any, names: dict[str, str]) -> Any:
+    """Return a configuration without seeds, in which names are numbered in order."""
+    if isinstance(config, Mapping):
+        if isinstance(config.get("name"), str):
+            names.setdefault(config["name"], f"#{len(names)}")
+        return {key: _without_names(config[key], names) for key in config if key != "seed"}
+    if isinstance(config, list | tuple):
+        return [_without_names(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
+
+
+_random_state_lock = Lock()
+
+
+@contextmanager
+def _preserve_random_state() -> Iterator[None]:
+    """Restore Python's random state, from which Keras takes seeds that are not given."""
+    with _random_state_lock:
+        state = random.getstate()
+        try:
+            yield
+        finally:
+            random.setstate(state)
 
 
 def _create_kernel(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:

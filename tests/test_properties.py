@@ -266,6 +266,10 @@ INVALID_PARAMETERS = {
     "pretraining": [*UNUSUAL, "Layerwise"],
     "corruption": [*unusual_except(HALF), 1, 1.0, -1e-9],
     "reconstruction_weight": [*unusual_except(HALF, MORE), -1e-9, 1e300, "1"],
+    "augment": [
+        *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
+        "Image",
+    ],
     "activation": [
         *(value for value in UNUSUAL if not callable(value)),
         "Relu",

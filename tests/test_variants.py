@@ -15,6 +15,7 @@ from test_scikit_learn_checks import EXPECTED_FAILURES, assert_all_pass
 from skdec import DECClusterer, load
 from skdec._engine import checkpoint as checkpoint_module
 from skdec._engine.trainer import Trainer
+from skdec.layers import RandomAffine
 from skdec.metrics import clustering_accuracy
 from skdec.model_selection import SilhouetteScorer
 
@@ -22,6 +23,7 @@ VARIANTS = {
     "IDEC": {"reconstruction_weight": 1.0},
     "denoising": {"corruption": 0.2},
     "layerwise": {"pretraining": "layerwise", "corruption": 0.2},
+    "augmentation": {"augment": RandomAffine((2, 3), shift=0.3)},
 }
 
 
@@ -49,6 +51,8 @@ def test_variant_is_another_fit_than_dec(variant_fit, fitted):
 def test_variant_clusters_digits(variant):
     """Better than k-means; labels judge, after the fit."""
     X, y = load_digits(return_X_y=True)
+    if "augment" in variant:
+        variant = {"augment": "image"}
     dec = DECClusterer(
         10, dims=(128, 64, 10), pretrain_epochs=20, n_init=2, random_state=0, **variant
     ).fit(X / 16)

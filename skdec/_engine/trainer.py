@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from skdec import _math
-from skdec._engine.augmentation import NO_CORRUPTION, Corruption
+from skdec._engine.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.distribute import (
     Replicas,
     check_optimizer_is_distributable,
@@ -49,15 +49,19 @@ class Trainer:
         Layers and models whose weights are set and returned, in this order. Those that are
         trainable are trained.
     compute_loss : callable
-        Scalar loss of one batch, called with the seed of the step, an integer tensor (2,), one
-        tensor per entry of `batch_shapes`, then `n_scalars` scalars. It is a sum over the samples,
-        divided by the size of the whole batch.
+        Scalar loss of one batch, called with the prepared tensors, then `n_scalars` scalars. It is
+        a sum over the samples, divided by the size of the whole batch.
     batch_shapes : sequence of tuple of int
         Static shapes of one batch's tensors.
     n_scalars : int
         Number of float scalars that `compute_loss` takes after the batch.
     optimizer : keras.optimizers.Optimizer
         Owned by the trainer from here on.
+    prepare : callable, optional
+        Makes what the loss is called with from the list of a batch's tensors and the seed of the
+        step, an integer tensor (2,), which is the only source of random numbers. It is not compiled
+        by XLA, which lacks operations on images and is slow at random numbers. By default the
+        tensors stay as they are.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Trainer:
         batch_shapes: Sequence[tuple[int, ...]],
         n_scalars: int,
         optimizer: keras.optimizers.Optimizer,
+        prepare: Callable[[list[Any], Any], list[Any]] = lambda batch, seed: batch,
     ) -> None:
         self.model = model
         self.batch_size = batch_shapes[0][0]
@@ -78,6 +83,7 @@ class Trainer:
         self._variables = [weight for weight in self._weights if weight.trainable]
         self._initial_values = _find_constant_initial_values(optimizer, self._variables)
         self._compute_loss = compute_loss
+        self._prepare = prepare
         self._optimizer = optimizer
         optimizer.build(self._variables)
         model.compile(optimizer=optimizer)  # callbacks read and set model.optimizer
@@ -170,14 +176,15 @@ class Trainer:
                     self._take_step_on_replica, batch, seeds[i], learning_rates[i], scalars
                 )
             else:
-                loss = self._take_step(batch, seeds[i], learning_rates[i], scalars)
+                batch = self._prepare(batch, seeds[i])
+                loss = self._take_step(batch, learning_rates[i], scalars)
             losses = losses.write(i, loss)
         return losses.stack()
 
     def _take_step_on_one_device(
-        self, batch: list[Any], seed: Any, learning_rate: Any, scalars: list[Any]
+        self, batch: list[Any], learning_rate: Any, scalars: list[Any]
     ) -> Any:
-        loss, gradients = self._compute_loss_and_gradients(batch, seed, scalars)
+        loss, gradients = self._compute_loss_and_gradients(batch, scalars)
         self._update(gradients, learning_rate)
         return loss
 
@@ -185,15 +192,15 @@ class Trainer:
         self, batch: list[Any], seed: Any, learning_rate: Any, scalars: list[Any]
     ) -> Any:
         # The update communicates with the other replicas, which XLA cannot compile.
-        loss, gradients = self._compute_gradients(batch, seed, scalars)
+        loss, gradients = self._compute_gradients(self._prepare(batch, seed), scalars)
         self._update(gradients, learning_rate)
         return loss
 
     def _compute_loss_and_gradients(
-        self, batch: list[Any], seed: Any, scalars: list[Any]
+        self, batch: list[Any], scalars: list[Any]
     ) -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
-            loss = self._compute_loss(seed, *batch, *scalars)
+            loss = self._compute_loss(*batch, *scalars)
         return loss, tape.gradient(loss, self._variables)
 
     def _update(self, gradients: list[Any], learning_rate: Any) -> None:
@@ -213,6 +220,7 @@ def borrow_pretraining_trainer(
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
     corruption: Corruption = NO_CORRUPTION,
+    augmentation: Augmentation = NO_AUGMENTATION,
 ) -> Iterator[Trainer]:
     """Borrow a trainer of the autoencoder, with the mean squared reconstruction error as loss.
 
@@ -220,10 +228,14 @@ def borrow_pretraining_trainer(
     """
 
     def build() -> Trainer:
-        networks = architecture.build()
+        networks, augment = architecture.build(), augmentation.build()
 
-        def compute_loss(seed: Any, samples: Any) -> Any:
-            reconstructed = networks.autoencoder(corruption(samples, seed), training=True)
+        def prepare(batch: list[Any], seed: Any) -> list[Any]:
+            samples = augment(batch[0], seed)
+            return [corruption(samples, seed), samples]
+
+        def compute_loss(inputs: Any, samples: Any) -> Any:
+            reconstructed = networks.autoencoder(inputs, training=True)
             return compute_reconstruction_error(reconstructed, samples) / batch_size
 
         return Trainer(
@@ -233,10 +245,11 @@ def borrow_pretraining_trainer(
             [(batch_size, architecture.n_features)],
             0,
             _copy_optimizer(optimizer),
+            prepare,
         )
 
-    key = ("pretrain", architecture, batch_size, _describe_optimizer(optimizer), corruption)
-    with _borrow(key, build) as trainer:
+    key = (architecture, batch_size, _describe_optimizer(optimizer), corruption, augmentation)
+    with _borrow(("pretrain", *key), build) as trainer:
         yield trainer
 
 
@@ -247,6 +260,7 @@ def borrow_layer_trainer(
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
     corruption: Corruption,
+    augmentation: Augmentation,
 ) -> Iterator[Trainer]:
     """Borrow a trainer of one layer of the encoder and the decoder's layer that mirrors it.
 
@@ -255,17 +269,25 @@ def borrow_layer_trainer(
     """
 
     def build() -> Trainer:
-        networks = architecture.build()
+        networks, augment = architecture.build(), augmentation.build()
         encoder_layers = networks.encoder.layers[1:]  # without the input
         encode, decode = encoder_layers[layer], networks.decoder.layers[-1 - layer]
         networks.autoencoder.trainable = False
         encode.trainable = decode.trainable = True
 
-        def compute_loss(seed: Any, samples: Any) -> Any:
+        def prepare(batch: list[Any], seed: Any) -> list[Any]:
+            samples = augment(batch[0], seed)
+            widths = encode.kernel.shape  # of the input and the output
+            masks = [
+                corruption.create_mask((samples.shape[0], width), seed, stream)
+                for stream, width in enumerate(widths)
+            ]
+            return [samples, *masks]
+
+        def compute_loss(samples: Any, input_mask: Any, output_mask: Any) -> Any:
             for earlier in encoder_layers[:layer]:
                 samples = earlier(samples)
-            encoded = encode(corruption(samples, seed, 0))
-            reconstructed = decode(corruption(encoded, seed, 1))
+            reconstructed = decode(output_mask * encode(input_mask * samples))
             return compute_reconstruction_error(reconstructed, samples) / batch_size
 
         return Trainer(
@@ -275,10 +297,11 @@ def borrow_layer_trainer(
             [(batch_size, architecture.n_features)],
             0,
             _copy_optimizer(optimizer),
+            prepare,
         )
 
-    key = ("layer", layer, architecture, batch_size, _describe_optimizer(optimizer), corruption)
-    with _borrow(key, build) as trainer:
+    key = (architecture, batch_size, _describe_optimizer(optimizer), corruption, augmentation)
+    with _borrow(("layer", layer, *key), build) as trainer:
         yield trainer
 
 
@@ -288,6 +311,7 @@ def borrow_refinement_trainer(
     n_clusters: int,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
+    augmentation: Augmentation = NO_AUGMENTATION,
     *,
     has_decoder: bool = False,
 ) -> Iterator[Trainer]:
@@ -300,10 +324,15 @@ def borrow_refinement_trainer(
 
     def build() -> Trainer:
         _, encoder, decoder = architecture.build()
+        augment = augmentation.build()
         clustering = ClusteringLayer(n_clusters, name="clustering", dtype="float32")
         model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
 
-        def compute_loss(_seed: Any, samples: Any, p: Any, alpha: Any, weight: Any) -> Any:
+        def prepare(batch: list[Any], seed: Any) -> list[Any]:
+            samples, p = batch
+            return [augment(samples, seed), p]
+
+        def compute_loss(samples: Any, p: Any, alpha: Any, weight: Any) -> Any:
             z = encoder(samples, training=True)
             log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
             loss = tf.reduce_sum(_math.kl_divergence(p, log_q))
@@ -319,10 +348,11 @@ def borrow_refinement_trainer(
             [(batch_size, architecture.n_features), (batch_size, n_clusters)],
             2,
             _copy_optimizer(optimizer),
+            prepare,
         )
 
-    key = (architecture, n_clusters, batch_size, _describe_optimizer(optimizer), has_decoder)
-    with _borrow(("refine", *key), build) as trainer:
+    key = (architecture, n_clusters, batch_size, _describe_optimizer(optimizer), augmentation)
+    with _borrow(("refine", has_decoder, *key), build) as trainer:
         yield trainer
 
 
@@ -340,7 +370,7 @@ def borrow_decoder_trainer(
     def build() -> Trainer:
         decoder = architecture.build().decoder
 
-        def compute_loss(_seed: Any, samples: Any, z: Any) -> Any:
+        def compute_loss(samples: Any, z: Any) -> Any:
             return compute_reconstruction_error(decoder(z, training=True), samples) / batch_size
 
         return Trainer(

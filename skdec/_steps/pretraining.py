@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from skdec._engine.augmentation import NO_CORRUPTION, Corruption
+from skdec._engine.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples
 from skdec._engine.distribute import check_workers_agree
@@ -28,6 +28,8 @@ class Stage:
         Steps, steps per epoch, batch size and optimizer.
     corruption : Corruption
         Makes the inputs from which the clean ones are reconstructed.
+    augmentation : Augmentation
+        What the samples go through before; the augmented ones are reconstructed.
     layer : int or None, default=None
         The layer of the encoder that is trained, with the one of the decoder that mirrors it, to
         reconstruct the output of the layers before it; None for the whole autoencoder.
@@ -35,6 +37,7 @@ class Stage:
 
     settings: TrainingSettings
     corruption: Corruption = NO_CORRUPTION
+    augmentation: Augmentation = NO_AUGMENTATION
     layer: int | None = None
 
     @property
@@ -44,12 +47,11 @@ class Stage:
 
     def borrow_trainer(self, architecture: Architecture) -> AbstractContextManager[Trainer]:
         """Borrow the compiled training step."""
-        batch_size, optimizer = self.settings.batch_size, self.settings.optimizer
+        arguments = self.settings.batch_size, self.settings.optimizer
+        changes = self.corruption, self.augmentation
         if self.layer is None:
-            return borrow_pretraining_trainer(architecture, batch_size, optimizer, self.corruption)
-        return borrow_layer_trainer(
-            architecture, self.layer, batch_size, optimizer, self.corruption
-        )
+            return borrow_pretraining_trainer(architecture, *arguments, *changes)
+        return borrow_layer_trainer(architecture, self.layer, *arguments, *changes)
 
 
 class PretrainingResult(NamedTuple):

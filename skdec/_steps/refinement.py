@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
+from skdec._engine.augmentation import NO_AUGMENTATION, Augmentation
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples
 from skdec._engine.distribute import check_workers_agree, get_local_slice, sum_over_workers
@@ -89,6 +90,7 @@ def refine(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoint: Checkpoint = Checkpoint(None),  # noqa: B008  (it has no state)
     reconstruction_weight: float = 0.0,
+    augmentation: Augmentation = NO_AUGMENTATION,
 ) -> RefinementResult:
     """Train encoder and centers, updating the targets after every epoch.
 
@@ -119,6 +121,8 @@ def refine(
     reconstruction_weight : float, default=0.0
         Weight of the reconstruction error in the loss: 0 as in DEC, above 0 as in IDEC, where the
         decoder is trained as well.
+    augmentation : Augmentation
+        What the samples go through in training; the targets are those of the samples themselves.
 
     Returns
     -------
@@ -133,6 +137,7 @@ def refine(
         len(initialization.centers),
         settings.batch_size,
         settings.optimizer,
+        augmentation,
         has_decoder=bool(decoder),
     ) as trainer:
         trainer.reset([*weights.encoder, *decoder, weights.centers])
