@@ -170,6 +170,26 @@ class Initializer:
 
 
 @dataclass(frozen=True)
+class Networks:
+    """None, a function that builds networks, or a pair of Keras models."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_function = callable(value) and not isinstance(value, type | keras.layers.Layer)
+        are_models = (
+            isinstance(value, tuple)
+            and len(value) in (2, 3)
+            and all(isinstance(model, keras.Model) for model in value)
+        )
+        if value is not None and not is_function and not are_models:
+            raise TypeError(
+                f"{name} must be None, a function of the number of features that returns an "
+                "encoder and a decoder, or a tuple (encoder, decoder) of Keras models; got "
+                f"{value!r}."
+            )
+
+
+@dataclass(frozen=True)
 class LayerOrFunction:
     """None, a Keras layer or model, a function, or one of `words`."""
 

@@ -24,6 +24,7 @@ from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples, SampleSubset
 from skdec._engine.distribute import run_outside_scope
+from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._engine.progress import ProgressCallback
 from skdec._engine.threads import check_not_forked
@@ -97,6 +98,19 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Fraction of the values, at least 0 and below 1, that are set to zero at random in the
         input of the autoencoder ("joint"), or in the input of each of the two layers that are
         trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
+    autoencoder : callable or tuple of keras.Model, default=None
+        Networks in place of the fully connected ones that `dims`, `activation` and
+        `kernel_initializer` describe, and which these then have no effect on.
+
+        - A function of the number of features that returns (encoder, decoder), Keras models with
+          new weights, or an `skdec.networks.Autoencoder`; for example
+          ``partial(build_convolutional_autoencoder, image_shape=(28, 28))`` with
+          `skdec.networks.build_convolutional_autoencoder`. Initializers without a seed follow
+          `random_state`.
+        - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
+          ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
+
+        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back.
     init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 
@@ -246,6 +260,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         pretrain_optimizer: Any = "adam",
         pretraining: str = "joint",
         corruption: float = 0.0,
+        autoencoder: Any = None,
         init: Any = "neighbors",
         n_init: Any = "auto",
         n_neighbors: int = 10,
@@ -272,6 +287,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.pretrain_optimizer = pretrain_optimizer
         self.pretraining = pretraining
         self.corruption = corruption
+        self.autoencoder = autoencoder
         self.init = init
         self.n_init = n_init
         self.n_neighbors = n_neighbors
@@ -633,7 +649,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         check_is_fitted(self)
         check_not_forked()
         networks = build_untrained_autoencoder(self._weights.architecture)
-        networks.autoencoder.set_weights(self._weights.autoencoder)
+        networks.encoder.set_weights(self._weights.encoder)
+        networks.decoder.set_weights(self._weights.decoder)
         return networks
 
     @property
@@ -738,17 +755,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _check_networks_unchanged(self, what: str) -> None:
         """Raise a ValueError if parameters do not fit to the networks that are trained further."""
-        architecture, n_fitted = self._weights.architecture, len(self.cluster_centers_)
-        fitted = {
-            "dims": (
-                architecture.dims,
-                architecture.dims if self.dims == "auto" else tuple(self.dims),
-            ),
-            "activation": (architecture.activation, self.activation),
-            "n_clusters": (n_fitted, self.n_clusters or n_fitted),
-        }
-        for name, (old, new) in fitted.items():
-            if old != new:
+        n_fitted = len(self.cluster_centers_)
+        fitted = {**self._weights.architecture.parameters, "n_clusters": n_fitted}
+        current = self.get_params(deep=False)
+        current["dims"] = fitted.get("dims") if current["dims"] == "auto" else tuple(self.dims)
+        current["n_clusters"] = self.n_clusters or n_fitted
+        for name, old in fitted.items():
+            new = current[name]
+            if old != new and describe(old) != describe(new):
                 raise ValueError(
                     f"{what} trains the networks of the previous fit further, which has "
                     f"{name}={old!r}; {name} is now {new!r}. Set it back, or fit from the "

@@ -139,6 +139,11 @@ def _split_model(model: Any) -> tuple[Any, Any]:
 def _collect_state(estimator: Any) -> dict[str, Any]:
     """Return everything but the arrays of an estimator, as JSON can hold it."""
     architecture = estimator._weights.architecture
+    if not isinstance(architecture, Architecture):
+        raise ValueError(
+            "A fit with autoencoder cannot be saved: a file holds the default networks only, no "
+            "code that builds others. Use pickle for trusted files, or save model_ with Keras."
+        )
     return {
         "format": _FORMAT,
         "parameters": {

@@ -19,6 +19,7 @@ from skdec._constraints import (
     Initializer,
     Integer,
     LayerOrFunction,
+    Networks,
     NotNegative,
     Optimizer,
     Positive,
@@ -32,7 +33,7 @@ from skdec._engine.augmentation import NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.training_loop import TrainingSettings
 from skdec._steps.pretraining import Stage
 from skdec.layers import RandomAffine
-from skdec.networks import Architecture
+from skdec.networks import AnyArchitecture, Architecture, CustomArchitecture
 
 _OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
@@ -64,6 +65,7 @@ PARAMETERS: Mapping[str, Constraint] = {
     "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
     "pretraining": Word(("joint", "layerwise")),
     "corruption": Fraction(allows_one=False),
+    "autoencoder": Networks(),
     "n_init": Integer(1, words=("auto",)),
     "n_neighbors": Integer(0),
     "optimizer": Optimizer(tuple(_OPTIMIZERS)),
@@ -85,7 +87,7 @@ class Settings:
 
     Attributes
     ----------
-    architecture : Architecture
+    architecture : Architecture or CustomArchitecture
         The networks.
     augmentation : Augmentation
         What the samples go through in training.
@@ -103,7 +105,7 @@ class Settings:
         Seeds of the steps.
     """
 
-    architecture: Architecture
+    architecture: AnyArchitecture
     augmentation: Augmentation
     stages: tuple[Stage, ...]
     refinement: TrainingSettings
@@ -135,7 +137,9 @@ def check_parameters(estimator: Any) -> None:
         Integer(1).check("n_clusters", estimator.n_clusters)
     for name, constraint in PARAMETERS.items():
         constraint.check(name, getattr(estimator, name))
-    _check_init(estimator)
+    if estimator.autoencoder is None:
+        is_word = isinstance(estimator.dims, str)
+        _check_init(estimator, _EMBEDDING_WIDTH if is_word else estimator.dims[-1])
     if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
         raise ValueError(
             "checkpoint needs an integer as random_state, because no other fit could resume with "
@@ -143,8 +147,7 @@ def check_parameters(estimator: Any) -> None:
         )
 
 
-def _check_init(estimator: Any) -> None:
-    width = _EMBEDDING_WIDTH if isinstance(estimator.dims, str) else estimator.dims[-1]
+def _check_init(estimator: Any, width: int) -> None:
     init, shape = estimator.init, (estimator.n_clusters, width)
     if hasattr(init, "fit_predict"):
         return
@@ -166,10 +169,7 @@ def _check_init(estimator: Any) -> None:
 
 def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     """Return the settings of a fit of checked parameters on `n_samples` distinct samples."""
-    dims = _resolve_dims(estimator.dims, n_samples)
-    architecture = Architecture(
-        n_features, dims, estimator.activation, estimator.kernel_initializer
-    )
+    architecture = _resolve_architecture(estimator, n_samples, n_features)
     augmentation = _resolve_augmentation(estimator.augment, n_features)
     batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
     steps_per_epoch = -(-n_samples // batch_size)
@@ -237,10 +237,26 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     )
 
 
-def _list_stages(whole: Stage, pretraining: str, architecture: Architecture) -> tuple[Stage, ...]:
+def _resolve_architecture(estimator: Any, n_samples: int, n_features: int) -> AnyArchitecture:
+    if estimator.autoencoder is not None:
+        architecture = CustomArchitecture.create(estimator.autoencoder, n_features)
+        _check_init(estimator, architecture.embedding_width)
+        return architecture
+    dims = _resolve_dims(estimator.dims, n_samples)
+    return Architecture(n_features, dims, estimator.activation, estimator.kernel_initializer)
+
+
+def _list_stages(
+    whole: Stage, pretraining: str, architecture: AnyArchitecture
+) -> tuple[Stage, ...]:
     """Return the stages of the pretraining; layers are trained for half as many steps each."""
     if pretraining == "joint":
         return (whole,)
+    if isinstance(architecture, CustomArchitecture):
+        raise ValueError(
+            f"pretraining={pretraining!r} needs the layers of the default networks; with "
+            "autoencoder, use pretraining='joint'."
+        )
     half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
     layers = [replace(whole, settings=half, layer=i) for i in range(architecture.n_layers)]
     return (*layers, replace(whole, corruption=NO_CORRUPTION))

@@ -275,7 +275,7 @@ class RandomAffine(keras.layers.Layer):
 def check_image_shape(image_shape: Any) -> tuple[int, ...]:
     """Return the shape (height, width) or (height, width, channels), or raise a ValueError."""
     shape = tuple(image_shape) if isinstance(image_shape, Sequence) else ()
-    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in shape):
         raise ValueError(
             "image_shape must be (height, width) or (height, width, channels), integers of at "
             f"least 1; got {image_shape!r}."

@@ -263,6 +263,10 @@ INVALID_PARAMETERS = {
     + [[0], (4, -1), (4, 2.5), "16", ("16", 4), [None], [[16, 4]], (2**70,), {16, 4}, {16: 4}],
     "alpha": [*unusual_except(HALF, MORE), 0, 0.0, -1e-9, 1e300, 1e-300, 10**400, "1"],
     "tol": [*unusual_except(HALF), 1.0001, -1e-9, 2],
+    "autoencoder": [
+        *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
+        "x",
+    ],
     "pretraining": [*UNUSUAL, "Layerwise"],
     "corruption": [*unusual_except(HALF), 1, 1.0, -1e-9],
     "reconstruction_weight": [*unusual_except(HALF, MORE), -1e-9, 1e300, "1"],

@@ -1,6 +1,7 @@
 """Every variant of the method fits digits and keeps the promises of the estimator."""
 
 import pickle
+from functools import partial
 
 import keras
 import numpy as np
@@ -18,12 +19,56 @@ from skdec._engine.trainer import Trainer
 from skdec.layers import RandomAffine
 from skdec.metrics import clustering_accuracy
 from skdec.model_selection import SilhouetteScorer
+from skdec.networks import build_autoencoder, build_convolutional_autoencoder
+
+
+def build_networks_with_state(n_features):
+    """Networks with batch normalization and dropout."""
+    encoder = keras.Sequential(
+        [
+            keras.Input((n_features,)),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.1),
+            keras.layers.Dense(4),
+        ]
+    )
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(n_features)])
+    return encoder, decoder
+
 
 VARIANTS = {
     "IDEC": {"reconstruction_weight": 1.0},
     "denoising": {"corruption": 0.2},
     "layerwise": {"pretraining": "layerwise", "corruption": 0.2},
     "augmentation": {"augment": RandomAffine((2, 3), shift=0.3)},
+    "convolutional": {
+        "autoencoder": partial(
+            build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,), embedding_width=4
+        )
+    },
+    "own builder": {"autoencoder": build_networks_with_state},
+    "own models": {"autoencoder": tuple(build_autoencoder(6, (16, 4), seed=5)[1:])},
+    "all": {
+        "augment": RandomAffine((2, 3), shift=0.3),
+        "autoencoder": build_networks_with_state,
+        "corruption": 0.1,
+        "reconstruction_weight": 1.0,
+    },
+}
+
+
+# What differs where the samples are images of 8 by 8 pixels.
+FOR_DIGITS = {
+    "IDEC": {},
+    "denoising": {},
+    "layerwise": {},
+    "augmentation": {"augment": "image"},
+    "convolutional": {
+        "autoencoder": partial(
+            build_convolutional_autoencoder, image_shape=(8, 8), filters=(16, 32)
+        )
+    },
 }
 
 
@@ -48,14 +93,13 @@ def test_variant_is_another_fit_than_dec(variant_fit, fitted):
     assert not np.array_equal(variant_fit._weights.encoder[0], fitted._weights.encoder[0])
 
 
-def test_variant_clusters_digits(variant):
+@pytest.mark.parametrize("name", FOR_DIGITS)
+def test_variant_clusters_digits(name):
     """Better than k-means; labels judge, after the fit."""
     X, y = load_digits(return_X_y=True)
-    if "augment" in variant:
-        variant = {"augment": "image"}
-    dec = DECClusterer(
-        10, dims=(128, 64, 10), pretrain_epochs=20, n_init=2, random_state=0, **variant
-    ).fit(X / 16)
+    variant = VARIANTS[name] | FOR_DIGITS[name]
+    parameters = {"dims": (128, 64, 10), "pretrain_epochs": 20, "n_init": 2, "random_state": 0}
+    dec = DECClusterer(10, **parameters | variant).fit(X / 16)
     kmeans = KMeans(10, n_init=5, random_state=0).fit_predict(X)
     assert clustering_accuracy(y, dec.labels_) > clustering_accuracy(y, kmeans) + 0.03
     reconstructed = dec.inverse_transform(dec.transform(X / 16))
@@ -78,7 +122,11 @@ def test_pickle_predicts_alike(variant_fit, samples):
     np.testing.assert_array_equal(again.model_(samples), variant_fit.model_(samples))
 
 
-def test_saved_file_predicts_alike(variant_fit, samples, tmp_path):
+def test_saved_file_predicts_alike(variant, variant_fit, samples, tmp_path):
+    if "autoencoder" in variant:
+        with pytest.raises(ValueError, match=r"autoencoder cannot be saved.* Use pickle"):
+            variant_fit.save(tmp_path / "model.skdec")
+        return
     variant_fit.save(tmp_path / "model.skdec")
     again = load(tmp_path / "model.skdec")
     np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
@@ -129,9 +177,17 @@ def test_partial_fit_and_warm_start_continue(variant, tiny, samples):
     assert dec.fit(samples).labels_.shape == (150,)
 
 
+# The other variants need samples of one number of features, the checks have many.
+CHECKED = {
+    **{name: VARIANTS[name] for name in ("IDEC", "denoising", "layerwise", "own builder")},
+    "augmentation": {"augment": keras.layers.GaussianNoise(0.1)},
+}
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
-def test_every_check_of_scikit_learn_passes(variant):
+@pytest.mark.parametrize("name", CHECKED)
+def test_every_check_of_scikit_learn_passes(name):
     dec = DECClusterer(
         3,
         dims=(2,),
@@ -140,7 +196,7 @@ def test_every_check_of_scikit_learn_passes(variant):
         n_init=1,
         batch_size=32,
         random_state=0,
-        **variant,
+        **CHECKED[name],
     )
     assert_all_pass(
         check_estimator(dec, on_skip=None, on_fail=None, expected_failed_checks=EXPECTED_FAILURES)

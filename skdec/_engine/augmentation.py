@@ -74,13 +74,13 @@ class Augmentation:
         samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
         augment = augmentation.build()
         try:
-            results = [np.asarray(augment(tf.constant(samples), tf.constant([1, 2]))) for _ in "12"]
+            one, other = (augment(tf.constant(samples), tf.constant([1, 2])) for _ in range(2))
         except Exception as error:  # the user's code may raise anything
             reason = " ".join(str(error).split())
             raise ValueError(
                 f"augment={source!r} fails on samples {samples.shape}: {reason}"
             ) from error
-        if not np.array_equal(*results):
+        if not np.array_equal(one, other):
             raise ValueError(
                 f"augment={source!r} returns something else for equal samples and an equal seed. "
                 "Take a parameter `seed` and give it to the functions tf.random.stateless_*."

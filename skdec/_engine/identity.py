@@ -57,7 +57,7 @@ def describe(value: Any) -> str:
         return f"{value.__module__}.{value.__qualname__}"
     if is_dataclass(value):
         return describe(tuple(getattr(value, field.name) for field in fields(value)))
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"({', '.join(map(describe, value))})"
     try:
         return str(joblib.hash(value))

@@ -26,7 +26,7 @@ from skdec._engine.distribute import (
 )
 from skdec._engine.threads import limit_tensorflow_threads
 from skdec.layers import ClusteringLayer
-from skdec.networks import Architecture
+from skdec.networks import AnyArchitecture, Architecture, list_layers
 
 limit_tensorflow_threads()
 
@@ -81,6 +81,8 @@ class Trainer:
         check_optimizer_is_distributable(optimizer)
         self._weights = [weight for layer in layers for weight in layer.weights]
         self._variables = [weight for weight in self._weights if weight.trainable]
+        self._random_states = _find_random_states(layers)
+        _check_layers_are_distributable(layers)
         self._initial_values = _find_constant_initial_values(optimizer, self._variables)
         self._compute_loss = compute_loss
         self._prepare = prepare
@@ -177,6 +179,8 @@ class Trainer:
                 )
             else:
                 batch = self._prepare(batch, seeds[i])
+                for j, state in enumerate(self._random_states):
+                    state.assign(tf.cast(tf.add(seeds[i], [0, 2**16 * (j + 1)]), state.dtype))
                 loss = self._take_step(batch, learning_rates[i], scalars)
             losses = losses.write(i, loss)
         return losses.stack()
@@ -216,7 +220,7 @@ def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
 
 @contextmanager
 def borrow_pretraining_trainer(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
     corruption: Corruption = NO_CORRUPTION,
@@ -307,7 +311,7 @@ def borrow_layer_trainer(
 
 @contextmanager
 def borrow_refinement_trainer(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     n_clusters: int,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
@@ -358,7 +362,7 @@ def borrow_refinement_trainer(
 
 @contextmanager
 def borrow_decoder_trainer(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
 ) -> Iterator[Trainer]:
@@ -390,6 +394,25 @@ def borrow_decoder_trainer(
 def compute_reconstruction_error(reconstructed: Any, samples: Any) -> Any:
     """Return the sum over the samples of their mean squared reconstruction error."""
     return tf.reduce_sum(tf.reduce_mean(tf.square(reconstructed - samples), axis=1))
+
+
+def _find_random_states(layers: Sequence[keras.layers.Layer]) -> list[Any]:
+    """Return the variables that hold the random states of layers such as dropout."""
+    weights = {id(weight) for layer in layers for weight in layer.weights}
+    states = [variable for layer in layers for variable in layer.non_trainable_variables]
+    return [state for state in states if id(state) not in weights]
+
+
+def _check_layers_are_distributable(layers: Sequence[keras.layers.Layer]) -> None:
+    """Raise a ValueError in the scope of a strategy for layers that change in training."""
+    trained = [part for layer in layers for part in list_layers(layer) if part.trainable]
+    states = [state.path for part in trained for state in part.non_trainable_variables]
+    if is_distributed() and states:
+        raise ValueError(
+            "In the scope of a strategy, the layers of autoencoder must not have other variables "
+            "than the weights that are trained, as batch normalization and dropout have; found "
+            f"{', '.join(states)}."
+        )
 
 
 _idle_trainers: list[tuple[Any, Trainer]] = []

@@ -15,7 +15,7 @@ from skdec._engine.distribute import check_workers_agree
 from skdec._engine.inference import DECWeights
 from skdec._engine.trainer import Trainer, borrow_layer_trainer, borrow_pretraining_trainer
 from skdec._engine.training_loop import TrainingLoop, TrainingSettings
-from skdec.networks import Architecture
+from skdec.networks import AnyArchitecture, Architecture
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,13 @@ class Stage:
         """Name for callbacks and checkpoints."""
         return "pretrain" if self.layer is None else f"layer_{self.layer}"
 
-    def borrow_trainer(self, architecture: Architecture) -> AbstractContextManager[Trainer]:
+    def borrow_trainer(self, architecture: AnyArchitecture) -> AbstractContextManager[Trainer]:
         """Borrow the compiled training step."""
         arguments = self.settings.batch_size, self.settings.optimizer
         changes = self.corruption, self.augmentation
         if self.layer is None:
             return borrow_pretraining_trainer(architecture, *arguments, *changes)
+        assert isinstance(architecture, Architecture)
         return borrow_layer_trainer(architecture, self.layer, *arguments, *changes)
 
 
