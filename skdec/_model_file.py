@@ -235,6 +235,9 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     def array(name: str, dtypes: Any, *shape: int | None) -> np.ndarray:
         return archive.array(name, dtypes, shape)
 
+    def history(name: str) -> np.ndarray:
+        return array(name, _NUMBERS, *[None] * archive.arrays[name].ndim)
+
     weights = [
         array(f"weights.{i}", _FLOAT32, *shape)
         for i, shape in enumerate(architecture.weight_shapes)
@@ -258,7 +261,7 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     estimator.n_iter_ = state["n_iter"]
     estimator.stop_reason_ = state["stop_reason"]
     estimator.history_ = {
-        phase: {name: array(f"history.{phase}.{name}", _NUMBERS, None) for name in names}
+        phase: {name: history(f"history.{phase}.{name}") for name in names}
         for phase, names in state["history"].items()
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
 # Columns of a CSVLogger: all that any of the phases reports.
@@ -52,6 +53,19 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
         for (logger, _), append in zip(self._csv_loggers, appends, strict=True):
             logger.append = append
             logger.keys = list(_CSV_COLUMNS)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Call the callbacks at the end of an epoch; what they add to `logs` is kept there.
+
+        Arrays are kept from the callbacks after the one that adds them: many log all values as
+        numbers.
+        """
+        logs = {} if logs is None else logs
+        arrays: dict[str, Any] = {}
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+            arrays |= {name: logs.pop(name) for name in list(logs) if np.ndim(logs[name])}
+        logs |= arrays
 
 
 def _is_next(phase: str, previous: str | None) -> bool:

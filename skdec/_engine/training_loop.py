@@ -122,7 +122,7 @@ class TrainingLoop:
         self._batches = iterate_shuffled_batches(sample_weight, trainer.batch_size, random_state)
         self._n_batches = 0
         self._has_retried = False
-        self._history: dict[str, list[float]] = {name: [] for name in (*metrics, "seconds")}
+        self._history: dict[str, list[Any]] = {name: [] for name in (*metrics, "seconds")}
         self._start_time = time.perf_counter()
         self._phase = phase
         self._checkpoint = checkpoint
@@ -199,13 +199,16 @@ class TrainingLoop:
             self._retry_after_divergence(loss)
 
     def record(self, **values: float) -> None:
-        """Add an entry to the history and call the callbacks with it."""
-        epoch = len(self._history["seconds"])
-        for name, value in values.items():
-            self._history[name].append(value)
-        self._history["seconds"].append(time.perf_counter() - self._start_time)
+        """Call the callbacks with these values, and add them to the history.
+
+        The history also gets what the callbacks add to their logs.
+        """
+        epoch, logs = len(self._history["seconds"]), dict(values)
         with self._apply_learning_rate_of_callbacks():
-            self._callbacks.on_epoch_end(epoch, values)
+            self._callbacks.on_epoch_end(epoch, logs)
+        logs["seconds"] = time.perf_counter() - self._start_time
+        for name in [*values, *(logs.keys() - values.keys())]:
+            self._history.setdefault(name, []).append(logs[name])
         if self._trainer.model.stop_training:
             self.stop_reason = "callback"
 
@@ -271,7 +274,8 @@ class TrainingLoop:
         self._trainer.set_variables(_list_arrays(arrays, "variable"))
         if numbers["best_rank"] is not None:
             self._best = tuple(numbers["best_rank"]), _list_arrays(arrays, "best")
-        self._history = {name: arrays[f"history.{name}"].tolist() for name in self._history}
+        for name in (key.removeprefix("history.") for key in arrays if key.startswith("history.")):
+            self._history[name] = list(arrays[f"history.{name}"])
         self._start_time -= max(self._history["seconds"], default=0.0)
 
     def _gather_chunks(
