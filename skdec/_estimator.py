@@ -42,6 +42,7 @@ from skdec._steps.decoder import train_decoder
 from skdec._steps.initialization import Initialization, initialize_clusters
 from skdec._steps.neighbors import Neighbors, find_neighbors
 from skdec._steps.pretraining import PretrainingResult, pretrain
+from skdec._steps.rebuilding import rebuild_neighbors
 from skdec._steps.refinement import RefinementResult, Targets, refine
 from skdec._validation import (
     check_finite,
@@ -135,7 +136,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
         Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
-        more.
+        more; with augmentation twice as many.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
@@ -158,6 +159,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
           a copy.
         - A function of a tensor of samples that returns a tensor of the same shape. If it has a
           parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
+
+        After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
+        are close that differ by such changes only, and half as many steps follow.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.
@@ -167,8 +171,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         callbacks are not called for a pretraining that is found there.
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the start and end of each pretraining epoch and each target update. Their
-        ``params["phase"]`` is "pretrain" or "refine", and "layer_0", "layer_1" and so on in the
-        training of single layers. What they add to their `logs` in
+        ``params["phase"]`` is "pretrain" or "refine", "layer_0", "layer_1" and so on in the
+        training of single layers, and "rebuilt" with rebuilt neighbors. What they add to their `logs` in
         ``on_epoch_end`` becomes part of `history_`. Callbacks with batch hooks make the training
         slower.
     checkpoint : str or pathlib.Path, default=None
@@ -189,7 +193,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     initial_labels_ : ndarray of shape (n_samples,), int32
         Cluster of each sample before the refinement.
     n_iter_ : int
-        Steps of the refinement.
+        Steps of the refinement, those with rebuilt neighbors included.
     stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
         Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
         without samples and were undone, or there are clusters without samples.
@@ -199,8 +203,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         target update, the fraction of labels that it changed, the number of clusters with samples
         after it, the fraction of labels that agree with the initial ones and the score of the
         labels (information kept in the step to a neighbor minus information lost, in nats; NaN
-        without neighbors), of which the weights with the highest are kept; all: the seconds since
-        the beginning of the phase, or of the layer's training.
+        without neighbors), of which the weights with the highest are kept; "rebuilt", with
+        augmentation: the same for the refinement with rebuilt neighbors; all: the seconds since the
+        beginning of the phase, or of the layer's training.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
@@ -351,21 +356,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             if pretraining.stop_reason == "interrupted":
                 settings, neighbors = settings.shorten(), Neighbors()
             initialization = self._initialize(samples, settings, pretraining, neighbors)
-        refinement = refine(
-            samples,
-            pretraining.weights,
-            initialization,
-            Targets(
-                samples.sample_weight,
-                neighbors.graph if self.n_neighbors else None,
-                power=initialization.power,
-            ),
-            settings.refinement,
-            np.random.RandomState(settings.refine_seed),
-            self._get_callbacks(),
-            checkpoint,
-            self.reconstruction_weight,
-            settings.augmentation,
+        refinement = self._refine(
+            samples, settings, pretraining.weights, initialization, neighbors, checkpoint
+        )
+        refinement = self._refine_further(
+            samples, settings, refinement, initialization, neighbors, checkpoint
         )
         refinement = self._train_decoder(samples, settings, refinement)
 
@@ -731,6 +726,66 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         # Without neighbors the first targets follow from the centers, like all later ones.
         return initialization if self.n_neighbors else initialization._replace(targets=None)
 
+    def _refine(
+        self,
+        samples: DistinctSamples,
+        settings: Settings,
+        weights: DECWeights,
+        initialization: Initialization,
+        neighbors: Neighbors,
+        checkpoint: Checkpoint,
+        phase: str = "refine",
+    ) -> RefinementResult:
+        return refine(
+            samples,
+            weights,
+            initialization,
+            Targets(
+                samples.sample_weight,
+                neighbors.graph if self.n_neighbors else None,
+                power=initialization.power,
+            ),
+            settings.refinement if phase == "refine" else settings.rebuilt,
+            np.random.RandomState(settings.refine_seed),
+            self._get_callbacks(),
+            checkpoint,
+            self.reconstruction_weight,
+            settings.augmentation,
+            phase,
+        )
+
+    def _refine_further(
+        self,
+        samples: DistinctSamples,
+        settings: Settings,
+        refinement: RefinementResult,
+        initialization: Initialization,
+        neighbors: Neighbors,
+        checkpoint: Checkpoint,
+    ) -> RefinementResult:
+        """Refine towards neighbors in the embedding, where that is worth it."""
+        is_interrupted = refinement.stop_reason == "interrupted"
+        if not settings.rebuilt.n_steps or is_interrupted or neighbors.graph is None:
+            return refinement
+        rebuilding = rebuild_neighbors(
+            samples,
+            refinement.weights,
+            refinement.q,
+            settings.n_graph_neighbors,
+            initialization.power,
+            settings.neighbors_seed,
+        )
+        further = self._refine(
+            samples,
+            settings,
+            refinement.weights,
+            rebuilding.initialization,
+            rebuilding.neighbors,
+            checkpoint,
+            "rebuilt",
+        )
+        return further.after(refinement)
+
     def _train_decoder(
         self, samples: DistinctSamples, settings: Settings, refinement: RefinementResult
     ) -> RefinementResult:
@@ -751,7 +806,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _previous_pretraining(self) -> PretrainingResult:
         """Return the fitted weights as the result of a pretraining, to be refined further."""
         weights = replace(self._weights, alpha=self.alpha)
-        history = {phase: self.history_[phase] for phase in self.history_ if phase != "refine"}
+        phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
+        history = {phase: self.history_[phase] for phase in phases}
         return PretrainingResult(weights, history, "max_iter")
 
     def _check_networks_unchanged(self, what: str) -> None:
@@ -793,7 +849,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.n_iter_ = refinement.n_iter
         is_interrupted = pretraining.stop_reason == "interrupted"
         self.stop_reason_ = "interrupted" if is_interrupted else refinement.stop_reason
-        self.history_ = {**pretraining.history, "refine": refinement.history}
+        self.history_ = {**pretraining.history, **refinement.history}
         for name in ("_networks", "model_"):  # built from the old weights
             self.__dict__.pop(name, None)
         self.labels_ = self._expand_labels(X, samples, refinement.q.argmax(axis=1))

@@ -44,6 +44,7 @@ _INIT_METHODS = ("neighbors", "k-means++")
 # What "auto" stands for: epochs, and the least number of steps.
 _PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 4, 300
 _REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 300
+_AUGMENTED_FACTOR = 2  # more steps of the refinement pay where no two epochs are equal
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
 _DECODER_EPOCHS, _MIN_DECODER_STEPS = 2, 100
 # Runs: twelve of the search on few samples, where they differ more and take less time.
@@ -93,8 +94,9 @@ class Settings:
         What the samples go through in training.
     stages : tuple of Stage
         Stages of the pretraining.
-    refinement, decoder, partial : TrainingSettings
-        Steps, batch size and optimizer of the later phases, and of `partial_fit`.
+    refinement, rebuilt, decoder, partial : TrainingSettings
+        Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
+        training of the decoder, and of `partial_fit`.
     init : str, clusterer or array-like
         Method of the initialization.
     n_init : int
@@ -109,6 +111,7 @@ class Settings:
     augmentation: Augmentation
     stages: tuple[Stage, ...]
     refinement: TrainingSettings
+    rebuilt: TrainingSettings
     decoder: TrainingSettings
     partial: TrainingSettings
     init: Any
@@ -127,8 +130,8 @@ class Settings:
 
     def shorten(self) -> "Settings":
         """Return settings that finish an interrupted fit quickly: one run of k-means."""
-        refinement = replace(self.refinement, n_steps=0)
-        return replace(self, refinement=refinement, init="k-means++", n_init=1)
+        none = replace(self.refinement, n_steps=0)
+        return replace(self, refinement=none, rebuilt=none, init="k-means++", n_init=1)
 
 
 def check_parameters(estimator: Any) -> None:
@@ -181,6 +184,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         pretrain_epochs = max(_PRETRAIN_EPOCHS, -(-_MIN_PRETRAIN_STEPS // steps_per_epoch))
     if max_iter == "auto":
         max_iter = max(_REFINE_EPOCHS * steps_per_epoch, _MIN_REFINE_STEPS)
+        max_iter *= _AUGMENTED_FACTOR if augmentation else 1
     if update_interval == "auto":
         update_interval = max(_UPDATE_EPOCHS * steps_per_epoch, _MIN_UPDATE_STEPS)
     if n_init == "auto":
@@ -198,6 +202,13 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     )
     # IDEC trains the decoder in the refinement.
     trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
+    refinement = TrainingSettings(
+        n_steps=max_iter,
+        epoch_steps=update_interval,
+        batch_size=batch_size,
+        tol=estimator.tol,
+        **_resolve_optimizer(estimator.optimizer),
+    )
     return Settings(
         architecture=architecture,
         augmentation=augmentation,
@@ -206,13 +217,9 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
             estimator.pretraining,
             architecture,
         ),
-        refinement=TrainingSettings(
-            n_steps=max_iter,
-            epoch_steps=update_interval,
-            batch_size=batch_size,
-            tol=estimator.tol,
-            **_resolve_optimizer(estimator.optimizer),
-        ),
+        refinement=refinement,
+        # Rebuilt neighbors know more where the encoder has learned to ignore changes.
+        rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
         decoder=TrainingSettings(
             n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
             epoch_steps=steps_per_epoch,

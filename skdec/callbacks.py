@@ -14,8 +14,8 @@ __all__ = ["LabelHistory"]
 class LabelHistory(keras.callbacks.Callback):
     """Record the labels after each target update, and how well they agree with classes.
 
-    They become part of ``history_["refine"]`` of the estimator: "labels", and with classes
-    "accuracy" and "nmi". They have no influence on the fit.
+    They become part of ``history_["refine"]`` and ``history_["rebuilt"]`` of the estimator:
+    "labels", and with classes "accuracy" and "nmi". They have no influence on the fit.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class LabelHistory(keras.callbacks.Callback):
         logs : dict
             Values recorded at the update.
         """
-        if self.params["phase"] != "refine" or logs is None:
+        if self.params["phase"] not in ("refine", "rebuilt") or logs is None:
             return
         q = np.concatenate([self.model(self._X[i : i + 256]) for i in range(0, len(self._X), 256)])
         logs["labels"] = labels = q.argmax(axis=1).astype(np.int32)

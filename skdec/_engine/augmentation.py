@@ -64,6 +64,10 @@ class Augmentation:
     source: Any = field(default=None, compare=False)
     description: str = ""
 
+    def __bool__(self) -> bool:
+        """Whether anything is changed."""
+        return self.source is not None
+
     @classmethod
     def create(cls, source: Any, n_features: int) -> "Augmentation":
         """Create the augmentation by a layer, function or None, and check what it returns.

@@ -72,8 +72,8 @@ def _is_next(phase: str, previous: str | None) -> bool:
     """Return whether a fit can be in this phase after the previous one."""
     if previous is None or phase == "layer_0":
         return False
-    if phase == "refine":
-        return previous == "pretrain"
+    if phase in ("refine", "rebuilt"):
+        return previous == {"refine": "pretrain", "rebuilt": "refine"}[phase]
     return previous.startswith("layer_") and previous != phase
 
 

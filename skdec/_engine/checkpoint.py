@@ -19,7 +19,7 @@ from skdec._engine.threads import count_usable_threads
 from skdec._files import write_atomically
 
 _FORMAT = 1
-_PHASES = ("layer_*", "pretrain", "refine")  # as patterns of file names
+_PHASES = ("layer_*", "pretrain", "refine", "rebuilt")  # as patterns of file names
 # Parameters that do not change the result of a fit.
 _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
 # The next state is written when this many times the duration of the last writing has passed, so

@@ -71,13 +71,18 @@ class Targets:
 
 @dataclass(frozen=True)
 class RefinementResult:
-    """Refined weights, soft assignments of all samples, values recorded at each update."""
+    """Refined weights, soft assignments of all samples, values recorded by phase and update."""
 
     weights: DECWeights
     q: np.ndarray
-    history: dict[str, np.ndarray]
+    history: dict[str, dict[str, np.ndarray]]
     n_iter: int
     stop_reason: str
+
+    def after(self, earlier: "RefinementResult") -> "RefinementResult":
+        """Return this result with the steps and the history of an earlier phase."""
+        n_iter = earlier.n_iter + self.n_iter
+        return replace(self, n_iter=n_iter, history={**earlier.history, **self.history})
 
 
 def refine(
@@ -91,6 +96,7 @@ def refine(
     checkpoint: Checkpoint = Checkpoint(None),  # noqa: B008  (it has no state)
     reconstruction_weight: float = 0.0,
     augmentation: Augmentation = NO_AUGMENTATION,
+    phase: str = "refine",
 ) -> RefinementResult:
     """Train encoder and centers, updating the targets after every epoch.
 
@@ -123,6 +129,8 @@ def refine(
         decoder is trained as well.
     augmentation : Augmentation
         What the samples go through in training; the targets are those of the samples themselves.
+    phase : {"refine", "rebuilt"}, default="refine"
+        Name for the history, callbacks and checkpoints.
 
     Returns
     -------
@@ -146,7 +154,7 @@ def refine(
             settings,
             samples.sample_weight,
             random_state,
-            phase="refine",
+            phase=phase,
             metrics=("loss", "changed", "clusters", "agreement", "score"),
             callbacks=callbacks,
             checkpoint=checkpoint,
@@ -158,7 +166,7 @@ def refine(
             q = _assign(samples, weights, trainer)
             p = targets.compute(q) if follows_network else p
             labels = q.argmax(axis=1) if is_resumed else labels
-        check_workers_agree(lambda: ("refine", p, settings.epoch_steps, loop.get_state()))
+        check_workers_agree(lambda: (phase, p, settings.epoch_steps, loop.get_state()))
         with loop:
             while loop.is_running:
                 loss = loop.train_epoch([samples, p], [weights.alpha, reconstruction_weight])
@@ -183,11 +191,14 @@ def refine(
                 elif loop.is_running:
                     p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
+        if loop.stop_reason != "interrupted":
+            loop.save_checkpoint(force=True)
         is_restored = loop.restore_best()
         refined = _get_weights(weights, trainer)
         if q is None or is_restored or loop.stop_reason == "interrupted":
             q = _assign(samples, weights, trainer)
-    return RefinementResult(refined, q, loop.history, loop.n_steps, loop.stop_reason)
+    history = {phase: loop.history}
+    return RefinementResult(refined, q, history, loop.n_steps, loop.stop_reason)
 
 
 def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) -> float:

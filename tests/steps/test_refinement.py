@@ -97,9 +97,9 @@ def test_refinement_follows_the_gradient_of_the_paper(
     q, parameters = kept  # with neighbors those with the highest score, else the last
     assert_all_close([*result.weights.encoder, result.weights.centers], parameters)
     np.testing.assert_allclose(result.q, q, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(result.history["changed"], changed)
+    np.testing.assert_allclose(result.history["refine"]["changed"], changed)
     expected = [np.mean(losses[:5]), np.mean(losses[5:10]), np.mean(losses[10:])]
-    np.testing.assert_allclose(result.history["loss"], expected, rtol=1e-3)
+    np.testing.assert_allclose(result.history["refine"]["loss"], expected, rtol=1e-3)
     assert result.n_iter == max_iter
     assert np.abs(result.weights.centers - centers).max() > 0.01
 
@@ -144,7 +144,7 @@ def test_idec_adds_the_gradient_of_the_reconstruction_error(distinct_samples, X,
             gradients[i] = gradients[i] + gradient
         net.step([*gradients, pull.sum(axis=0)[:, None] * mu - pull.T @ z], learning_rate)
     assert_all_close([*result.weights.autoencoder, result.weights.centers], net.parameters)
-    np.testing.assert_allclose(result.history["loss"], np.mean(losses), rtol=1e-3)
+    np.testing.assert_allclose(result.history["refine"]["loss"], np.mean(losses), rtol=1e-3)
     assert np.abs(result.weights.decoder[0] - weights[N_ENCODER]).max() > 0.001
 
 
@@ -233,7 +233,7 @@ def test_diverged_update_is_repeated_at_a_tenth_of_the_learning_rate(weights, ce
     # The batches are others, the learning rate is the same: the weights change about as much.
     changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
     assert 0.5 < changes[0] / changes[1] < 2
-    assert np.isfinite(result.history["loss"]).all()
+    assert np.isfinite(result.history["refine"]["loss"]).all()
 
 
 def test_second_divergence_of_the_refinement_raises(weights, centers, diverge):
@@ -283,12 +283,12 @@ def test_collapsed_update_is_repeated_at_a_lower_learning_rate(
     empty_clusters()
     one_update = refine_updates(distinct_samples, weights, centers, 1)
     undisturbed = refine_updates(distinct_samples, weights, centers, 2)
-    assert undisturbed.history["clusters"].tolist() == [4, 4]
+    assert undisturbed.history["refine"]["clusters"].tolist() == [4, 4]
     empty_clusters(1)
     message = "update left 1 of 4 clusters with samples. It is undone"
     with pytest.warns(ConvergenceWarning, match=message):
         result = refine_updates(distinct_samples, weights, centers, 2)
-    assert result.history["clusters"].tolist() == [4, 1, 4]
+    assert result.history["refine"]["clusters"].tolist() == [4, 1, 4]
     assert (result.stop_reason, result.n_iter) == ("max_iter", 4)
     # The repeated update changes the centers a tenth as much as the undisturbed one.
     change, undisturbed_change = (
@@ -307,7 +307,7 @@ def test_second_collapse_ends_the_refinement_before_it(
     with pytest.warns(ConvergenceWarning, match="It is undone"):
         result = refine_updates(distinct_samples, weights, centers, 4)
     assert (result.stop_reason, result.n_iter) == ("collapse", 2)
-    assert result.history["clusters"].tolist() == [4, 1, 1]
+    assert result.history["refine"]["clusters"].tolist() == [4, 1, 1]
     assert len(np.unique(result.q.argmax(axis=1))) == 4
     for array, before in zip(result.weights.encoder, one_update.weights.encoder, strict=True):
         np.testing.assert_array_equal(array, before)
