@@ -50,7 +50,7 @@ def build_variants(image_shape: tuple[int, int]) -> dict[str, Callable[..., Any]
     )
     return {
         "DEC, defaults": partial(DECClusterer, N_CLUSTERS),
-        "IDEC": partial(DECClusterer, N_CLUSTERS, reconstruction_weight=1.0),
+        "IDEC": partial(DECClusterer, N_CLUSTERS, reconstruction_weight=10.0),
         "denoising": partial(DECClusterer, N_CLUSTERS, corruption=0.2),
         "layerwise": partial(DECClusterer, N_CLUSTERS, pretraining="layerwise", corruption=0.2),
         "augmentation": partial(DECClusterer, N_CLUSTERS, augment="image"),
@@ -157,7 +157,7 @@ def format_page(records: list[Record]) -> str:
     return f"""# The variants of the method
 
 Every variant has the defaults of `DECClusterer` but for what its name says: IDEC
-`reconstruction_weight=1.0`; denoising `corruption=0.2`; layerwise `pretraining="layerwise"` and
+`reconstruction_weight=10.0`, the ratio of its paper; denoising `corruption=0.2`; layerwise `pretraining="layerwise"` and
 `corruption=0.2`; augmentation `augment="image"`; convolutional
 `autoencoder=partial(build_convolutional_autoencoder, image_shape=...)`. "classic" and "tutorial"
 are the recipes of the paper and of the Keras tutorial with their full budgets. Labels are used for

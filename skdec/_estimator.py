@@ -172,9 +172,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the start and end of each pretraining epoch and each target update. Their
         ``params["phase"]`` is "pretrain" or "refine", "layer_0", "layer_1" and so on in the
-        training of single layers, and "rebuilt" with rebuilt neighbors. What they add to their `logs` in
-        ``on_epoch_end`` becomes part of `history_`. Callbacks with batch hooks make the training
-        slower.
+        training of single layers, and "rebuilt" with rebuilt neighbors. What they add to their
+        `logs` in ``on_epoch_end`` becomes part of `history_`. Callbacks with batch hooks make the
+        training slower.
     checkpoint : str or pathlib.Path, default=None
         Directory for training checkpoints. A killed fit resumes from the last one with identical
         results; it is deleted on success. `random_state` must be an integer.
