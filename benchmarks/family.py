@@ -157,8 +157,8 @@ def format_page(records: list[Record]) -> str:
     return f"""# The variants of the method
 
 Every variant has the defaults of `DECClusterer` but for what its name says: IDEC
-`reconstruction_weight=10.0`, the ratio of its paper; denoising `corruption=0.2`; layerwise `pretraining="layerwise"` and
-`corruption=0.2`; augmentation `augment="image"`; convolutional
+`reconstruction_weight=10.0`, the ratio of its paper; denoising `corruption=0.2`; layerwise
+`pretraining="layerwise"` and `corruption=0.2`; augmentation `augment="image"`; convolutional
 `autoencoder=partial(build_convolutional_autoencoder, image_shape=...)`. "classic" and "tutorial"
 are the recipes of the paper and of the Keras tutorial with their full budgets. Labels are used for
 scoring only. "initial accuracy" is that of the labels before the refinement; "variance explained"
