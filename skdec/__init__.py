@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from skdec._version import __version__
 
 if TYPE_CHECKING:
-    from skdec import datasets, display, layers, metrics, model_selection, networks
+    from skdec import callbacks, datasets, display, layers, metrics, model_selection, networks
     from skdec._comparison import Comparison, compare
     from skdec._estimator import DECClusterer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
-_MODULES = ("datasets", "display", "layers", "metrics", "model_selection", "networks")
+_MODULES = ("callbacks", "datasets", "display", "layers", "metrics", "model_selection", "networks")
 _MODULE_OF_NAME = {
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec._estimator",
@@ -22,6 +22,7 @@ __all__ = [
     "Comparison",
     "DECClusterer",
     "__version__",
+    "callbacks",
     "compare",
     "datasets",
     "display",

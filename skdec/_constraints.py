@@ -53,15 +53,41 @@ class Positive:
 
 
 @dataclass(frozen=True)
-class Fraction:
-    """A number from 0 to 1."""
+class NotNegative:
+    """A finite number of at least 0 that float32 can represent."""
 
     def check(self, name: str, value: Any) -> None:
         """Raise unless `value` is allowed."""
-        allowed = "a number from 0 to 1"
+        allowed = f"a number from 0 to {_LARGEST}"
         _check_type(name, value, Real, allowed)
-        if not 0 <= value <= 1:
+        if not 0 <= value <= _LARGEST:
             raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Fraction:
+    """A number from 0 to 1, or below 1."""
+
+    allows_one: bool = True
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        allowed = "a number from 0 to 1" if self.allows_one else "a number from 0 to below 1"
+        _check_type(name, value, Real, allowed)
+        if not 0 <= value <= 1 or (value == 1 and not self.allows_one):
+            raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Word:
+    """One of `words`."""
+
+    words: Collection[str]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        if not isinstance(value, str) or value not in self.words:
+            raise ValueError(f"{name} must be {join_words(self.words)[4:]}; got {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -140,6 +166,43 @@ class Initializer:
             raise ValueError(
                 f"{name} must be None, a Keras initializer or the name of one, such as "
                 f"'glorot_uniform'; got {value!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Networks:
+    """None, a function that builds networks, or a pair of Keras models."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_function = callable(value) and not isinstance(value, type | keras.layers.Layer)
+        are_models = (
+            isinstance(value, tuple)
+            and len(value) in (2, 3)
+            and all(isinstance(model, keras.Model) for model in value)
+        )
+        if value is not None and not is_function and not are_models:
+            raise TypeError(
+                f"{name} must be None, a function of the number of features that returns an "
+                "encoder and a decoder, or a tuple (encoder, decoder) of Keras models; got "
+                f"{value!r}."
+            )
+
+
+@dataclass(frozen=True)
+class LayerOrFunction:
+    """None, a Keras layer or model, a function, or one of `words`."""
+
+    words: Collection[str]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_word = isinstance(value, str) and value in self.words
+        is_function = callable(value) and not isinstance(value, type)
+        if value is not None and not is_word and not is_function:
+            raise ValueError(
+                f"{name} must be None, a Keras layer or model, a function of a batch"
+                f"{join_words(self.words)}; got {value!r}."
             )
 
 

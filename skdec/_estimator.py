@@ -24,6 +24,7 @@ from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples, SampleSubset
 from skdec._engine.distribute import run_outside_scope
+from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._engine.progress import ProgressCallback
 from skdec._engine.threads import check_not_forked
@@ -34,12 +35,14 @@ from skdec._parameters import (
     format_keras_object,
     published_parameters,
     resolve,
+    tutorial_parameters,
 )
 from skdec._scorers import NeighborInformationScorer
 from skdec._steps.decoder import train_decoder
 from skdec._steps.initialization import Initialization, initialize_clusters
 from skdec._steps.neighbors import Neighbors, find_neighbors
 from skdec._steps.pretraining import PretrainingResult, pretrain
+from skdec._steps.rebuilding import rebuild_neighbors
 from skdec._steps.refinement import RefinementResult, Targets, refine
 from skdec._validation import (
     check_finite,
@@ -48,7 +51,13 @@ from skdec._validation import (
     warn_if_scales_differ,
 )
 from skdec.layers import ClusteringLayer
-from skdec.networks import Architecture, Autoencoder, initial_weights
+from skdec.networks import Autoencoder
+
+_PRINTED_AS_CALLS = (
+    keras.optimizers.Optimizer,
+    keras.initializers.Initializer,
+    keras.layers.Layer,
+)
 
 
 class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -82,6 +91,27 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the pretraining. The learning rates of "adam" (0.001) and "sgd" (0.1, with
         momentum 0.9) fall to zero by a cosine decay. A Keras optimizer is used as configured;
         each fit works on a copy.
+    pretraining : {"joint", "layerwise"}, default="joint"
+        "joint" trains all layers of the autoencoder together. "layerwise" first trains one layer
+        after the other, with the one that mirrors it, to reconstruct its input, each for half of
+        `pretrain_epochs`, then all together, as in [1]_.
+    corruption : float, default=0.0
+        Fraction of the values, at least 0 and below 1, that are set to zero at random in the
+        input of the autoencoder ("joint"), or in the input of each of the two layers that are
+        trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
+    autoencoder : callable or tuple of keras.Model, default=None
+        Networks in place of the fully connected ones that `dims`, `activation` and
+        `kernel_initializer` describe, and which these then have no effect on.
+
+        - A function of the number of features that returns (encoder, decoder), Keras models with
+          new weights, or an `skdec.networks.Autoencoder`; for example
+          ``partial(build_convolutional_autoencoder, image_shape=(28, 28))`` with
+          `skdec.networks.build_convolutional_autoencoder`. Initializers without a seed follow
+          `random_state`.
+        - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
+          ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
+
+        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back.
     init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 
@@ -106,13 +136,32 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
         Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
-        more.
+        more; with augmentation twice as many.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
     tol : float, default=1e-3
         The refinement stops when an update changes the labels of less than this fraction of the
         samples.
+    reconstruction_weight : float, default=0.0
+        Weight of the mean squared reconstruction error in the loss of the refinement. 0 is DEC;
+        above 0 the decoder is trained as well, as in IDEC ([3]_), and keeps the embedding close to
+        that of an autoencoder. IDEC's own weights, 1 for the reconstruction and 0.1 for the
+        clustering, are a ratio of 10.
+    augment : None, "image", keras.layers.Layer or callable, default=None
+        What the samples go through in training, anew in every step, so that the encoder learns to
+        ignore such changes; targets and labels are those of the samples themselves ([4]_).
+
+        - "image" rotates, shears, zooms and shifts square images of one channel at random:
+          `skdec.layers.RandomAffine`, which takes the shape of other images.
+        - A Keras layer or model that maps samples (n, n_features) to the same shape. It is called
+          in training mode, with random numbers that follow from `random_state`; each fit works on
+          a copy.
+        - A function of a tensor of samples that returns a tensor of the same shape. If it has a
+          parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
+
+        After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
+        are close that differ by such changes only, and half as many steps follow.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.
@@ -122,8 +171,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         callbacks are not called for a pretraining that is found there.
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the start and end of each pretraining epoch and each target update. Their
-        ``params["phase"]`` is "pretrain" or "refine". Callbacks with batch hooks make the training
-        slower.
+        ``params["phase"]`` is "pretrain" or "refine", "layer_0", "layer_1" and so on in the
+        training of single layers, and "rebuilt" with rebuilt neighbors. What they add to their
+        `logs` in ``on_epoch_end`` becomes part of `history_`. Callbacks with batch hooks make the
+        training slower.
     checkpoint : str or pathlib.Path, default=None
         Directory for training checkpoints. A killed fit resumes from the last one with identical
         results; it is deleted on success. `random_state` must be an integer.
@@ -142,16 +193,19 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     initial_labels_ : ndarray of shape (n_samples,), int32
         Cluster of each sample before the refinement.
     n_iter_ : int
-        Steps of the refinement.
+        Steps of the refinement, those with rebuilt neighbors included.
     stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
         Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
         without samples and were undone, or there are clusters without samples.
     history_ : dict of dict of ndarray
-        "pretrain": the loss of each epoch; "refine": the loss of the steps before each target
-        update, the fraction of labels that it changed, the number of clusters with samples after
-        it, the fraction of labels that agree with the initial ones and the score of the labels
-        (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights with
-        the highest are kept; both: the seconds since the beginning of the phase.
+        "pretrain": the loss of each epoch; "layers", after layerwise pretraining: the loss of each
+        epoch of each layer, and the layer's number; "refine": the loss of the steps before each
+        target update, the fraction of labels that it changed, the number of clusters with samples
+        after it, the fraction of labels that agree with the initial ones and the score of the
+        labels (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights
+        with the highest are kept; "rebuilt", with augmentation: the same for the refinement with
+        rebuilt neighbors; all: the seconds since the beginning of the phase, or of the layer's
+        training.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
@@ -173,14 +227,18 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     Scale the columns alike beforehand, for example to [0, 1]: a column contributes to the
     reconstruction error in proportion to its variance.
 
-    `DECClusterer.classic` is the method as published. In the scope of a `tf.distribute` strategy,
-    `fit` trains on all its replicas.
+    `DECClusterer.classic` is the method as in the paper. In the scope of a `tf.distribute`
+    strategy, `fit` trains on all its replicas.
 
     References
     ----------
     .. [1] J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering
        Analysis", ICML 2016.
     .. [2] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
+    .. [3] X. Guo, L. Gao, X. Liu and J. Yin, "Improved Deep Embedded Clustering with Local
+       Structure Preservation", IJCAI 2017.
+    .. [4] X. Guo, E. Zhu, X. Liu and J. Yin, "Deep Embedded Clustering with Data Augmentation",
+       ACML 2018.
 
     Examples
     --------
@@ -206,6 +264,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         batch_size: int = 256,
         pretrain_epochs: Any = "auto",
         pretrain_optimizer: Any = "adam",
+        pretraining: str = "joint",
+        corruption: float = 0.0,
+        autoencoder: Any = None,
         init: Any = "neighbors",
         n_init: Any = "auto",
         n_neighbors: int = 10,
@@ -213,6 +274,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         max_iter: Any = "auto",
         update_interval: Any = "auto",
         tol: float = 1e-3,
+        reconstruction_weight: float = 0.0,
+        augment: Any = None,
         warm_start: bool = False,
         memory: Any = None,
         callbacks: Any = None,
@@ -228,6 +291,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.batch_size = batch_size
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_optimizer = pretrain_optimizer
+        self.pretraining = pretraining
+        self.corruption = corruption
+        self.autoencoder = autoencoder
         self.init = init
         self.n_init = n_init
         self.n_neighbors = n_neighbors
@@ -235,6 +301,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.max_iter = max_iter
         self.update_interval = update_interval
         self.tol = tol
+        self.reconstruction_weight = reconstruction_weight
+        self.augment = augment
         self.warm_start = warm_start
         self.memory = memory
         self.callbacks = callbacks
@@ -276,7 +344,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         if is_warm_start:
             self._check_networks_unchanged("warm_start=True")
         samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
-        settings = resolve(self, samples.shape[0])
+        settings = resolve(self, *samples.shape)
         checkpoint = self._open_checkpoint(samples, is_warm_start)
 
         neighbors = self._find_neighbors(samples, settings)
@@ -288,19 +356,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             if pretraining.stop_reason == "interrupted":
                 settings, neighbors = settings.shorten(), Neighbors()
             initialization = self._initialize(samples, settings, pretraining, neighbors)
-        refinement = refine(
-            samples,
-            pretraining.weights,
-            initialization,
-            Targets(
-                samples.sample_weight,
-                neighbors.graph if self.n_neighbors else None,
-                power=initialization.power,
-            ),
-            settings.refinement,
-            np.random.RandomState(settings.refine_seed),
-            self._get_callbacks(),
-            checkpoint,
+        refinement = self._refine(
+            samples, settings, pretraining.weights, initialization, neighbors, checkpoint
+        )
+        refinement = self._refine_further(
+            samples, settings, refinement, initialization, neighbors, checkpoint
         )
         refinement = self._train_decoder(samples, settings, refinement)
 
@@ -340,7 +400,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         X = self._validate_samples(X, reset=False)
         self._check_networks_unchanged("partial_fit")
         samples = self._find_distinct_samples(X, sample_weight, n_needed=1)
-        settings = resolve(self, samples.shape[0])
+        settings = resolve(self, *samples.shape)
         pretraining = self._previous_pretraining()
         initialization = self._initialize_from_centers(samples)
         previous_frequencies = self._frequencies
@@ -355,6 +415,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
             check_random_state(self.random_state),
             self._get_callbacks(),
+            reconstruction_weight=self.reconstruction_weight,
+            augmentation=settings.augmentation,
         )
         self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
         self._frequencies = self._frequencies + previous_frequencies
@@ -447,7 +509,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Reconstruct samples from their embedding.
 
         The refinement trains the encoder alone; after it, `fit` trains the decoder alone for two
-        epochs, so that it reconstructs samples from the refined embedding.
+        epochs, so that it reconstructs samples from the refined embedding. With a
+        `reconstruction_weight` above 0 the refinement trains both.
 
         Parameters
         ----------
@@ -467,7 +530,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         check_is_fitted(self)
         check_not_forked()
         Z = check_array(Z, input_name="Z")
-        width = self._weights.architecture.dims[-1]
+        width = self._weights.architecture.embedding_width
         if Z.shape[1] != width:
             raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
         return self._weights.reconstruct(Z)
@@ -533,7 +596,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     @classmethod
     def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
-        """Create DEC as published: SGD, k-means initialization, targets without neighbors.
+        """Create DEC as in the paper, for samples scaled so that their mean square is 1.
 
         Parameters
         ----------
@@ -545,19 +608,50 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Returns
         -------
         DECClusterer
-            Unfitted: 300 epochs of pretraining by SGD (learning rate 1, momentum 0.9), 20 runs
-            of k-means, refinement by SGD (learning rate 0.01, momentum 0.9) with new targets
-            every 140 steps, until less than 0.1 percent of the labels change or 20,000 steps are
-            done.
+            Unfitted: layerwise pretraining with dropout of 20 percent for 182 epochs a layer, then
+            365 epochs of the whole autoencoder (50,000 and 100,000 steps on MNIST), both by SGD
+            with momentum 0.9 and a learning rate of 0.1, divided by 10 every 20,000 steps; 20 runs
+            of k-means; refinement by SGD (learning rate 0.01, momentum 0.9) towards targets without
+            neighbors, until less than 0.1 percent of the labels change.
+
+        See Also
+        --------
+        DECClusterer.tutorial : The recipe of the well-known Keras tutorial.
         """
         return cls(n_clusters, **{**published_parameters(), **parameters})
+
+    @classmethod
+    def tutorial(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
+        """Create DEC as in the well-known Keras tutorial, for samples from 0 to 1.
+
+        Parameters
+        ----------
+        n_clusters : int, default=8
+            Number of clusters.
+        **parameters : dict
+            Parameters of `DECClusterer` that are to differ, such as ``random_state``.
+
+        Returns
+        -------
+        DECClusterer
+            Unfitted: 300 epochs of pretraining of the whole autoencoder by SGD (learning rate 1,
+            momentum 0.9), 20 runs of k-means, refinement by SGD (learning rate 0.01, momentum 0.9)
+            with new targets every 140 steps, until less than 0.1 percent of the labels change or
+            20,000 steps are done.
+
+        See Also
+        --------
+        DECClusterer.classic : DEC as in the paper.
+        """
+        return cls(n_clusters, **{**tutorial_parameters(), **parameters})
 
     @cached_property
     def _networks(self) -> Autoencoder:
         check_is_fitted(self)
         check_not_forked()
         networks = build_untrained_autoencoder(self._weights.architecture)
-        networks.autoencoder.set_weights(self._weights.autoencoder)
+        networks.encoder.set_weights(self._weights.encoder)
+        networks.decoder.set_weights(self._weights.decoder)
         return networks
 
     @property
@@ -595,15 +689,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _pretrain(
         self, samples: DistinctSamples, settings: Settings, checkpoint: Checkpoint
     ) -> PretrainingResult:
-        architecture = Architecture(samples.shape[1], settings.dims, self.activation)
-        seed = settings.pretrain_seed
+        architecture, seed = settings.architecture, settings.pretrain_seed
 
-        def compute() -> tuple[list[np.ndarray], dict[str, np.ndarray], str]:
-            weights = initial_weights(architecture, self.kernel_initializer, seed)
+        def compute() -> tuple[list[np.ndarray], dict[str, dict[str, np.ndarray]], str]:
             result = pretrain(
                 samples,
-                DECWeights.from_autoencoder(architecture, weights),
-                settings.pretraining,
+                DECWeights.from_autoencoder(architecture, architecture.create_weights(seed)),
+                settings.stages,
                 np.random.RandomState(seed),
                 self._get_callbacks(),
                 checkpoint,
@@ -612,13 +704,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         weights, history, stop_reason = StepCache(self.memory).get(
             "pretraining",
-            (samples.digest, architecture, self.kernel_initializer, settings.pretraining, seed),
+            (samples.digest, architecture, settings.stages, seed),
             compute,
             # A callback may have stopped it earlier than the next fit's callbacks would.
             is_finished=lambda result: result[-1] == "max_iter",
         )
-        trained = DECWeights.from_autoencoder(architecture, weights)
-        return PretrainingResult(replace(trained, alpha=self.alpha), history, stop_reason)
+        trained = DECWeights.from_autoencoder(architecture, weights, self.alpha)
+        return PretrainingResult(trained, history, stop_reason)
 
     def _initialize(
         self,
@@ -638,6 +730,66 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         )
         # Without neighbors the first targets follow from the centers, like all later ones.
         return initialization if self.n_neighbors else initialization._replace(targets=None)
+
+    def _refine(
+        self,
+        samples: DistinctSamples,
+        settings: Settings,
+        weights: DECWeights,
+        initialization: Initialization,
+        neighbors: Neighbors,
+        checkpoint: Checkpoint,
+        phase: str = "refine",
+    ) -> RefinementResult:
+        return refine(
+            samples,
+            weights,
+            initialization,
+            Targets(
+                samples.sample_weight,
+                neighbors.graph if self.n_neighbors else None,
+                power=initialization.power,
+            ),
+            settings.refinement if phase == "refine" else settings.rebuilt,
+            np.random.RandomState(settings.refine_seed),
+            self._get_callbacks(),
+            checkpoint,
+            self.reconstruction_weight,
+            settings.augmentation,
+            phase,
+        )
+
+    def _refine_further(
+        self,
+        samples: DistinctSamples,
+        settings: Settings,
+        refinement: RefinementResult,
+        initialization: Initialization,
+        neighbors: Neighbors,
+        checkpoint: Checkpoint,
+    ) -> RefinementResult:
+        """Refine towards neighbors in the embedding, where that is worth it."""
+        is_interrupted = refinement.stop_reason == "interrupted"
+        if not settings.rebuilt.n_steps or is_interrupted or neighbors.graph is None:
+            return refinement
+        rebuilding = rebuild_neighbors(
+            samples,
+            refinement.weights,
+            refinement.q,
+            settings.n_graph_neighbors,
+            initialization.power,
+            settings.neighbors_seed,
+        )
+        further = self._refine(
+            samples,
+            settings,
+            refinement.weights,
+            rebuilding.initialization,
+            rebuilding.neighbors,
+            checkpoint,
+            "rebuilt",
+        )
+        return further.after(refinement)
 
     def _train_decoder(
         self, samples: DistinctSamples, settings: Settings, refinement: RefinementResult
@@ -659,21 +811,20 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _previous_pretraining(self) -> PretrainingResult:
         """Return the fitted weights as the result of a pretraining, to be refined further."""
         weights = replace(self._weights, alpha=self.alpha)
-        return PretrainingResult(weights, self.history_["pretrain"], "max_iter")
+        phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
+        history = {phase: self.history_[phase] for phase in phases}
+        return PretrainingResult(weights, history, "max_iter")
 
     def _check_networks_unchanged(self, what: str) -> None:
         """Raise a ValueError if parameters do not fit to the networks that are trained further."""
-        architecture, n_fitted = self._weights.architecture, len(self.cluster_centers_)
-        fitted = {
-            "dims": (
-                architecture.dims,
-                architecture.dims if self.dims == "auto" else tuple(self.dims),
-            ),
-            "activation": (architecture.activation, self.activation),
-            "n_clusters": (n_fitted, self.n_clusters or n_fitted),
-        }
-        for name, (old, new) in fitted.items():
-            if old != new:
+        n_fitted = len(self.cluster_centers_)
+        fitted = {**self._weights.architecture.parameters, "n_clusters": n_fitted}
+        current = self.get_params(deep=False)
+        current["dims"] = fitted.get("dims") if current["dims"] == "auto" else tuple(self.dims)
+        current["n_clusters"] = self.n_clusters or n_fitted
+        for name, old in fitted.items():
+            new = current[name]
+            if old != new and describe(old) != describe(new):
                 raise ValueError(
                     f"{what} trains the networks of the previous fit further, which has "
                     f"{name}={old!r}; {name} is now {new!r}. Set it back, or fit from the "
@@ -696,14 +847,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         refinement: RefinementResult,
     ) -> None:
         self._weights = refinement.weights
-        self._n_features_out = self._weights.architecture.dims[-1]
+        self._n_features_out = self._weights.architecture.embedding_width
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
         self._frequencies = frequencies * samples.mean_weight
         self.cluster_centers_ = self._weights.centers
         self.n_iter_ = refinement.n_iter
         is_interrupted = pretraining.stop_reason == "interrupted"
         self.stop_reason_ = "interrupted" if is_interrupted else refinement.stop_reason
-        self.history_ = {"pretrain": pretraining.history, "refine": refinement.history}
+        self.history_ = {**pretraining.history, **refinement.history}
         for name in ("_networks", "model_"):  # built from the old weights
             self.__dict__.pop(name, None)
         self.labels_ = self._expand_labels(X, samples, refinement.q.argmax(axis=1))
@@ -779,7 +930,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Return the parameters that differ from the defaults, Keras objects by their settings."""
         text: str = super().__repr__(N_CHAR_MAX)
         for value in self.get_params(deep=False).values():
-            if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
+            if isinstance(value, _PRINTED_AS_CALLS) and not isinstance(value, keras.Model):
                 text = text.replace(repr(value), format_keras_object(value))
         return text
 

@@ -1,9 +1,9 @@
 """Save and load a fitted model as one file without pickle: JSON and arrays in safetensors.
 
 A model is a `DECClusterer`, or a Pipeline of a scaler and a `DECClusterer`. The only classes looked
-up by a name in the file are two scalers, and Keras' own optimizers, schedules and initializers,
-which are called with plain values only. Every array must have the dtype and shape that follow from
-the parameters.
+up by a name in the file are two scalers, Keras' own optimizers, schedules and initializers, and
+`RandomAffine`, which are called with plain values only. Every array must have the dtype and shape
+that follow from the parameters.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from skdec._engine.inference import DECWeights
 from skdec._files import write_atomically
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
-from skdec.networks import Architecture, get_weight_shapes
+from skdec.layers import RandomAffine
+from skdec.networks import Architecture
 
 _FORMAT = 1
 _STATE = {
@@ -138,6 +139,11 @@ def _split_model(model: Any) -> tuple[Any, Any]:
 def _collect_state(estimator: Any) -> dict[str, Any]:
     """Return everything but the arrays of an estimator, as JSON can hold it."""
     architecture = estimator._weights.architecture
+    if not isinstance(architecture, Architecture):
+        raise ValueError(
+            "A fit with autoencoder cannot be saved: a file holds the default networks only, no "
+            "code that builds others. Use pickle for trusted files, or save model_ with Keras."
+        )
     return {
         "format": _FORMAT,
         "parameters": {
@@ -229,16 +235,19 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     def array(name: str, dtypes: Any, *shape: int | None) -> np.ndarray:
         return archive.array(name, dtypes, shape)
 
+    def history(name: str) -> np.ndarray:
+        return array(name, _NUMBERS, *[None] * archive.arrays[name].ndim)
+
     weights = [
         array(f"weights.{i}", _FLOAT32, *shape)
-        for i, shape in enumerate(get_weight_shapes(architecture))
+        for i, shape in enumerate(architecture.weight_shapes)
     ]
-    estimator._n_features_out = architecture.dims[-1]
+    estimator._n_features_out = architecture.embedding_width
     estimator.n_features_in_ = architecture.n_features
     if state["feature_names"]:
         estimator.feature_names_in_ = np.array(state["feature_names"], dtype=object)
     estimator.cluster_centers_ = array(
-        "cluster_centers_", _FLOAT32, state["n_clusters"], architecture.dims[-1]
+        "cluster_centers_", _FLOAT32, state["n_clusters"], architecture.embedding_width
     )
     estimator._weights = replace(
         DECWeights.from_autoencoder(architecture, weights),
@@ -252,7 +261,7 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     estimator.n_iter_ = state["n_iter"]
     estimator.stop_reason_ = state["stop_reason"]
     estimator.history_ = {
-        phase: {name: array(f"history.{phase}.{name}", _NUMBERS, None) for name in names}
+        phase: {name: history(f"history.{phase}.{name}") for name in names}
         for phase, names in state["history"].items()
     }
 
@@ -413,6 +422,8 @@ def _to_json(name: str, value: Any) -> Any:
         return {"optimizer": keras.optimizers.serialize(value)}
     if isinstance(value, keras.initializers.Initializer):
         return {"initializer": keras.initializers.serialize(value)}
+    if type(value) is RandomAffine:
+        return {"random_affine": {key: getattr(value, key) for key in RandomAffine.ARGUMENTS}}
     if isinstance(value, np.random.RandomState):
         return None  # the state of a generator is not kept
     word = getattr(value, "__name__", "")
@@ -434,6 +445,8 @@ def _from_json(name: str, value: Any) -> Any:
         return tuple(_from_json(name, item) for item in value)
     if isinstance(value, dict):
         ((kind, config),) = value.items()
+        if kind == "random_affine":
+            return RandomAffine(**config)
         if kind not in ("optimizer", "initializer"):
             raise ValueError(f"its {name} is no optimizer and no initializer")
         return _keras_object(kind, config)

@@ -1,5 +1,6 @@
 """What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -17,14 +18,22 @@ from skdec._constraints import (
     Fraction,
     Initializer,
     Integer,
+    LayerOrFunction,
+    Networks,
+    NotNegative,
     Optimizer,
     Positive,
     Seed,
     Verbosity,
     Widths,
+    Word,
     join_words,
 )
+from skdec._engine.augmentation import NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.training_loop import TrainingSettings
+from skdec._steps.pretraining import Stage
+from skdec.layers import RandomAffine
+from skdec.networks import AnyArchitecture, Architecture, CustomArchitecture
 
 _OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
@@ -35,6 +44,7 @@ _INIT_METHODS = ("neighbors", "k-means++")
 # What "auto" stands for: epochs, and the least number of steps.
 _PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 4, 300
 _REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 300
+_AUGMENTED_FACTOR = 2  # more steps of the refinement pay where no two epochs are equal
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
 _DECODER_EPOCHS, _MIN_DECODER_STEPS = 2, 100
 # Runs: twelve of the search on few samples, where they differ more and take less time.
@@ -54,12 +64,17 @@ PARAMETERS: Mapping[str, Constraint] = {
     "batch_size": Integer(1),
     "pretrain_epochs": Integer(0, words=("auto",)),
     "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "pretraining": Word(("joint", "layerwise")),
+    "corruption": Fraction(allows_one=False),
+    "autoencoder": Networks(),
     "n_init": Integer(1, words=("auto",)),
     "n_neighbors": Integer(0),
     "optimizer": Optimizer(tuple(_OPTIMIZERS)),
     "max_iter": Integer(0, words=("auto",)),
     "update_interval": Integer(1, words=("auto",)),
     "tol": Fraction(),
+    "reconstruction_weight": NotNegative(),
+    "augment": LayerOrFunction(words=("image",)),
     "callbacks": Callbacks(),
     "checkpoint": Directory(),
     "verbose": Verbosity(),
@@ -73,10 +88,15 @@ class Settings:
 
     Attributes
     ----------
-    pretraining, refinement, decoder, partial : TrainingSettings
-        Steps, batch size and optimizer of the training phases, and of `partial_fit`.
-    dims : tuple of int
-        Widths of the encoder's layers.
+    architecture : Architecture or CustomArchitecture
+        The networks.
+    augmentation : Augmentation
+        What the samples go through in training.
+    stages : tuple of Stage
+        Stages of the pretraining.
+    refinement, rebuilt, decoder, partial : TrainingSettings
+        Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
+        training of the decoder, and of `partial_fit`.
     init : str, clusterer or array-like
         Method of the initialization.
     n_init : int
@@ -87,11 +107,13 @@ class Settings:
         Seeds of the steps.
     """
 
-    pretraining: TrainingSettings
+    architecture: AnyArchitecture
+    augmentation: Augmentation
+    stages: tuple[Stage, ...]
     refinement: TrainingSettings
+    rebuilt: TrainingSettings
     decoder: TrainingSettings
     partial: TrainingSettings
-    dims: tuple[int, ...]
     init: Any
     n_init: int
     n_graph_neighbors: int
@@ -108,8 +130,8 @@ class Settings:
 
     def shorten(self) -> "Settings":
         """Return settings that finish an interrupted fit quickly: one run of k-means."""
-        refinement = replace(self.refinement, n_steps=0)
-        return replace(self, refinement=refinement, init="k-means++", n_init=1)
+        none = replace(self.refinement, n_steps=0)
+        return replace(self, refinement=none, rebuilt=none, init="k-means++", n_init=1)
 
 
 def check_parameters(estimator: Any) -> None:
@@ -118,7 +140,9 @@ def check_parameters(estimator: Any) -> None:
         Integer(1).check("n_clusters", estimator.n_clusters)
     for name, constraint in PARAMETERS.items():
         constraint.check(name, getattr(estimator, name))
-    _check_init(estimator)
+    if estimator.autoencoder is None:
+        is_word = isinstance(estimator.dims, str)
+        _check_init(estimator, _EMBEDDING_WIDTH if is_word else estimator.dims[-1])
     if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
         raise ValueError(
             "checkpoint needs an integer as random_state, because no other fit could resume with "
@@ -126,8 +150,7 @@ def check_parameters(estimator: Any) -> None:
         )
 
 
-def _check_init(estimator: Any) -> None:
-    width = _EMBEDDING_WIDTH if isinstance(estimator.dims, str) else estimator.dims[-1]
+def _check_init(estimator: Any, width: int) -> None:
     init, shape = estimator.init, (estimator.n_clusters, width)
     if hasattr(init, "fit_predict"):
         return
@@ -147,8 +170,10 @@ def _check_init(estimator: Any) -> None:
         )
 
 
-def resolve(estimator: Any, n_samples: int) -> Settings:
+def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     """Return the settings of a fit of checked parameters on `n_samples` distinct samples."""
+    architecture = _resolve_architecture(estimator, n_samples, n_features)
+    augmentation = _resolve_augmentation(estimator.augment, n_features)
     batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
     steps_per_epoch = -(-n_samples // batch_size)
     pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
@@ -159,6 +184,7 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
         pretrain_epochs = max(_PRETRAIN_EPOCHS, -(-_MIN_PRETRAIN_STEPS // steps_per_epoch))
     if max_iter == "auto":
         max_iter = max(_REFINE_EPOCHS * steps_per_epoch, _MIN_REFINE_STEPS)
+        max_iter *= _AUGMENTED_FACTOR if augmentation else 1
     if update_interval == "auto":
         update_interval = max(_UPDATE_EPOCHS * steps_per_epoch, _MIN_UPDATE_STEPS)
     if n_init == "auto":
@@ -168,22 +194,34 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
     n_graph_neighbors = estimator.n_neighbors or (_N_SEARCH_NEIGHBORS if needs_graph else 0)
     seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=5).tolist()
     pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed = seeds
+    pretraining = TrainingSettings(
+        n_steps=pretrain_epochs * steps_per_epoch,
+        epoch_steps=steps_per_epoch,
+        batch_size=batch_size,
+        **_resolve_optimizer(estimator.pretrain_optimizer),
+    )
+    # IDEC trains the decoder in the refinement.
+    trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
+    refinement = TrainingSettings(
+        n_steps=max_iter,
+        epoch_steps=update_interval,
+        batch_size=batch_size,
+        tol=estimator.tol,
+        **_resolve_optimizer(estimator.optimizer),
+    )
     return Settings(
-        pretraining=TrainingSettings(
-            n_steps=pretrain_epochs * steps_per_epoch,
-            epoch_steps=steps_per_epoch,
-            batch_size=batch_size,
-            **_resolve_optimizer(estimator.pretrain_optimizer),
+        architecture=architecture,
+        augmentation=augmentation,
+        stages=_list_stages(
+            Stage(pretraining, Corruption(float(estimator.corruption)), augmentation),
+            estimator.pretraining,
+            architecture,
         ),
-        refinement=TrainingSettings(
-            n_steps=max_iter,
-            epoch_steps=update_interval,
-            batch_size=batch_size,
-            tol=estimator.tol,
-            **_resolve_optimizer(estimator.optimizer),
-        ),
+        refinement=refinement,
+        # Rebuilt neighbors know more where the encoder has learned to ignore changes.
+        rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
         decoder=TrainingSettings(
-            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) if max_iter else 0,
+            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
             epoch_steps=steps_per_epoch,
             batch_size=batch_size,
             **_resolve_optimizer("adam"),
@@ -195,7 +233,6 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
-        dims=_resolve_dims(estimator.dims, n_samples),
         init=estimator.init,
         n_init=n_init,
         n_graph_neighbors=n_graph_neighbors,
@@ -205,6 +242,44 @@ def resolve(estimator: Any, n_samples: int) -> Settings:
         refine_seed=refine_seed,
         decoder_seed=decoder_seed,
     )
+
+
+def _resolve_architecture(estimator: Any, n_samples: int, n_features: int) -> AnyArchitecture:
+    if estimator.autoencoder is not None:
+        architecture = CustomArchitecture.create(estimator.autoencoder, n_features)
+        _check_init(estimator, architecture.embedding_width)
+        return architecture
+    dims = _resolve_dims(estimator.dims, n_samples)
+    return Architecture(n_features, dims, estimator.activation, estimator.kernel_initializer)
+
+
+def _list_stages(
+    whole: Stage, pretraining: str, architecture: AnyArchitecture
+) -> tuple[Stage, ...]:
+    """Return the stages of the pretraining; layers are trained for half as many steps each."""
+    if pretraining == "joint":
+        return (whole,)
+    if isinstance(architecture, CustomArchitecture):
+        raise ValueError(
+            f"pretraining={pretraining!r} needs the layers of the default networks; with "
+            "autoencoder, use pretraining='joint'."
+        )
+    half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
+    layers = [replace(whole, settings=half, layer=i) for i in range(architecture.n_layers)]
+    return (*layers, replace(whole, corruption=NO_CORRUPTION))
+
+
+def _resolve_augmentation(augment: Any, n_features: int) -> Augmentation:
+    if isinstance(augment, str):
+        width = math.isqrt(n_features)
+        if width**2 != n_features:
+            raise ValueError(
+                f"augment={augment!r} needs square images of one channel; X has {n_features} "
+                "features, which is no square number. Give the shape of the images: "
+                "augment=skdec.layers.RandomAffine((height, width))."
+            )
+        augment = RandomAffine((width, width))
+    return Augmentation.create(augment, n_features)
 
 
 def _resolve_dims(dims: Any, n_samples: int) -> tuple[int, ...]:
@@ -229,21 +304,50 @@ def _resolve_optimizer(given: Any) -> dict[str, Any]:
 
 def format_keras_object(value: Any) -> str:
     """Return a Keras object as a call with the settings that differ from its defaults."""
-    config, defaults = value.get_config(), type(value)().get_config()
+    config = value.get_config()
+    if isinstance(value, keras.layers.Layer):
+        general = keras.layers.Layer().get_config()
+        return _format_call(
+            type(value).__name__, {k: config[k] for k in config if k not in general}
+        )
+    defaults = type(value)().get_config()
     changed = {
         name: setting
         for name, setting in config.items()
         if name == "learning_rate" or (name != "name" and setting != defaults.get(name))
     }
-    for name, setting in changed.items():
-        if isinstance(setting, float):  # as float32 holds it
-            changed[name] = float(f"{setting:.7g}")
-    inner = ", ".join(f"{name}={setting!r}" for name, setting in changed.items())
-    return f"{type(value).__name__}({inner})"
+    return _format_call(type(value).__name__, changed)
+
+
+def _format_call(name: str, arguments: Mapping[str, Any]) -> str:
+    inner = ", ".join(f"{key}={_format_argument(value)}" for key, value in arguments.items())
+    return f"{name}({inner})"
+
+
+def _format_argument(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(float(f"{value:.7g}"))  # as float32 holds it
+    if isinstance(value, dict) and "class_name" in value:  # a schedule
+        config = {key: one for key, one in value["config"].items() if key != "name"}
+        return _format_call(value["class_name"], config)
+    return repr(value)
 
 
 def published_parameters() -> dict[str, Any]:
-    """Return the parameters of DEC as published, where they differ from the defaults."""
+    """Return the parameters of DEC as in the paper, where they differ from the defaults."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 20_000, 0.1, staircase=True)
+    return {
+        **tutorial_parameters(),
+        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.01),
+        "pretrain_epochs": 365,  # on MNIST 100,000 steps, and 50,000 for each layer
+        "pretrain_optimizer": keras.optimizers.SGD(schedule, momentum=0.9),
+        "pretraining": "layerwise",
+        "corruption": 0.2,
+    }
+
+
+def tutorial_parameters() -> dict[str, Any]:
+    """Return the parameters of the Keras tutorial, where they differ from the defaults."""
     return {
         "dims": (500, 500, 2000, 10),
         "pretrain_epochs": 300,

@@ -1,12 +1,16 @@
-"""The clustering layer of DEC as a Keras layer."""
+"""Keras layers: the clustering layer of DEC, and random affine maps of images."""
 
+import math
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import keras
+from keras import ops
 
 from skdec._math import soft_assignment
 
-__all__ = ["ClusteringLayer"]
+__all__ = ["ClusteringLayer", "RandomAffine"]
 
 
 @keras.saving.register_keras_serializable(package="skdec")
@@ -126,3 +130,154 @@ class ClusteringLayer(keras.layers.Layer):
             Configuration from which `from_config` creates an equal layer.
         """
         return {**super().get_config(), "n_clusters": self.n_clusters, "alpha": self.alpha}
+
+
+@keras.saving.register_keras_serializable(package="skdec")
+class RandomAffine(keras.layers.Layer):
+    """Random affine map of images that are given as samples, one row of pixels each.
+
+    Every image is rotated, sheared, zoomed and shifted at random about its center, by one map with
+    bilinear interpolation. Only in training; otherwise the samples are returned as they are.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        Height and width, or height, width and channels, in the order of the features (channels
+        last).
+    rotation : float, default=0.2
+        Largest angle of the rotation in radians, in both directions.
+    shear : float, default=0.1
+        Largest horizontal shift between two rows of pixels, in pixels, in both directions.
+    zoom : float, default=0.1
+        Largest change of height and width, each by a factor of its own between 1 - zoom and
+        1 + zoom.
+    shift : float, default=0.07
+        Largest shift in each direction, as a fraction of height and width.
+    **kwargs : dict
+        Keyword arguments of every Keras layer, such as ``name`` and ``dtype``.
+
+    Raises
+    ------
+    ValueError
+        If `image_shape` is no shape of an image, a number is negative or not finite, or `zoom` is
+        1 or more.
+
+    See Also
+    --------
+    skdec.DECClusterer : Its parameter `augment` takes this layer, or "image" for its defaults.
+
+    Notes
+    -----
+    What lies outside of an image is zero. The random numbers begin with a fixed seed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdec.layers import RandomAffine
+    >>> layer = RandomAffine((8, 8), rotation=0.1)
+    >>> layer(np.ones((5, 64)), training=True).shape
+    TensorShape([5, 64])
+    """
+
+    ARGUMENTS = ("image_shape", "rotation", "shear", "zoom", "shift")
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        rotation: float = 0.2,
+        shear: float = 0.1,
+        zoom: float = 0.1,
+        shift: float = 0.07,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.image_shape = check_image_shape(image_shape)
+        self.rotation, self.shear, self.zoom, self.shift = rotation, shear, zoom, shift
+        for name, largest in (("rotation", 7), ("shear", 10), ("zoom", 1), ("shift", 1)):
+            value = getattr(self, name)
+            if not 0 <= value < largest:
+                raise ValueError(f"{name} must be from 0 to below {largest}; got {value!r}.")
+        self.seed_generator = keras.random.SeedGenerator(0)
+        self.input_spec = keras.layers.InputSpec(axes={-1: math.prod(self.image_shape)}, ndim=2)
+
+    def call(self, samples: Any, training: bool = False) -> Any:
+        """Map the images of a batch.
+
+        Parameters
+        ----------
+        samples : tensor of shape (n, n_features)
+            Images as rows.
+        training : bool, default=False
+            Whether to map them.
+
+        Returns
+        -------
+        tensor of shape (n, n_features)
+            Mapped images as rows.
+        """
+        if not training:
+            return samples
+        height, width, *channels = self.image_shape
+        images = ops.reshape(samples, (-1, height, width, *(channels or [1])))
+        mapped = ops.image.affine_transform(
+            images, self._create_maps(ops.shape(samples)[0]), data_format="channels_last"
+        )
+        return ops.reshape(mapped, (-1, math.prod(self.image_shape)))
+
+    def _create_maps(self, n_samples: Any) -> Any:
+        """Return for each sample the map (n, 8) from a pixel to where its value is read."""
+        height, width, *_ = self.image_shape
+        numbers = keras.random.uniform((6, n_samples), -1, 1, seed=self.seed_generator)
+        angle, shear = self.rotation * numbers[0], self.shear * numbers[1]
+        zoom_x, zoom_y = 1 + self.zoom * numbers[2], 1 + self.zoom * numbers[3]
+        shift_x, shift_y = self.shift * width * numbers[4], self.shift * height * numbers[5]
+        cosine, sine = ops.cos(angle), ops.sin(angle)
+        xx, xy = zoom_x * cosine, zoom_x * (shear * cosine - sine)
+        yx, yy = zoom_y * sine, zoom_y * (shear * sine + cosine)
+        x, y = (width - 1) / 2, (height - 1) / 2  # the center stays where it is, but for the shift
+        zero = ops.zeros_like(angle)
+        return ops.stack(
+            [
+                *(xx, xy, x - xx * x - xy * y + shift_x),
+                *(yx, yy, y - yx * x - yy * y + shift_y),
+                *(zero, zero),
+            ],
+            axis=1,
+        )
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the output.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of the samples, (n, n_features).
+
+        Returns
+        -------
+        tuple
+            The same shape.
+        """
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor.
+
+        Returns
+        -------
+        dict
+            Configuration from which `from_config` creates an equal layer.
+        """
+        own = {name: getattr(self, name) for name in self.ARGUMENTS}
+        return {**super().get_config(), **own}
+
+
+def check_image_shape(image_shape: Any) -> tuple[int, ...]:
+    """Return the shape (height, width) or (height, width, channels), or raise a ValueError."""
+    shape = tuple(image_shape) if isinstance(image_shape, Sequence) else ()
+    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in shape):
+        raise ValueError(
+            "image_shape must be (height, width) or (height, width, channels), integers of at "
+            f"least 1; got {image_shape!r}."
+        )
+    return tuple(map(int, shape))

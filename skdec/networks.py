@@ -1,14 +1,22 @@
 """The autoencoder of DEC as Keras models."""
 
 import inspect
-from collections.abc import Sequence
+import json
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
+from threading import Lock
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-__all__ = ["Autoencoder", "build_autoencoder"]
+from skdec.layers import check_image_shape
+
+__all__ = ["Autoencoder", "build_autoencoder", "build_convolutional_autoencoder"]
 
 
 class Autoencoder(NamedTuple):
@@ -29,10 +37,13 @@ class Autoencoder(NamedTuple):
     decoder: keras.Model
 
 
-class Architecture(NamedTuple):
-    """The first arguments of `build_autoencoder`, which determine the shapes of all weights.
+@dataclass(frozen=True)
+class Architecture:
+    """Fully connected networks: how to build them, and the shapes of their weights.
 
-    Parameters
+    Equal ones share compiled programs, so it has no part in equality how weights are initialized.
+
+    Attributes
     ----------
     n_features : int
         Number of features.
@@ -40,11 +51,201 @@ class Architecture(NamedTuple):
         Widths of the encoder's layers after the input.
     activation : str or callable
         Activation of the hidden layers.
+    kernel_initializer : str or keras.initializers.Initializer, default=None
+        Initializer of the weights, as `build_autoencoder` takes it.
     """
 
     n_features: int
     dims: tuple[int, ...]
     activation: Any
+    kernel_initializer: Any = field(default=None, compare=False)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the estimator on which the networks depend."""
+        return {"autoencoder": None, "dims": self.dims, "activation": self.activation}
+
+    @property
+    def embedding_width(self) -> int:
+        """Number of features of the embedding."""
+        return self.dims[-1]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers of the encoder, each of which has its mirror image in the decoder."""
+        return len(self.dims)
+
+    @property
+    def n_encoder_weights(self) -> int:
+        """Number of weight arrays of the encoder."""
+        return 2 * len(self.dims)
+
+    @property
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of kernels and biases in turn, of the encoder, then of the decoder."""
+        widths = [self.n_features, *self.dims]
+        kernels = [*pairwise(widths), *pairwise(reversed(widths))]
+        return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
+
+    def build(self) -> Autoencoder:
+        """Build the networks with weights of zero."""
+        return build_autoencoder(
+            self.n_features, self.dims, self.activation, "zeros", dtype="float32"
+        )
+
+    def create_weights(self, seed: int | None) -> list[np.ndarray]:
+        """Create the initial weights of `build_autoencoder` without a model."""
+        shapes = self.weight_shapes
+        initializers = _create_initializers(self.kernel_initializer, len(shapes) // 2, seed)
+        weights = []
+        for shape, initializer in zip(shapes[::2], initializers, strict=True):
+            weights += [_create_kernel(initializer, shape), np.zeros(shape[1], np.float32)]
+        return weights
+
+
+@dataclass(frozen=True)
+class CustomArchitecture:
+    """Networks of the user: a function that builds them, or Keras models.
+
+    Equal ones share compiled programs. Two are equal if their layers and the configurations of
+    these are, apart from names and seeds.
+
+    Attributes
+    ----------
+    n_features : int
+        Number of features.
+    embedding_width : int
+        Number of features of the embedding.
+    n_encoder_weights : int
+        Number of weight arrays of the encoder.
+    description : str
+        Configurations of the layers.
+    layer_types : tuple of type
+        Classes of the layers.
+    source : callable or tuple of keras.Model
+        A function of the number of features that returns encoder and decoder, or these.
+    """
+
+    n_features: int
+    embedding_width: int
+    n_encoder_weights: int
+    description: str
+    layer_types: tuple[type, ...]
+    source: Any = field(compare=False)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the estimator on which the networks depend."""
+        return {"autoencoder": self.source}
+
+    @classmethod
+    def create(cls, source: Any, n_features: int) -> "CustomArchitecture":
+        """Build the networks once, and check that samples go through them.
+
+        Raises a ValueError that names the layer and the shapes that do not fit.
+        """
+        encoder, decoder = _build_custom_networks(source, n_features)
+        samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
+        z = _check_network("encoder", encoder, samples)
+        _check_network("decoder", decoder, z, n_features)
+        if {id(weight) for weight in encoder.weights} & {id(weight) for weight in decoder.weights}:
+            raise ValueError(
+                "The encoder and the decoder of autoencoder must not share weights, such as those "
+                "of one layer in both."
+            )
+        return cls(
+            n_features,
+            z.shape[1],
+            len(encoder.weights),
+            f"{describe_layer(encoder)} {describe_layer(decoder)}",
+            tuple(map(type, [*list_layers(encoder), *list_layers(decoder)])),
+            source,
+        )
+
+    def build(self) -> Autoencoder:
+        """Build the networks, with any weights."""
+        encoder, decoder = _build_custom_networks(self.source, self.n_features)
+        samples = keras.Input((self.n_features,), name="samples")
+        embedding = keras.Input((self.embedding_width,), name="embedding")
+        encoder = keras.Model(samples, encoder(samples), name="encoder")
+        decoder = keras.Model(embedding, decoder(embedding), name="decoder")
+        return Autoencoder(
+            keras.Model(samples, decoder(encoder(samples)), name="autoencoder"), encoder, decoder
+        )
+
+    def create_weights(self, seed: int | None) -> list[np.ndarray]:
+        """Return the weights of given models, or those of newly built ones."""
+        encoder, decoder = _build_custom_networks(self.source, self.n_features, seed)
+        for network, width in ((encoder, self.n_features), (decoder, self.embedding_width)):
+            network(np.zeros((1, width), np.float32))  # a model without input shape builds now
+        return [*encoder.get_weights(), *decoder.get_weights()]
+
+
+AnyArchitecture = Architecture | CustomArchitecture
+
+
+def _build_custom_networks(source: Any, n_features: int, seed: int | None = None) -> Any:
+    """Return encoder and decoder by a function, or copies of given ones."""
+    if isinstance(source, tuple):
+        return tuple(copy_layer(model) for model in source[-2:])
+    with _preserve_random_state(seed):
+        try:
+            networks = source(n_features)
+        except Exception as error:  # the user's function may raise anything
+            raise ValueError(
+                f"autoencoder={source!r} fails for n_features={n_features}: {_join_lines(error)}"
+            ) from error
+    if not isinstance(networks, tuple | list) or len(networks) not in (2, 3):
+        raise ValueError(
+            f"autoencoder={source!r} must return a pair (encoder, decoder) of Keras models; it "
+            f"returned {networks!r}."
+        )
+    return tuple(networks[-2:])
+
+
+def _check_network(
+    part: str, network: Any, inputs: np.ndarray, width: int | None = None
+) -> np.ndarray:
+    """Return the outputs for some inputs, or raise a ValueError that names layer and shapes."""
+    if not isinstance(network, keras.layers.Layer):
+        raise ValueError(f"The {part} of autoencoder must be a Keras model; got {network!r}.")
+    last = list_layers(network)[-1].name
+    shape = f"(n, {inputs.shape[1]})"
+    try:
+        outputs, again = (np.asarray(network(inputs, training=False)) for _ in range(2))
+    except Exception as error:  # layers may raise anything
+        raise ValueError(
+            f"The {part} of autoencoder fails on inputs of shape {shape}: {_join_lines(error)}"
+        ) from error
+    if outputs.ndim != 2 or (width or outputs.shape[1]) != outputs.shape[1]:
+        returned = ", ".join(map(str, outputs.shape[1:]))
+        raise ValueError(
+            f"The {part} of autoencoder must map inputs of shape {shape} to shape "
+            f"(n, {width or 'd'}); its last layer {last!r} returns (n, {returned})."
+        )
+    if not np.array_equal(outputs, again, equal_nan=True):
+        names = [layer.name for layer in list_layers(network) if _has_random_state(layer)]
+        raise ValueError(
+            f"The {part} of autoencoder returns something else for equal inputs outside of "
+            f"training: a layer draws random numbers there ({', '.join(names) or last})."
+        )
+    if not np.isfinite(outputs).all():
+        raise ValueError(f"The {part} of autoencoder returns values that are NaN or infinite.")
+    return outputs
+
+
+def list_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Return the layers of a network, those of nested models included."""
+    layers = getattr(network, "layers", None)
+    return [inner for layer in layers for inner in list_layers(layer)] if layers else [network]
+
+
+def _has_random_state(layer: keras.layers.Layer) -> bool:
+    return len(layer.variables) > len(layer.weights)
+
+
+def _join_lines(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def build_autoencoder(
@@ -75,7 +276,7 @@ def build_autoencoder(
         its own seed. None is ``VarianceScaling(1 / 3, "fan_in", "uniform")``, the uniform
         distribution bounded by one over the square root of the number of inputs of the layer.
     seed : int or None, default=None
-        Seed of the initial weights; with None they differ from call to call.
+        Seed of the initial weights; None takes one from Python's random state, as Keras does.
     dtype : str or keras.DTypePolicy, default=None
         Policy of the layers. None is Keras' global policy.
 
@@ -133,23 +334,189 @@ def build_autoencoder(
     )
 
 
-def initial_weights(
-    architecture: Architecture, kernel_initializer: Any, seed: int | None
-) -> list[np.ndarray]:
-    """Create the weights that `build_autoencoder` gives its autoencoder, without a model."""
-    shapes = get_weight_shapes(architecture)
-    initializers = _create_initializers(kernel_initializer, len(shapes) // 2, seed)
-    weights = []
-    for shape, initializer in zip(shapes[::2], initializers, strict=True):
-        weights += [_create_kernel(initializer, shape), np.zeros(shape[1], np.float32)]
-    return weights
+def build_convolutional_autoencoder(
+    n_features: int,
+    image_shape: Sequence[int],
+    filters: Sequence[int] = (32, 64, 128),
+    embedding_width: int = 10,
+    activation: Any = "relu",
+    kernel_initializer: Any = None,
+    seed: int | None = None,
+    dtype: Any = None,
+) -> Autoencoder:
+    """Build a symmetric autoencoder of convolutions for images that are given as samples.
+
+    Each convolution of the encoder halves height and width, with kernels of 5 by 5 pixels, the
+    last one of 3 by 3; a dense layer returns the embedding. The decoder mirrors them. The embedding
+    and the reconstruction are linear. The networks are those of [1]_, for images of any size.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features, the number of pixels times that of channels.
+    image_shape : tuple of int
+        Height and width, or height, width and channels, in the order of the features.
+    filters : sequence of int, default=(32, 64, 128)
+        Number of filters of each convolution.
+    embedding_width : int, default=10
+        Number of features of the embedding.
+    activation : str or callable, default="relu"
+        Activation of the convolutions, in any form that Keras accepts.
+    kernel_initializer : str or keras.initializers.Initializer, default=None
+        Initializer of the weights, as `build_autoencoder` takes it.
+    seed : int or None, default=None
+        Seed of the initial weights; None takes one from Python's random state, as Keras does.
+    dtype : str or keras.DTypePolicy, default=None
+        Policy of the layers. None is Keras' global policy.
+
+    Returns
+    -------
+    Autoencoder
+        Named tuple (autoencoder, encoder, decoder) of Keras models that share their weights.
+
+    Raises
+    ------
+    ValueError
+        If `image_shape` is no shape of an image of `n_features` values, or a width is below 1.
+
+    See Also
+    --------
+    skdec.DECClusterer : Its parameter `autoencoder` takes a function that builds networks.
+
+    References
+    ----------
+    .. [1] X. Guo, X. Liu, E. Zhu and J. Yin, "Deep Clustering with Convolutional Autoencoders",
+       ICONIP 2017.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from skdec import DECClusterer
+    >>> from skdec.networks import build_convolutional_autoencoder
+    >>> build = partial(build_convolutional_autoencoder, image_shape=(28, 28))
+    >>> build(784).encoder.output_shape
+    (None, 10)
+    >>> dec = DECClusterer(10, autoencoder=build)
+    """
+    height, width, *rest = check_image_shape(image_shape)
+    channels = rest[0] if rest else 1
+    if height * width * channels != n_features:
+        raise ValueError(
+            f"image_shape={tuple(image_shape)} has {height * width * channels} values; the samples "
+            f"have n_features={n_features}."
+        )
+    if len(filters) == 0 or min(*filters, embedding_width) < 1:
+        raise ValueError(
+            "Each number in filters and embedding_width must be at least 1 and filters must not be "
+            f"empty; got filters={filters!r}, embedding_width={embedding_width!r}."
+        )
+    depths = [channels, *filters]
+    sizes = [(height, width)]
+    for _ in filters:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    initializers = _create_initializers(kernel_initializer, 2 * len(filters) + 2, seed)
+
+    def get_options(layer: int, part: str) -> dict[str, Any]:
+        is_output = part == "decoder" and layer == 0
+        return {
+            "kernel_size": 3 if layer == len(filters) - 1 and layer else 5,
+            "strides": 2,
+            "padding": "same",
+            "activation": None if is_output else activation,
+            "kernel_initializer": next(initializers),
+            "name": f"{part}_{layer}",
+            "dtype": dtype,
+        }
+
+    samples = keras.Input((n_features,), name="samples")
+    encoded = keras.layers.Reshape((height, width, channels), dtype=dtype)(samples)
+    for layer, depth in enumerate(filters):
+        encoded = keras.layers.Conv2D(depth, **get_options(layer, "encoder"))(encoded)
+    smallest = (*sizes[-1], depths[-1])
+    encoded = keras.layers.Dense(
+        embedding_width,
+        kernel_initializer=next(initializers),
+        name=f"encoder_{len(filters)}",
+        dtype=dtype,
+    )(keras.layers.Flatten(dtype=dtype)(encoded))
+
+    embedding = keras.Input((embedding_width,), name="embedding")
+    decoded = keras.layers.Dense(
+        math.prod(smallest),
+        activation=activation,
+        kernel_initializer=next(initializers),
+        name=f"decoder_{len(filters)}",
+        dtype=dtype,
+    )(embedding)
+    decoded = keras.layers.Reshape(smallest, dtype=dtype)(decoded)
+    for layer in reversed(range(len(filters))):
+        options = get_options(layer, "decoder")
+        decoded = keras.layers.Conv2DTranspose(depths[layer], **options)(decoded)
+        # Twice the smaller size may be one more than the larger size.
+        excess = [
+            2 * small - large for small, large in zip(sizes[layer + 1], sizes[layer], strict=True)
+        ]
+        decoded = keras.layers.Cropping2D([(0, n) for n in excess], dtype=dtype)(decoded)
+    decoded = keras.layers.Flatten(dtype=dtype)(decoded)
+    encoder = keras.Model(samples, encoded, name="encoder")
+    decoder = keras.Model(embedding, decoded, name="decoder")
+    return Autoencoder(
+        keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
+    )
 
 
-def get_weight_shapes(architecture: Architecture) -> list[tuple[int, ...]]:
-    """Return the shapes of kernels and biases in turn, of the encoder, then of the decoder."""
-    widths = [architecture.n_features, *architecture.dims]
-    kernels = [*pairwise(widths), *pairwise(reversed(widths))]
-    return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
+def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return a copy of a layer or model, with weights of its own that are equal.
+
+    Python's random state, from which Keras takes seeds, stays as it was.
+    """
+    with _preserve_random_state():
+        if isinstance(layer, keras.Model):
+            copied = keras.models.clone_model(layer)
+        else:
+            copied = type(layer).from_config(layer.get_config())
+            if layer.built and layer.weights:
+                copied.build_from_config(layer.get_build_config())
+    if layer.weights:
+        copied.set_weights(layer.get_weights())
+    return copied
+
+
+def describe_layer(layer: keras.layers.Layer) -> str:
+    """Return a text that is equal for layers or models that differ in names and seeds only."""
+    names: dict[str, str] = {}
+    config = _without_names(layer.get_config(), names)
+    return f"{type(layer).__module__}.{type(layer).__qualname__} {json.dumps(config, default=str)}"
+
+
+def _without_names(config: Any, names: dict[str, str]) -> Any:
+    """Return a configuration without seeds, in which names are numbered in order."""
+    if isinstance(config, Mapping):
+        if isinstance(config.get("name"), str):
+            names.setdefault(config["name"], f"#{len(names)}")
+        return {key: _without_names(config[key], names) for key in config if key != "seed"}
+    if isinstance(config, list | tuple):
+        return [_without_names(value, names) for value in config]
+    return names.get(config, config) if isinstance(config, str) else config
+
+
+_random_state_lock = Lock()
+
+
+@contextmanager
+def _preserve_random_state(seed: int | None = None) -> Iterator[None]:
+    """Restore Python's random state, from which Keras takes seeds that are not given.
+
+    Within, it begins with `seed`, if that is not None.
+    """
+    with _random_state_lock:
+        state = random.getstate()
+        try:
+            if seed is not None:
+                random.seed(seed)
+            yield
+        finally:
+            random.setstate(state)
 
 
 def _create_kernel(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -183,6 +550,7 @@ def _create_initializers(initializer: Any, n_copies: int, seed: int | None) -> A
             initializer = named(**seeded)
         else:
             initializer = keras.initializers.get(initializer)
+    seed = random.getrandbits(63) if seed is None else seed
     for state in np.random.SeedSequence(seed).generate_state(n_copies):
         changed = {"seed": int(state >> 1)}
         if isinstance(initializer, dict):

@@ -73,10 +73,16 @@ def test_save_to_a_missing_directory_names_the_path(fitted, tmp_path):
 
 
 def test_the_published_parameters_print_well():
-    text = repr(DECClusterer.classic())
-    assert "optimizer=SGD(learning_rate=0.01, momentum=0.9)" in text
-    assert "pretrain_optimizer=SGD(learning_rate=1.0, momentum=0.9)" in text
-    assert "object at" not in text
+    texts = repr(DECClusterer.classic()), repr(DECClusterer.tutorial())
+    for text in texts:
+        assert "optimizer=SGD(learning_rate=0.01, momentum=0.9)" in text
+        assert "object at" not in text
+    assert "kernel_initializer=RandomNormal(stddev=0.01)" in texts[0]
+    assert (
+        "pretrain_optimizer=SGD(learning_rate=ExponentialDecay(initial_learning_rate=0.1, "
+        "decay_steps=20000, decay_rate=0.1, staircase=True), momentum=0.9)"
+    ) in texts[0]
+    assert "pretrain_optimizer=SGD(learning_rate=1.0, momentum=0.9)" in texts[1]
 
 
 @pytest.mark.parametrize(

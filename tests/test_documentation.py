@@ -67,3 +67,11 @@ def test_example_runs(example, tmp_path):
     )
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout
+
+
+def test_the_page_on_fidelity_names_tests_that_exist():
+    page = (ROOT / "docs" / "fidelity.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 20
+    for path, function in named:
+        assert f"def {function}" in (ROOT / path).read_text(), f"{path}::{function}"

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_info
 
 from skdec import DECClusterer, _estimator, _validation
 from skdec._engine import data, inference
+from skdec._parameters import resolve
 from skdec._steps import neighbors
 from skdec.model_selection import NeighborInformationScorer
 
@@ -539,38 +540,67 @@ def test_kernel_initializer_is_used(tiny, samples, initializer):
     np.testing.assert_allclose(kernel.std(), np.sqrt(2 / 400), rtol=0.1)
 
 
-def test_classic_has_the_published_parameters():
-    dec = DECClusterer.classic(7, random_state=3, alpha=2.0)
-    parameters = dec.get_params()
-    for name, rate in (("pretrain_optimizer", 1.0), ("optimizer", 0.01)):
-        optimizer = parameters.pop(name)
-        assert type(optimizer) is keras.optimizers.SGD
-        assert float(optimizer.learning_rate) == pytest.approx(rate)
-        assert optimizer.momentum == 0.9
-    published = {
-        "n_clusters": 7,
-        "dims": (500, 500, 2000, 10),
-        "alpha": 2.0,
-        "activation": "relu",
-        "kernel_initializer": None,  # the default is tested in test_networks
-        "batch_size": 256,
+COMMON_TO_BOTH_RECIPES = {
+    "n_clusters": 7,
+    "dims": (500, 500, 2000, 10),
+    "alpha": 2.0,
+    "activation": "relu",
+    "batch_size": 256,
+    "init": "k-means++",
+    "n_init": 20,
+    "n_neighbors": 0,
+    "max_iter": 20_000,
+    "update_interval": 140,
+    "tol": 1e-3,
+    "reconstruction_weight": 0.0,
+    "random_state": 3,
+}
+RECIPES = {
+    "classic": {"pretraining": "layerwise", "corruption": 0.2, "pretrain_epochs": 365},
+    "tutorial": {
+        "pretraining": "joint",
+        "corruption": 0.0,
         "pretrain_epochs": 300,
-        "init": "k-means++",
-        "n_init": 20,
-        "n_neighbors": 0,
-        "max_iter": 20_000,
-        "update_interval": 140,
-        "tol": 1e-3,
-        "random_state": 3,
-    }
-    assert {name: parameters[name] for name in published} == published
+        "kernel_initializer": None,  # the default is tested in test_networks
+    },
+}
 
 
-def test_classic_fits(tiny, samples):
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_have_the_published_parameters(recipe):
+    parameters = getattr(DECClusterer, recipe)(7, random_state=3, alpha=2.0).get_params()
+    expected = COMMON_TO_BOTH_RECIPES | RECIPES[recipe]
+    assert {name: parameters[name] for name in expected} == expected
+    for name in ("pretrain_optimizer", "optimizer"):
+        assert type(parameters[name]) is keras.optimizers.SGD
+        assert parameters[name].momentum == 0.9
+    assert float(parameters["optimizer"].learning_rate) == pytest.approx(0.01)
+
+
+def test_classic_has_the_initial_weights_and_learning_rates_of_the_paper():
+    """Gaussian weights; 0.1, divided by 10 every 20,000 of 50,000 and of 100,000 steps."""
+    parameters = DECClusterer.classic().get_params()
+    weights = np.asarray(parameters["kernel_initializer"]((300, 200)))
+    np.testing.assert_allclose([weights.mean(), weights.std()], [0, 0.01], atol=2e-4)
+    schedule = parameters["pretrain_optimizer"]._learning_rate
+    rates = [float(schedule(step)) for step in (0, 19_999, 20_000, 45_000)]
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.01, 0.001], rtol=1e-4)
+    stages = resolve(DECClusterer.classic(10), 70_000, 784).stages
+    steps = [stage.settings.n_steps for stage in stages]
+    np.testing.assert_allclose(steps, [50_000] * 4 + [100_000], rtol=1e-3)
+    assert [stage.corruption.rate for stage in stages] == [0.2] * 4 + [0.0]
+
+
+def test_tutorial_has_its_learning_rate():
+    rate = DECClusterer.tutorial().pretrain_optimizer.learning_rate
+    assert float(rate) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipes_fit(recipe, tiny, samples):
     changes = {name: tiny[name] for name in tiny if name not in ("n_clusters", "n_init")}
-    dec = DECClusterer.classic(3, pretrain_optimizer=keras.optimizers.SGD(0.1, 0.9), **changes).fit(
-        samples
-    )
+    dec = getattr(DECClusterer, recipe)(3, **changes | {"pretrain_epochs": 20})
+    dec.fit(samples / np.sqrt(np.mean(samples**2)) if recipe == "classic" else samples)
     np.testing.assert_array_equal(np.unique(dec.labels_), [0, 1, 2])
 
 

@@ -1,10 +1,10 @@
-"""ClusteringLayer on its own, as used with Keras."""
+"""The layers on their own, as used with Keras."""
 
 import keras
 import numpy as np
 import pytest
 
-from skdec.layers import ClusteringLayer
+from skdec.layers import ClusteringLayer, RandomAffine
 from skdec.networks import build_autoencoder
 
 CENTERS = np.array([[0.0, 1.0], [2.0, -1.0], [-3.0, 0.5]])
@@ -96,3 +96,104 @@ def test_invalid_arguments_raise(arguments, message):
 def test_input_of_another_rank_raises():
     with pytest.raises(ValueError, match="ndim=2"):
         ClusteringLayer(2)(np.zeros((2, 3, 4)))
+
+
+# ---- random affine maps
+
+
+IMAGE_SHAPE = (11, 9, 2)
+IMAGES = np.random.default_rng(2).normal(size=(40, *IMAGE_SHAPE)).astype(np.float32)
+STILL = {"rotation": 0, "shear": 0, "zoom": 0, "shift": 0}
+
+
+def move(images, **changes):
+    layer = RandomAffine(images.shape[1:], **STILL | changes)
+    moved = np.asarray(layer(images.reshape(len(images), -1), training=True))
+    return moved.reshape(images.shape)
+
+
+def measure_centers(images):
+    """Center of mass (n, 2) as row and column."""
+    rows, columns = np.indices(images.shape[1:3])
+    mass = images.sum(axis=-1)
+    return np.stack([(mass * axis).sum(axis=(1, 2)) for axis in (rows, columns)], 1) / mass.sum(
+        axis=(1, 2)
+    ).reshape(-1, 1)
+
+
+def make_dots(row, column, size=41, n_images=300):
+    """Images (size, size, 1) of one dot with soft edges."""
+    rows, columns = np.indices((size, size))
+    dot = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 8)
+    return np.broadcast_to(dot[None, ..., None], (n_images, size, size, 1)).astype(np.float32)
+
+
+def test_without_changes_and_without_training_images_stay():
+    np.testing.assert_allclose(move(IMAGES), IMAGES, atol=1e-5)
+    rows = IMAGES.reshape(40, -1)
+    np.testing.assert_array_equal(RandomAffine(IMAGE_SHAPE)(rows), rows)
+
+
+def test_shifts_are_fractions_of_height_and_width():
+    moves = measure_centers(move(make_dots(20, 20), shift=0.1)) - 20
+    assert np.abs(moves).max() <= 4.1 + 0.1
+    np.testing.assert_allclose(moves.std(axis=0), 4.1 / np.sqrt(3), rtol=0.1)
+
+
+@pytest.mark.parametrize(("change", "largest"), [("rotation", 0.5), ("shear", 0.3), ("zoom", 0.2)])
+def test_dots_move_as_their_map_says(change, largest):
+    """A dot ten pixels above the center, and one ten to its right."""
+    above = measure_centers(move(make_dots(10, 20), **{change: largest})) - 20
+    right = measure_centers(move(make_dots(20, 30), **{change: largest})) - 20
+    if change == "rotation":
+        angles = np.arctan2(above[:, 1], -above[:, 0])
+        np.testing.assert_allclose(np.hypot(*above.T), 10, atol=0.1)
+        assert np.abs(angles).max() < largest + 0.01
+        np.testing.assert_allclose(angles.std(), largest / np.sqrt(3), rtol=0.1)
+    elif change == "shear":
+        np.testing.assert_allclose(above[:, 0], -10, atol=0.1)
+        np.testing.assert_allclose(above[:, 1].std(), 10 * largest / np.sqrt(3), rtol=0.1)
+        np.testing.assert_allclose(right, np.tile([0, 10], (300, 1)), atol=0.1)
+    else:
+        factors = np.stack([-10 / above[:, 0], 10 / right[:, 1]])
+        assert factors.min() > 1 - largest - 0.02
+        assert factors.max() < 1 + largest + 0.02
+        np.testing.assert_allclose(factors.std(axis=1), largest / np.sqrt(3), rtol=0.1)
+
+
+def test_outside_of_an_image_is_zero():
+    moved = move(np.ones((100, 20, 20, 1), np.float32), shift=0.5)
+    assert (moved == 0).any()
+    assert moved.max() <= 1 + 1e-6
+
+
+def test_random_affine_keeps_its_config_and_loads_in_safe_mode(tmp_path):
+    layer = RandomAffine((4, 5), 0.1, 0.2, 0.3, 0.4, name="mine")
+    again = RandomAffine.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    model = keras.Sequential([keras.Input((20,)), layer, keras.layers.Dense(2)])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.get_layer("mine").get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_shape": 28}, r"image_shape must be \(height, width\).* got 28"),
+        ({"image_shape": (28,)}, "image_shape must be"),
+        ({"image_shape": (28, 0)}, "image_shape must be"),
+        ({"image_shape": (28, 2.5)}, "image_shape must be"),
+        ({"image_shape": (2, 2), "rotation": -0.1}, "rotation must be from 0 to below 7; got -0.1"),
+        ({"image_shape": (2, 2), "zoom": 1.0}, "zoom must be from 0 to below 1; got 1.0"),
+        ({"image_shape": (2, 2), "shift": float("nan")}, "shift must be .* got nan"),
+    ],
+)
+def test_invalid_arguments_of_random_affine_raise(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RandomAffine(**arguments)
+
+
+def test_features_that_are_no_such_images_raise():
+    with pytest.raises(ValueError, match=r"axis -1 .* have value 12"):
+        RandomAffine((3, 4))(np.zeros((2, 13)))

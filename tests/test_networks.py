@@ -7,7 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from skdec.networks import Architecture, build_autoencoder, initial_weights
+from skdec.networks import (
+    Architecture,
+    CustomArchitecture,
+    build_autoencoder,
+    build_convolutional_autoencoder,
+)
 
 X = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
 
@@ -77,7 +82,7 @@ def test_the_seed_determines_the_weights():
 @pytest.mark.parametrize("initializer", [None, "he_normal", keras.initializers.HeNormal()])
 def test_initial_weights_are_those_of_the_model(dims, initializer):
     model = build_autoencoder(6, dims, "relu", initializer, seed=2).autoencoder
-    weights = initial_weights(Architecture(6, dims, "relu"), initializer, 2)
+    weights = Architecture(6, dims, "relu", initializer).create_weights(2)
     for one, other in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -139,7 +144,7 @@ def test_initializers_without_a_seed():
 @pytest.mark.parametrize("initializer", ["stft", keras.initializers.Constant([1.0, 2.0])])
 def test_an_initializer_that_fails_for_a_shape_raises_with_its_name(initializer):
     with pytest.raises(ValueError, match=r"kernel_initializer \w+ cannot make weights of shape"):
-        initial_weights(Architecture(6, (5,), "relu"), initializer, 0)
+        Architecture(6, (5,), "relu", initializer).create_weights(0)
 
 
 def test_an_initializer_that_ignores_the_shape_raises():
@@ -147,7 +152,7 @@ def test_an_initializer_that_ignores_the_shape_raises():
         return np.zeros((2, 2), dtype)
 
     with pytest.raises(ValueError, match=r"must make weights of shape \(6, 5\); it made \(2, 2\)"):
-        initial_weights(Architecture(6, (5,), "relu"), ignore_shape, 0)
+        Architecture(6, (5,), "relu", ignore_shape).create_weights(0)
 
 
 def test_an_unknown_initializer_raises():
@@ -189,3 +194,183 @@ def test_global_random_states_are_not_modified(initializer):
 def test_invalid_widths_raise(n_features, dims, got):
     with pytest.raises(ValueError, match=f"must be at least 1 .* got .*{got}"):
         build_autoencoder(n_features, dims)
+
+
+# ---- convolutional autoencoder
+
+
+@pytest.mark.parametrize("image_shape", [(28, 28), (7, 10, 3), (8, 8), (1, 1)])
+@pytest.mark.parametrize("filters", [(4,), (4, 8, 6)])
+def test_convolutional_autoencoder_takes_images_of_any_size(image_shape, filters):
+    n_features = int(np.prod(image_shape))
+    networks = build_convolutional_autoencoder(n_features, image_shape, filters, 3, seed=0)
+    samples = np.random.default_rng(0).random((5, n_features), dtype=np.float32)
+    z = networks.encoder(samples)
+    assert z.shape == (5, 3)
+    assert networks.decoder(z).shape == samples.shape
+    np.testing.assert_allclose(networks.autoencoder(samples), networks.decoder(z), rtol=1e-5)
+
+
+def test_convolutional_layers_are_those_of_the_paper():
+    """Kernels of 5, 5 and 3 pixels with 32, 64 and 128 filters, mirrored."""
+    networks = build_convolutional_autoencoder(784, (28, 28))
+    kernels = [
+        tuple(layer.kernel.shape)
+        for network in (networks.encoder, networks.decoder)
+        for layer in network.layers
+        if hasattr(layer, "kernel")
+    ]
+    assert kernels == [
+        (5, 5, 1, 32),
+        (5, 5, 32, 64),
+        (3, 3, 64, 128),
+        (4 * 4 * 128, 10),
+        (10, 4 * 4 * 128),
+        (3, 3, 64, 128),
+        (5, 5, 32, 64),
+        (5, 5, 1, 32),
+    ]
+    assert networks.decoder.layers[-3].activation is keras.activations.linear
+
+
+def test_channels_are_last_in_the_features():
+    """The first convolution sees the three values of a pixel together."""
+    networks = build_convolutional_autoencoder(12, (2, 2, 3), (4,), 2)
+    reshaped = networks.encoder.layers[1](np.arange(12.0)[None])
+    np.testing.assert_array_equal(reshaped[0, 0, 1], [3, 4, 5])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_features": 783}, r"image_shape=\(28, 28\) has 784 values; .* n_features=783"),
+        ({"image_shape": 28}, "image_shape must be"),
+        ({"filters": ()}, r"filters=\(\)"),
+        ({"filters": (4, 0)}, r"filters=\(4, 0\)"),
+        ({"embedding_width": 0}, "embedding_width=0"),
+    ],
+)
+def test_invalid_arguments_of_the_convolutional_autoencoder_raise(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build_convolutional_autoencoder(**{"n_features": 784, "image_shape": (28, 28)} | arguments)
+
+
+# ---- networks of the user
+
+
+def stack(n_inputs, *layers):
+    return keras.Sequential([keras.Input((n_inputs,)), *layers])
+
+
+def build_pair(n_features, *, width=3, seed=None):
+    initializer = keras.initializers.HeNormal(seed)
+    encoder = stack(n_features, keras.layers.Dense(width, kernel_initializer=initializer))
+    return encoder, stack(width, keras.layers.Dense(n_features))
+
+
+def test_architecture_of_a_function():
+    architecture = CustomArchitecture.create(build_pair, 7)
+    assert (architecture.embedding_width, architecture.n_encoder_weights) == (3, 2)
+    networks = architecture.build()
+    shapes = [weight.shape for weight in architecture.create_weights(0)]
+    assert shapes == [(7, 3), (3,), (3, 7), (7,)]
+    assert [weight.shape for weight in networks.autoencoder.weights] == shapes
+
+
+def test_initial_weights_follow_the_seed_and_leave_the_random_state():
+    architecture = CustomArchitecture.create(build_pair, 7)
+    state = random.getstate()
+    one, again, other = (architecture.create_weights(seed)[0] for seed in (1, 1, 2))
+    assert random.getstate() == state
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+def test_given_models_are_copied_with_their_weights():
+    models = build_pair(7)
+    architecture = CustomArchitecture.create(models, 7)
+    expected = [weight for model in models for weight in model.get_weights()]
+    for found, own in zip(architecture.create_weights(0), expected, strict=True):
+        np.testing.assert_array_equal(found, own)
+    networks = architecture.build()
+    networks.autoencoder.set_weights([weight + 1 for weight in expected])
+    np.testing.assert_array_equal(models[0].get_weights()[0], expected[0])
+
+
+def test_an_autoencoder_of_this_module_may_be_given():
+    networks = build_autoencoder(7, (4, 3))
+    assert CustomArchitecture.create(networks, 7).embedding_width == 3
+    assert CustomArchitecture.create(lambda n: build_autoencoder(n, (4, 2)), 7).embedding_width == 2
+
+
+def test_architectures_are_equal_if_their_layers_are():
+    def build_wide(n_features):
+        return build_pair(n_features, width=4)
+
+    class Dense(keras.layers.Dense):
+        pass
+
+    def build_of_own_class(n_features):
+        return stack(n_features, Dense(3)), stack(3, Dense(n_features))
+
+    one = CustomArchitecture.create(build_pair, 7)
+    for equal in (build_pair, build_pair(7), lambda n: build_pair(n, seed=3)):
+        assert CustomArchitecture.create(equal, 7) == one
+    for different in (build_wide, build_of_own_class):
+        assert CustomArchitecture.create(different, 7) != one
+    assert CustomArchitecture.create(build_pair, 8) != one
+
+
+class Noisy(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def call(self, inputs):
+        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seed_generator)
+
+
+SHARED = keras.layers.Dense(7)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            lambda n: (stack(5, keras.layers.Dense(3)), stack(3, keras.layers.Dense(n))),
+            r"encoder of autoencoder fails on inputs of shape \(n, 7\): .*shape=\(4, 7\)",
+        ),
+        (
+            lambda n: (stack(n, keras.layers.Reshape((7, 1), name="last")), build_pair(n)[1]),
+            r"must map inputs of shape \(n, 7\) to shape \(n, d\); its last layer 'last' returns "
+            r"\(n, 7, 1\)",
+        ),
+        (
+            lambda n: (build_pair(n)[0], stack(3, keras.layers.Dense(6, name="last"))),
+            r"decoder .* \(n, 3\) to shape \(n, 7\); its last layer 'last' returns \(n, 6\)",
+        ),
+        (
+            lambda n: (stack(n, keras.layers.Dense(3), Noisy(name="noisy")), build_pair(n)[1]),
+            r"encoder .* draws random numbers there \(noisy\)",
+        ),
+        (lambda n: (stack(n, SHARED), stack(7, SHARED)), "must not share weights"),
+        (lambda n: build_pair(n)[0], r"must return a pair \(encoder, decoder\)"),
+        (
+            lambda n: ("encoder", "decoder"),
+            "encoder of autoencoder must be a Keras model; got 'enc",
+        ),
+        (lambda n: 1 / 0, "fails for n_features=7: division by zero"),
+        (
+            lambda n: (
+                stack(
+                    n, keras.layers.Dense(3, bias_initializer=keras.initializers.Constant(np.nan))
+                ),
+                build_pair(n)[1],
+            ),
+            "encoder of autoencoder returns values that are NaN",
+        ),
+    ],
+)
+def test_networks_that_do_not_fit_are_refused(source, message):
+    with pytest.raises(ValueError, match=message):
+        CustomArchitecture.create(source, 7)

@@ -213,6 +213,9 @@ VALID_PARAMETERS = st.fixed_dictionaries(
         "activation": st.just("relu"),
         "kernel_initializer": st.sampled_from([None, "glorot_uniform", "HeNormal", "zeros"]),
         "pretrain_epochs": st.integers(0, 2),
+        "pretraining": st.sampled_from(["joint", "layerwise"]),
+        "corruption": st.sampled_from([0, 0.2, np.float32(0.9)]),
+        "reconstruction_weight": st.one_of(st.floats(0, 100), st.integers(0, 9)),
         "init": st.sampled_from(["neighbors", "k-means++"]),
         "n_init": st.sampled_from([1, 2, np.int32(3), "auto"]),
         "n_neighbors": st.integers(1, 200),
@@ -260,6 +263,17 @@ INVALID_PARAMETERS = {
     + [[0], (4, -1), (4, 2.5), "16", ("16", 4), [None], [[16, 4]], (2**70,), {16, 4}, {16: 4}],
     "alpha": [*unusual_except(HALF, MORE), 0, 0.0, -1e-9, 1e300, 1e-300, 10**400, "1"],
     "tol": [*unusual_except(HALF), 1.0001, -1e-9, 2],
+    "autoencoder": [
+        *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
+        "x",
+    ],
+    "pretraining": [*UNUSUAL, "Layerwise"],
+    "corruption": [*unusual_except(HALF), 1, 1.0, -1e-9],
+    "reconstruction_weight": [*unusual_except(HALF, MORE), -1e-9, 1e300, "1"],
+    "augment": [
+        *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
+        "Image",
+    ],
     "activation": [
         *(value for value in UNUSUAL if not callable(value)),
         "Relu",

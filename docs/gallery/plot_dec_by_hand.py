@@ -4,8 +4,8 @@ DEC by hand in Keras
 
 The steps of the Keras tutorial with the two public Keras components: an autoencoder
 784-500-500-2000-10 pretrained by SGD, k-means on its embedding, and a clustering layer trained to
-reduce the divergence from the target distribution. `DECClusterer.classic` runs the same steps in
-one call.
+reduce the divergence from the target distribution. `DECClusterer.tutorial` runs the same steps
+in one call.
 
 MNIST is used if it is available, scikit-learn's digits otherwise. The tutorial pretrains for 300
 epochs; this example uses fewer to save time.

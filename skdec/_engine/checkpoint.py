@@ -19,7 +19,7 @@ from skdec._engine.threads import count_usable_threads
 from skdec._files import write_atomically
 
 _FORMAT = 1
-_PHASES = ("pretrain", "refine")
+_PHASES = ("layer_*", "pretrain", "refine", "rebuilt")  # as patterns of file names
 # Parameters that do not change the result of a fit.
 _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
 # The next state is written when this many times the duration of the last writing has passed, so
@@ -116,11 +116,11 @@ class Checkpoint:
         self._next_time = end + _MIN_INTERVAL * (end - start)
 
     def remove(self) -> None:
-        """Remove the states of both phases, partly written ones included."""
+        """Remove the states of all phases, partly written ones included."""
         if self._directory is not None and is_chief():
             for phase in _PHASES:
-                parts = self._directory.glob(f".*-{self._get_path(phase).name}")
-                for path in (self._get_path(phase), *parts):
+                name = self._get_path(phase).name
+                for path in [*self._directory.glob(name), *self._directory.glob(f".*-{name}")]:
                     path.unlink(missing_ok=True)
 
     def _get_path(self, phase: str) -> Path:

@@ -69,14 +69,20 @@ class Replicas:
         size = batch_size // n_replicas
         return slice(self.local.start * size, self.local.stop * size)
 
-    def run(self, step: Callable[..., Any], batch: Sequence[Any], *arguments: Any) -> Any:
-        """Call `step` on every replica with its part of the batch, and sum what it returns."""
+    def run(
+        self, step: Callable[..., Any], batch: Sequence[Any], seed: Any, *arguments: Any
+    ) -> Any:
+        """Call `step` on every replica and sum what it returns.
+
+        Each gets its part of the batch and a seed, a pair of integers, of its own.
+        """
 
         def run_replica() -> Any:
             context = tf.distribute.get_replica_context()
             index = context.replica_id_in_sync_group - self.local.start
             parts = [tf.reshape(part, (len(self.local), -1, *part.shape[1:])) for part in batch]
-            return step([part[index] for part in parts], *arguments)
+            own_seed = seed + tf.stack([context.replica_id_in_sync_group, 0])
+            return step([part[index] for part in parts], own_seed, *arguments)
 
         losses = self.strategy.run(run_replica)
         return self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)

@@ -14,6 +14,7 @@ import joblib
 import keras
 
 from skdec._version import __version__
+from skdec.networks import describe_layer
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn")
 
@@ -48,13 +49,15 @@ def describe(value: Any) -> str:
         config = value.get_config()
         config.pop("name", None)  # Keras numbers optimizers in their names
         return f"{type(value).__module__}.{type(value).__qualname__} {_to_json(config)}"
+    if isinstance(value, keras.layers.Layer):
+        return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"
     if inspect.isfunction(value):
         return f"{value.__module__}.{value.__qualname__} {_hash_function(value)}"
     if inspect.isclass(value) or inspect.isbuiltin(value):
         return f"{value.__module__}.{value.__qualname__}"
     if is_dataclass(value):
         return describe(tuple(getattr(value, field.name) for field in fields(value)))
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"({', '.join(map(describe, value))})"
     try:
         return str(joblib.hash(value))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,7 +17,7 @@ from skdec._engine.threads import (
     limit_tensorflow_threads,
     run_in_threads,
 )
-from skdec.networks import Architecture, Autoencoder, build_autoencoder
+from skdec.networks import AnyArchitecture, Autoencoder
 
 limit_tensorflow_threads()
 
@@ -35,17 +36,17 @@ class DECWeights:
 
     Attributes
     ----------
-    architecture : Architecture
-        Number of features, widths of the layers and activation.
+    architecture : Architecture or CustomArchitecture
+        The networks that the weights belong to.
     encoder, decoder : list of ndarray, float32
-        Kernels and biases in turn, in the order of the layers.
+        The arrays of each network, in the order of its layers.
     centers : ndarray of shape (k, d), float32
         Cluster centers; none before the initialization.
     alpha : float
         Degrees of freedom of Student's t.
     """
 
-    architecture: Architecture
+    architecture: AnyArchitecture
     encoder: list[np.ndarray]
     decoder: list[np.ndarray]
     centers: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
@@ -53,11 +54,11 @@ class DECWeights:
 
     @classmethod
     def from_autoencoder(
-        cls, architecture: Architecture, weights: Sequence[np.ndarray]
+        cls, architecture: AnyArchitecture, weights: Sequence[np.ndarray], alpha: float = 1.0
     ) -> "DECWeights":
         """Split the weights of an autoencoder into those of its encoder and its decoder."""
-        n_encoder = 2 * len(architecture.dims)
-        return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]))
+        n_encoder = architecture.n_encoder_weights
+        return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]), alpha=alpha)
 
     @cached_property
     def _programs(self) -> dict[str, "Program"]:
@@ -81,7 +82,7 @@ class DECWeights:
 
     def embed(self, X: Any) -> np.ndarray:
         """Return the embedding (n, d) of the samples of `X`, float32."""
-        return run_in_batches(self._programs["embed"], X, self.architecture.dims[-1])
+        return run_in_batches(self._programs["embed"], X, self.architecture.embedding_width)
 
     def assign(self, X: Any, selection: slice = slice(None)) -> np.ndarray:
         """Return the soft assignments q (n, k) of `X`, float32; zero outside of `selection`."""
@@ -92,9 +93,9 @@ class DECWeights:
         return run_in_batches(self._programs["reconstruct"], z, self.architecture.n_features)
 
 
-def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
+def build_untrained_autoencoder(architecture: AnyArchitecture) -> Autoencoder:
     """Build networks with weights of zero, outside of any distribution strategy's scope."""
-    return run_outside_scope(lambda: build_autoencoder(*architecture, "zeros", dtype="float32"))
+    return run_outside_scope(architecture.build)
 
 
 class Program:
@@ -166,27 +167,38 @@ def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(No
 
 
 @lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_encoder(architecture: Architecture) -> Any:
+def _compile_encoder(architecture: AnyArchitecture) -> Any:
     encoder = build_untrained_autoencoder(architecture).encoder
-    return _compile(lambda weights, samples: encoder.stateless_call(weights, [], samples)[0])
+    return _compile(lambda weights, samples: _call(encoder, weights, samples))
 
 
 @lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_decoder(architecture: Architecture) -> Any:
+def _compile_decoder(architecture: AnyArchitecture) -> Any:
     decoder = build_untrained_autoencoder(architecture).decoder
-    return _compile(lambda weights, z: decoder.stateless_call(weights, [], z)[0])
+    return _compile(lambda weights, z: _call(decoder, weights, z))
 
 
 @lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_assignment(architecture: Architecture) -> Any:
+def _compile_assignment(architecture: AnyArchitecture) -> Any:
     encoder = build_untrained_autoencoder(architecture).encoder
 
     def assign(parameters: list[Any], samples: Any) -> Any:
         *weights, centers, alpha = parameters
-        z = encoder.stateless_call(weights, [], samples)[0]
+        z = _call(encoder, weights, samples)
         return _math.soft_assignment(z, centers, alpha)
 
     return _compile(assign)
+
+
+def _call(network: keras.Model, weights: Sequence[Any], inputs: Any) -> Any:
+    """Return the output of a network with these weights in place of its own."""
+    values = {id(own): given for own, given in zip(network.weights, weights, strict=True)}
+    return network.stateless_call(
+        [values[id(variable)] for variable in network.trainable_variables],
+        # Random states have no part in inference.
+        [values.get(id(variable), variable) for variable in network.non_trainable_variables],
+        inputs,
+    )[0]
 
 
 def _compile(run: Callable[[list[Any], Any], Any]) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from skdec import _math
+from skdec._engine.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.distribute import (
     Replicas,
     check_optimizer_is_distributable,
@@ -25,7 +26,7 @@ from skdec._engine.distribute import (
 )
 from skdec._engine.threads import limit_tensorflow_threads
 from skdec.layers import ClusteringLayer
-from skdec.networks import Architecture, build_autoencoder
+from skdec.networks import AnyArchitecture, Architecture, list_layers
 
 limit_tensorflow_threads()
 
@@ -43,34 +44,48 @@ class Trainer:
     Parameters
     ----------
     model : keras.Model
-        The model that callbacks see; all its variables are trained.
+        The model that callbacks see.
+    layers : sequence of keras.layers.Layer
+        Layers and models whose weights are set and returned, in this order. Those that are
+        trainable are trained.
     compute_loss : callable
-        Scalar loss of one batch, called with one tensor per entry of `batch_shapes`, then
-        `n_scalars` scalars. It is a sum over the samples, divided by the size of the whole batch.
+        Scalar loss of one batch, called with the prepared tensors, then `n_scalars` scalars. It is
+        a sum over the samples, divided by the size of the whole batch.
     batch_shapes : sequence of tuple of int
         Static shapes of one batch's tensors.
     n_scalars : int
         Number of float scalars that `compute_loss` takes after the batch.
     optimizer : keras.optimizers.Optimizer
         Owned by the trainer from here on.
+    prepare : callable, optional
+        Makes what the loss is called with from the list of a batch's tensors and the seed of the
+        step, an integer tensor (2,), which is the only source of random numbers. It is not compiled
+        by XLA, which lacks operations on images and is slow at random numbers. By default the
+        tensors stay as they are.
     """
 
     def __init__(
         self,
         model: keras.Model,
+        layers: Sequence[keras.layers.Layer],
         compute_loss: Callable[..., Any],
         batch_shapes: Sequence[tuple[int, ...]],
         n_scalars: int,
         optimizer: keras.optimizers.Optimizer,
+        prepare: Callable[[list[Any], Any], list[Any]] = lambda batch, seed: batch,
     ) -> None:
         self.model = model
         self.batch_size = batch_shapes[0][0]
         self._replicas = Replicas()
         self.batch_slice = self._replicas.get_batch_slice(self.batch_size)
         check_optimizer_is_distributable(optimizer)
-        self._variables = model.trainable_variables
+        self._weights = [weight for layer in layers for weight in layer.weights]
+        self._variables = [weight for weight in self._weights if weight.trainable]
+        self._random_states = _find_random_states(layers)
+        _check_layers_are_distributable(layers)
         self._initial_values = _find_constant_initial_values(optimizer, self._variables)
         self._compute_loss = compute_loss
+        self._prepare = prepare
         self._optimizer = optimizer
         optimizer.build(self._variables)
         model.compile(optimizer=optimizer)  # callbacks read and set model.optimizer
@@ -83,13 +98,14 @@ class Trainer:
             input_signature=[
                 batches,
                 tf.TensorSpec((None,), tf.float32),
+                tf.TensorSpec((None, 2), tf.int32),
                 [tf.TensorSpec((), tf.float32)] * n_scalars,
             ],
         )
 
     def reset(self, weights: Sequence[np.ndarray]) -> None:
-        """Set the model's variables to `weights`, and the optimizer's to their initial values."""
-        for variable, value in zip(self._variables, weights, strict=True):
+        """Set the layers' weights, and the optimizer's variables to their initial values."""
+        for variable, value in zip(self._weights, weights, strict=True):
             variable.assign(value)
         if self._initial_values is None:
             new = _copy_optimizer(self._optimizer)
@@ -107,15 +123,15 @@ class Trainer:
         self.model.stop_training = False
 
     def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the model's variables."""
-        return [variable.numpy() for variable in self._variables]
+        """Return copies of the layers' weights."""
+        return [variable.numpy() for variable in self._weights]
 
     def get_variables(self) -> list[np.ndarray]:
-        """Return copies of the model's and the optimizer's variables."""
+        """Return copies of the layers' and the optimizer's variables."""
         return [variable.numpy() for variable in self._all_variables()]
 
     def set_variables(self, values: Sequence[np.ndarray]) -> None:
-        """Set the model's and the optimizer's variables to the result of `get_variables`."""
+        """Set the layers' and the optimizer's variables to the result of `get_variables`."""
         for variable, value in zip(self._all_variables(), values, strict=True):
             variable.assign(value)
         self.model.stop_training = False
@@ -133,28 +149,38 @@ class Trainer:
         self,
         batches: Sequence[np.ndarray],
         learning_rates: np.ndarray,
+        seeds: np.ndarray,
         scalars: Sequence[float] = (),
     ) -> np.ndarray:
-        """Train on batches stacked along the first axis and return the loss of each step."""
+        """Train on batches stacked along the first axis and return the loss of each step.
+
+        There is a learning rate and a seed (a pair of integers) for each step.
+        """
         with explain_lost_workers():
             return self._run_steps(
                 [tf.constant(batch) for batch in batches],
                 tf.constant(learning_rates, tf.float32),
+                tf.constant(seeds, tf.int32),
                 [tf.constant(scalar, tf.float32) for scalar in scalars],
             ).numpy()
 
     def _all_variables(self) -> list[Any]:
-        return [*self._variables, *self._optimizer.variables]
+        return [*self._weights, *self._optimizer.variables]
 
-    def _iterate_steps(self, batches: list[Any], learning_rates: Any, scalars: list[Any]) -> Any:
+    def _iterate_steps(
+        self, batches: list[Any], learning_rates: Any, seeds: Any, scalars: list[Any]
+    ) -> Any:
         losses = tf.TensorArray(tf.float32, size=tf.shape(learning_rates)[0])
         for i in tf.range(tf.shape(learning_rates)[0]):
             batch = [source[i] for source in batches]
             if is_distributed():
                 loss = self._replicas.run(
-                    self._take_step_on_replica, batch, learning_rates[i], scalars
+                    self._take_step_on_replica, batch, seeds[i], learning_rates[i], scalars
                 )
             else:
+                batch = self._prepare(batch, seeds[i])
+                for j, state in enumerate(self._random_states):
+                    state.assign(tf.cast(tf.add(seeds[i], [0, 2**16 * (j + 1)]), state.dtype))
                 loss = self._take_step(batch, learning_rates[i], scalars)
             losses = losses.write(i, loss)
         return losses.stack()
@@ -162,16 +188,15 @@ class Trainer:
     def _take_step_on_one_device(
         self, batch: list[Any], learning_rate: Any, scalars: list[Any]
     ) -> Any:
-        with tf.GradientTape() as tape:
-            loss = self._compute_loss(*batch, *scalars)
-        self._update(tape.gradient(loss, self._variables), learning_rate)
+        loss, gradients = self._compute_loss_and_gradients(batch, scalars)
+        self._update(gradients, learning_rate)
         return loss
 
     def _take_step_on_replica(
-        self, batch: list[Any], learning_rate: Any, scalars: list[Any]
+        self, batch: list[Any], seed: Any, learning_rate: Any, scalars: list[Any]
     ) -> Any:
         # The update communicates with the other replicas, which XLA cannot compile.
-        loss, gradients = self._compute_gradients(batch, scalars)
+        loss, gradients = self._compute_gradients(self._prepare(batch, seed), scalars)
         self._update(gradients, learning_rate)
         return loss
 
@@ -195,66 +220,149 @@ def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
 
 @contextmanager
 def borrow_pretraining_trainer(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
+    corruption: Corruption = NO_CORRUPTION,
+    augmentation: Augmentation = NO_AUGMENTATION,
 ) -> Iterator[Trainer]:
     """Borrow a trainer of the autoencoder, with the mean squared reconstruction error as loss.
 
-    Its batches are samples (B, n_features).
+    Its batches are samples (B, n_features), which are reconstructed from corrupted ones.
     """
 
     def build() -> Trainer:
-        autoencoder = build_autoencoder(*architecture, "zeros", dtype="float32").autoencoder
+        networks, augment = architecture.build(), augmentation.build()
 
-        def compute_reconstruction_error(samples: Any) -> Any:
-            residuals = autoencoder(samples, training=True) - samples
-            errors = tf.reduce_mean(tf.square(residuals), axis=1)
-            return tf.reduce_sum(errors) / batch_size
+        def prepare(batch: list[Any], seed: Any) -> list[Any]:
+            samples = augment(batch[0], seed)
+            return [corruption(samples, seed), samples]
 
-        shapes = [(batch_size, architecture.n_features)]
+        def compute_loss(inputs: Any, samples: Any) -> Any:
+            reconstructed = networks.autoencoder(inputs, training=True)
+            return compute_reconstruction_error(reconstructed, samples) / batch_size
+
         return Trainer(
-            autoencoder, compute_reconstruction_error, shapes, 0, _copy_optimizer(optimizer)
+            networks.autoencoder,
+            [networks.encoder, networks.decoder],
+            compute_loss,
+            [(batch_size, architecture.n_features)],
+            0,
+            _copy_optimizer(optimizer),
+            prepare,
         )
 
-    key = ("pretrain", architecture, batch_size, _describe_optimizer(optimizer))
-    with _borrow(key, build) as trainer:
+    key = (architecture, batch_size, _describe_optimizer(optimizer), corruption, augmentation)
+    with _borrow(("pretrain", *key), build) as trainer:
+        yield trainer
+
+
+@contextmanager
+def borrow_layer_trainer(
+    architecture: Architecture,
+    layer: int,
+    batch_size: int,
+    optimizer: keras.optimizers.Optimizer,
+    corruption: Corruption,
+    augmentation: Augmentation,
+) -> Iterator[Trainer]:
+    """Borrow a trainer of one layer of the encoder and the decoder's layer that mirrors it.
+
+    Its batches are samples (B, n_features). The two layers reconstruct the output of the encoder's
+    layers before them; the input of each of the two is corrupted.
+    """
+
+    def build() -> Trainer:
+        networks, augment = architecture.build(), augmentation.build()
+        encoder_layers = networks.encoder.layers[1:]  # without the input
+        encode, decode = encoder_layers[layer], networks.decoder.layers[-1 - layer]
+        networks.autoencoder.trainable = False
+        encode.trainable = decode.trainable = True
+
+        def prepare(batch: list[Any], seed: Any) -> list[Any]:
+            samples = augment(batch[0], seed)
+            widths = encode.kernel.shape  # of the input and the output
+            masks = [
+                corruption.create_mask((samples.shape[0], width), seed, stream)
+                for stream, width in enumerate(widths)
+            ]
+            return [samples, *masks]
+
+        def compute_loss(samples: Any, input_mask: Any, output_mask: Any) -> Any:
+            for earlier in encoder_layers[:layer]:
+                samples = earlier(samples)
+            reconstructed = decode(output_mask * encode(input_mask * samples))
+            return compute_reconstruction_error(reconstructed, samples) / batch_size
+
+        return Trainer(
+            networks.autoencoder,
+            [networks.encoder, networks.decoder],
+            compute_loss,
+            [(batch_size, architecture.n_features)],
+            0,
+            _copy_optimizer(optimizer),
+            prepare,
+        )
+
+    key = (architecture, batch_size, _describe_optimizer(optimizer), corruption, augmentation)
+    with _borrow(("layer", layer, *key), build) as trainer:
         yield trainer
 
 
 @contextmanager
 def borrow_refinement_trainer(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     n_clusters: int,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    *,
+    has_decoder: bool = False,
 ) -> Iterator[Trainer]:
     """Borrow a trainer of the encoder and the centers, with KL(p || q) as loss.
 
-    Its batches are samples (B, n_features) and targets (B, k); its scalar is alpha.
+    With a decoder, the loss is that plus the weighted mean squared reconstruction error, and the
+    decoder is trained as well. Its batches are samples (B, n_features) and targets (B, k); its
+    scalars are alpha and the weight of the reconstruction error.
     """
 
     def build() -> Trainer:
-        encoder = build_autoencoder(*architecture, "zeros", dtype="float32").encoder
+        _, encoder, decoder = architecture.build()
+        augment = augmentation.build()
         clustering = ClusteringLayer(n_clusters, name="clustering", dtype="float32")
         model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
 
-        def compute_divergence(samples: Any, p: Any, alpha: Any) -> Any:
+        def prepare(batch: list[Any], seed: Any) -> list[Any]:
+            samples, p = batch
+            return [augment(samples, seed), p]
+
+        def compute_loss(samples: Any, p: Any, alpha: Any, weight: Any) -> Any:
             z = encoder(samples, training=True)
             log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
-            return tf.reduce_sum(_math.kl_divergence(p, log_q)) / batch_size
+            loss = tf.reduce_sum(_math.kl_divergence(p, log_q))
+            if has_decoder:
+                reconstructed = decoder(z, training=True)
+                loss += weight * compute_reconstruction_error(reconstructed, samples)
+            return loss / batch_size
 
-        shapes = [(batch_size, architecture.n_features), (batch_size, n_clusters)]
-        return Trainer(model, compute_divergence, shapes, 1, _copy_optimizer(optimizer))
+        return Trainer(
+            model,
+            [encoder, *([decoder] if has_decoder else []), clustering],
+            compute_loss,
+            [(batch_size, architecture.n_features), (batch_size, n_clusters)],
+            2,
+            _copy_optimizer(optimizer),
+            prepare,
+        )
 
-    key = ("refine", architecture, n_clusters, batch_size, _describe_optimizer(optimizer))
-    with _borrow(key, build) as trainer:
+    key = (architecture, n_clusters, batch_size, _describe_optimizer(optimizer), augmentation)
+    with _borrow(("refine", has_decoder, *key), build) as trainer:
         yield trainer
 
 
 @contextmanager
 def borrow_decoder_trainer(
-    architecture: Architecture,
+    architecture: AnyArchitecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
 ) -> Iterator[Trainer]:
@@ -264,18 +372,47 @@ def borrow_decoder_trainer(
     """
 
     def build() -> Trainer:
-        decoder = build_autoencoder(*architecture, "zeros", dtype="float32").decoder
+        decoder = architecture.build().decoder
 
-        def compute_reconstruction_error(samples: Any, z: Any) -> Any:
-            errors = tf.reduce_mean(tf.square(decoder(z, training=True) - samples), axis=1)
-            return tf.reduce_sum(errors) / batch_size
+        def compute_loss(samples: Any, z: Any) -> Any:
+            return compute_reconstruction_error(decoder(z, training=True), samples) / batch_size
 
-        shapes = [(batch_size, architecture.n_features), (batch_size, architecture.dims[-1])]
-        return Trainer(decoder, compute_reconstruction_error, shapes, 0, _copy_optimizer(optimizer))
+        return Trainer(
+            decoder,
+            [decoder],
+            compute_loss,
+            [(batch_size, architecture.n_features), (batch_size, architecture.embedding_width)],
+            0,
+            _copy_optimizer(optimizer),
+        )
 
     key = ("decoder", architecture, batch_size, _describe_optimizer(optimizer))
     with _borrow(key, build) as trainer:
         yield trainer
+
+
+def compute_reconstruction_error(reconstructed: Any, samples: Any) -> Any:
+    """Return the sum over the samples of their mean squared reconstruction error."""
+    return tf.reduce_sum(tf.reduce_mean(tf.square(reconstructed - samples), axis=1))
+
+
+def _find_random_states(layers: Sequence[keras.layers.Layer]) -> list[Any]:
+    """Return the variables that hold the random states of layers such as dropout."""
+    weights = {id(weight) for layer in layers for weight in layer.weights}
+    states = [variable for layer in layers for variable in layer.non_trainable_variables]
+    return [state for state in states if id(state) not in weights]
+
+
+def _check_layers_are_distributable(layers: Sequence[keras.layers.Layer]) -> None:
+    """Raise a ValueError in the scope of a strategy for layers that change in training."""
+    trained = [part for layer in layers for part in list_layers(layer) if part.trainable]
+    states = [state.path for part in trained for state in part.non_trainable_variables]
+    if is_distributed() and states:
+        raise ValueError(
+            "In the scope of a strategy, the layers of autoencoder must not have other variables "
+            "than the weights that are trained, as batch normalization and dropout have; found "
+            f"{', '.join(states)}."
+        )
 
 
 _idle_trainers: list[tuple[Any, Trainer]] = []

@@ -1,5 +1,6 @@
 """The training loop of one phase: batches, learning rates, history, callbacks, checkpoints."""
 
+import copy
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -82,8 +83,8 @@ class TrainingLoop:
     sample_weight : ndarray of shape (n_samples,)
         Samples are drawn in proportion to their weight.
     random_state : RandomState
-        Shuffles the samples.
-    phase : {"pretrain", "refine"}
+        Shuffles the samples, and seeds the steps.
+    phase : str
         Name of the phase, for callbacks and checkpoints.
     metrics : sequence of str
         Names of the values that `record` is called with.
@@ -115,11 +116,13 @@ class TrainingLoop:
         self._trainer = trainer
         self._learning_rates = settings.compute_learning_rates()
         self._epoch_steps = settings.epoch_steps
+        # From a copy: the batches do not depend on whether anything else is random.
+        self._seed = int(copy.deepcopy(random_state).randint(np.iinfo(np.int32).max))
         self._has_own_schedule = has_own_schedule(settings.optimizer)
         self._batches = iterate_shuffled_batches(sample_weight, trainer.batch_size, random_state)
         self._n_batches = 0
         self._has_retried = False
-        self._history: dict[str, list[float]] = {name: [] for name in (*metrics, "seconds")}
+        self._history: dict[str, list[Any]] = {name: [] for name in (*metrics, "seconds")}
         self._start_time = time.perf_counter()
         self._phase = phase
         self._checkpoint = checkpoint
@@ -185,9 +188,9 @@ class TrainingLoop:
         self._undo_state = self.n_steps, self._trainer.get_weights()
         while True:
             losses: list[np.ndarray] = []
-            for batches, learning_rates in self._gather_chunks(sources):
+            for batches, learning_rates, seeds in self._gather_chunks(sources):
                 self._begin_batch(losses)
-                losses.append(self._trainer.run(batches, learning_rates, scalars))
+                losses.append(self._trainer.run(batches, learning_rates, seeds, scalars))
                 self._end_batch(losses)
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
@@ -196,13 +199,16 @@ class TrainingLoop:
             self._retry_after_divergence(loss)
 
     def record(self, **values: float) -> None:
-        """Add an entry to the history and call the callbacks with it."""
-        epoch = len(self._history["seconds"])
-        for name, value in values.items():
-            self._history[name].append(value)
-        self._history["seconds"].append(time.perf_counter() - self._start_time)
+        """Call the callbacks with these values, and add them to the history.
+
+        The history also gets what the callbacks add to their logs.
+        """
+        epoch, logs = len(self._history["seconds"]), dict(values)
         with self._apply_learning_rate_of_callbacks():
-            self._callbacks.on_epoch_end(epoch, values)
+            self._callbacks.on_epoch_end(epoch, logs)
+        logs["seconds"] = time.perf_counter() - self._start_time
+        for name in [*values, *(logs.keys() - values.keys())]:
+            self._history.setdefault(name, []).append(logs[name])
         if self._trainer.model.stop_training:
             self.stop_reason = "callback"
 
@@ -268,21 +274,24 @@ class TrainingLoop:
         self._trainer.set_variables(_list_arrays(arrays, "variable"))
         if numbers["best_rank"] is not None:
             self._best = tuple(numbers["best_rank"]), _list_arrays(arrays, "best")
-        self._history = {name: arrays[f"history.{name}"].tolist() for name in self._history}
+        for name in (key.removeprefix("history.") for key in arrays if key.startswith("history.")):
+            self._history[name] = list(arrays[f"history.{name}"])
         self._start_time -= max(self._history["seconds"], default=0.0)
 
     def _gather_chunks(
         self, sources: Sequence[Any]
-    ) -> Iterator[tuple[list[np.ndarray], np.ndarray]]:
-        """Yield the batches and learning rates of an epoch, a few megabytes at a time."""
+    ) -> Iterator[tuple[list[np.ndarray], np.ndarray, np.ndarray]]:
+        """Yield batches, learning rates and seeds of an epoch, a few megabytes at a time."""
         learning_rates = self._learning_rates[self.n_steps : self.n_steps + self._epoch_steps]
         size = count_steps_per_chunk(sources[0].shape[1], self._trainer.batch_size)
         size = 1 if self._callbacks.has_batch_hooks else size
         for start in range(0, len(learning_rates), size):
             chunk = learning_rates[start : start + size]
+            seeds = np.array([(self._seed, self._n_batches + i) for i in range(len(chunk))])
             indices = np.stack([self._next_batch() for _ in chunk])[:, self._trainer.batch_slice]
             gathered = [source[indices.ravel()] for source in sources]
-            yield [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered], chunk
+            batches = [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered]
+            yield batches, chunk, seeds
 
     def _begin_epoch(self) -> None:
         with self._apply_learning_rate_of_callbacks():

@@ -1,31 +1,83 @@
-"""Pretraining: train the autoencoder to reconstruct the samples."""
+"""Pretraining: train the autoencoder to reconstruct the samples, as a whole or layer by layer."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
+from skdec._engine.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples
 from skdec._engine.distribute import check_workers_agree
 from skdec._engine.inference import DECWeights
-from skdec._engine.trainer import borrow_pretraining_trainer
+from skdec._engine.trainer import Trainer, borrow_layer_trainer, borrow_pretraining_trainer
 from skdec._engine.training_loop import TrainingLoop, TrainingSettings
+from skdec.networks import AnyArchitecture, Architecture
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is trained in one stage of the pretraining, and how.
+
+    Attributes
+    ----------
+    settings : TrainingSettings
+        Steps, steps per epoch, batch size and optimizer.
+    corruption : Corruption
+        Makes the inputs from which the clean ones are reconstructed.
+    augmentation : Augmentation
+        What the samples go through before; the augmented ones are reconstructed.
+    layer : int or None, default=None
+        The layer of the encoder that is trained, with the one of the decoder that mirrors it, to
+        reconstruct the output of the layers before it; None for the whole autoencoder.
+    """
+
+    settings: TrainingSettings
+    corruption: Corruption = NO_CORRUPTION
+    augmentation: Augmentation = NO_AUGMENTATION
+    layer: int | None = None
+
+    @property
+    def phase(self) -> str:
+        """Name for callbacks and checkpoints."""
+        return "pretrain" if self.layer is None else f"layer_{self.layer}"
+
+    def borrow_trainer(self, architecture: AnyArchitecture) -> AbstractContextManager[Trainer]:
+        """Borrow the compiled training step."""
+        arguments = self.settings.batch_size, self.settings.optimizer
+        changes = self.corruption, self.augmentation
+        if self.layer is None:
+            return borrow_pretraining_trainer(architecture, *arguments, *changes)
+        assert isinstance(architecture, Architecture)
+        return borrow_layer_trainer(architecture, self.layer, *arguments, *changes)
 
 
 class PretrainingResult(NamedTuple):
-    """Weights of the autoencoder, values recorded in each epoch, and why the training ended."""
+    """Result of the pretraining.
+
+    Attributes
+    ----------
+    weights : DECWeights
+        Weights of the autoencoder.
+    history : dict of dict of ndarray
+        "pretrain": values recorded in each epoch of the whole autoencoder; "layers": those of the
+        layers, if they were trained one by one.
+    stop_reason : str
+        "max_iter", or why a stage ended earlier.
+    """
 
     weights: DECWeights
-    history: dict[str, np.ndarray]
+    history: dict[str, dict[str, np.ndarray]]
     stop_reason: str
 
 
 def pretrain(
     samples: DistinctSamples,
     weights: DECWeights,
-    settings: TrainingSettings,
+    stages: Sequence[Stage],
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback],
     checkpoint: Checkpoint,
@@ -38,8 +90,8 @@ def pretrain(
         Samples and their weights.
     weights : DECWeights
         Initial weights of the encoder and the decoder.
-    settings : TrainingSettings
-        Steps, steps per epoch, batch size and optimizer.
+    stages : sequence of Stage
+        What is trained, one stage after the other.
     random_state : RandomState
         Shuffles the samples.
     callbacks : sequence of keras.callbacks.Callback
@@ -52,23 +104,41 @@ def pretrain(
     PretrainingResult
         Trained weights and history.
     """
-    architecture = weights.architecture
-    with borrow_pretraining_trainer(
-        architecture, settings.batch_size, settings.optimizer
-    ) as trainer:
+    histories: dict[int | None, dict[str, np.ndarray]] = {}
+    stop_reasons = ["max_iter"]
+    for stage in stages:
+        weights, histories[stage.layer], stop_reason = _train_stage(
+            samples, weights, stage, random_state, callbacks, checkpoint
+        )
+        if stop_reason != "max_iter":
+            stop_reasons.append(stop_reason)
+        if stop_reason == "interrupted":
+            break
+    return PretrainingResult(weights, _join_histories(histories), stop_reasons[-1])
+
+
+def _train_stage(
+    samples: DistinctSamples,
+    weights: DECWeights,
+    stage: Stage,
+    random_state: np.random.RandomState,
+    callbacks: Sequence[keras.callbacks.Callback],
+    checkpoint: Checkpoint,
+) -> tuple[DECWeights, dict[str, np.ndarray], str]:
+    with stage.borrow_trainer(weights.architecture) as trainer:
         trainer.reset(weights.autoencoder)
         loop = TrainingLoop(
             trainer,
-            settings,
+            stage.settings,
             samples.sample_weight,
             random_state,
-            phase="pretrain",
+            phase=stage.phase,
             metrics=("loss",),
             callbacks=callbacks,
             checkpoint=checkpoint,
         )
         loop.resume()
-        check_workers_agree(lambda: ("pretrain", samples.digest, loop.get_state()))
+        check_workers_agree(lambda: (stage.phase, samples.digest, loop.get_state()))
         with loop:
             while loop.is_running:
                 loss = loop.train_epoch([samples])
@@ -77,5 +147,19 @@ def pretrain(
                     loop.save_checkpoint()
         if loop.stop_reason != "interrupted":
             loop.save_checkpoint(force=True)
-        trained = DECWeights.from_autoencoder(architecture, trainer.get_weights())
-        return PretrainingResult(trained, loop.history, loop.stop_reason)
+        trained = DECWeights.from_autoencoder(weights.architecture, trainer.get_weights())
+        return trained, loop.history, loop.stop_reason
+
+
+def _join_histories(
+    histories: dict[int | None, dict[str, np.ndarray]],
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the history of the whole autoencoder and, if there were any, of the layers."""
+    nothing: dict[str, np.ndarray] = {"loss": np.empty(0), "seconds": np.empty(0)}
+    joined = {"pretrain": histories.pop(None, nothing)}
+    if histories:
+        joined["layers"] = {
+            "layer": np.repeat(list(histories), [len(one["loss"]) for one in histories.values()]),
+            **{name: np.concatenate([one[name] for one in histories.values()]) for name in nothing},
+        }
+    return joined

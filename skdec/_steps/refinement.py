@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
+from skdec._engine.augmentation import NO_AUGMENTATION, Augmentation
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples
 from skdec._engine.distribute import check_workers_agree, get_local_slice, sum_over_workers
@@ -70,13 +71,18 @@ class Targets:
 
 @dataclass(frozen=True)
 class RefinementResult:
-    """Refined weights, soft assignments of all samples, values recorded at each update."""
+    """Refined weights, soft assignments of all samples, values recorded by phase and update."""
 
     weights: DECWeights
     q: np.ndarray
-    history: dict[str, np.ndarray]
+    history: dict[str, dict[str, np.ndarray]]
     n_iter: int
     stop_reason: str
+
+    def after(self, earlier: "RefinementResult") -> "RefinementResult":
+        """Return this result with the steps and the history of an earlier phase."""
+        n_iter = earlier.n_iter + self.n_iter
+        return replace(self, n_iter=n_iter, history={**earlier.history, **self.history})
 
 
 def refine(
@@ -88,6 +94,9 @@ def refine(
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     checkpoint: Checkpoint = Checkpoint(None),  # noqa: B008  (it has no state)
+    reconstruction_weight: float = 0.0,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    phase: str = "refine",
 ) -> RefinementResult:
     """Train encoder and centers, updating the targets after every epoch.
 
@@ -102,7 +111,7 @@ def refine(
     samples : DistinctSamples
         Samples and their weights.
     weights : DECWeights
-        Weights of the encoder to begin with; the decoder's stay as they are.
+        Weights to begin with; the decoder's stay as they are in DEC.
     initialization : Initialization
         Centers to begin with, labels and first targets.
     targets : Targets
@@ -115,6 +124,13 @@ def refine(
         Called at every update.
     checkpoint : Checkpoint
         Where the state is saved and resumed from.
+    reconstruction_weight : float, default=0.0
+        Weight of the reconstruction error in the loss: 0 as in DEC, above 0 as in IDEC, where the
+        decoder is trained as well.
+    augmentation : Augmentation
+        What the samples go through in training; the targets are those of the samples themselves.
+    phase : {"refine", "rebuilt"}, default="refine"
+        Name for the history, callbacks and checkpoints.
 
     Returns
     -------
@@ -123,16 +139,22 @@ def refine(
     """
     weights = replace(weights, centers=initialization.centers)
     n_clusters = len(np.unique(initialization.labels))
+    decoder = weights.decoder if reconstruction_weight else []
     with borrow_refinement_trainer(
-        weights.architecture, len(initialization.centers), settings.batch_size, settings.optimizer
+        weights.architecture,
+        len(initialization.centers),
+        settings.batch_size,
+        settings.optimizer,
+        augmentation,
+        has_decoder=bool(decoder),
     ) as trainer:
-        trainer.reset([*weights.encoder, weights.centers])
+        trainer.reset([*weights.encoder, *decoder, weights.centers])
         loop = TrainingLoop(
             trainer,
             settings,
             samples.sample_weight,
             random_state,
-            phase="refine",
+            phase=phase,
             metrics=("loss", "changed", "clusters", "agreement", "score"),
             callbacks=callbacks,
             checkpoint=checkpoint,
@@ -144,10 +166,10 @@ def refine(
             q = _assign(samples, weights, trainer)
             p = targets.compute(q) if follows_network else p
             labels = q.argmax(axis=1) if is_resumed else labels
-        check_workers_agree(lambda: ("refine", p, settings.epoch_steps, loop.get_state()))
+        check_workers_agree(lambda: (phase, p, settings.epoch_steps, loop.get_state()))
         with loop:
             while loop.is_running:
-                loss = loop.train_epoch([samples, p], [weights.alpha])
+                loss = loop.train_epoch([samples, p], [weights.alpha, reconstruction_weight])
                 q = _assign(samples, weights, trainer)
                 new_labels = q.argmax(axis=1)
                 changed = _compare(new_labels, labels, samples.sample_weight)
@@ -169,11 +191,14 @@ def refine(
                 elif loop.is_running:
                     p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
+        if loop.stop_reason != "interrupted":
+            loop.save_checkpoint(force=True)
         is_restored = loop.restore_best()
         refined = _get_weights(weights, trainer)
         if q is None or is_restored or loop.stop_reason == "interrupted":
             q = _assign(samples, weights, trainer)
-    return RefinementResult(refined, q, loop.history, loop.n_steps, loop.stop_reason)
+    history = {phase: loop.history}
+    return RefinementResult(refined, q, history, loop.n_steps, loop.stop_reason)
 
 
 def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) -> float:
@@ -182,8 +207,10 @@ def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) 
 
 
 def _get_weights(weights: DECWeights, trainer: Trainer) -> DECWeights:
-    *encoder, centers = trainer.get_weights()
-    return replace(weights, encoder=encoder, centers=centers)
+    *networks, centers = trainer.get_weights()
+    n_encoder = len(weights.encoder)
+    encoder, decoder = networks[:n_encoder], networks[n_encoder:] or weights.decoder
+    return replace(weights, encoder=encoder, decoder=decoder, centers=centers)
 
 
 def _assign(samples: DistinctSamples, weights: DECWeights, trainer: Trainer) -> np.ndarray:

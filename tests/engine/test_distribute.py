@@ -95,6 +95,26 @@ def test_two_devices_give_the_fit_of_one(single_device_fit, two_device_fit):
     assert_same_fit(two_device_fit, single_device_fit)
 
 
+VARIANTS = {
+    "IDEC": {"reconstruction_weight": 1.0},
+    "layerwise": {"pretraining": "layerwise", "corruption": 0.2},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_two_devices_fit_each_variant(variant, tmp_path):
+    """The devices corrupt their parts of a batch differently from one device."""
+    parameters, path = VARIANTS[variant], tmp_path / "fit.npz"
+    settings = {"devices": 2, "result": str(path), "parameters": parameters}
+    assert_all_succeeded(wait_for_processes([start_process(settings)]))
+    rtol = 0.3 if "corruption" in parameters else 2e-4
+    one, two = distributed_fit.fit(**parameters), np.load(path)
+    np.testing.assert_array_equal(two["labels"], two["predicted"])
+    np.testing.assert_array_equal(two["labels"], one["labels"])
+    for name in ("pretrain", "refine"):
+        np.testing.assert_allclose(two[name], one[name], rtol=rtol)
+
+
 def test_two_processes_give_the_fit_of_one(single_device_fit, tmp_path):
     assert_all_succeeded(run_workers(tmp_path, [{}, {}]))
     first, second = (np.load(tmp_path / f"worker_{i}.npz") for i in range(2))

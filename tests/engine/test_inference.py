@@ -35,7 +35,7 @@ def test_every_sample_has_an_output(n):
 def test_outputs_are_the_same_bits_in_every_batch(method):
     random = np.random.default_rng(0)
     architecture = Architecture(6, (16, 4), "relu")
-    encoder = build_autoencoder(*architecture, seed=0).encoder.get_weights()
+    encoder = build_autoencoder(6, (16, 4), seed=0).encoder.get_weights()
     centers = random.normal(size=(5, 4)).astype(np.float32)
     run = getattr(DECWeights(architecture, encoder, [], centers), method)
     X = random.normal(size=(INFERENCE_BATCH_SIZE * 2 + 37, 6))

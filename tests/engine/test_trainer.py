@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from skdec._engine import trainer as trainer_module
+from skdec._engine.augmentation import Corruption
 from skdec._engine.trainer import borrow_pretraining_trainer, has_own_schedule
 from skdec.networks import Architecture, build_autoencoder
 
@@ -25,7 +26,7 @@ KERAS_OPTIMIZERS = {
 
 
 def get_initial_weights():
-    return build_autoencoder(*ARCHITECTURE, seed=0).autoencoder.get_weights()
+    return build_autoencoder(5, (2,), seed=0).autoencoder.get_weights()
 
 
 def make_batches(n_steps):
@@ -35,9 +36,13 @@ def make_batches(n_steps):
     return [samples.astype(np.float32)]
 
 
+def make_seeds(n_steps):
+    return np.array([(7, step) for step in range(n_steps)])
+
+
 def train_with_keras(optimizer, batches, learning_rates):
     """Weights and losses of a plain Keras loop; with None the optimizer keeps its own rates."""
-    model = build_autoencoder(*ARCHITECTURE).autoencoder
+    model = build_autoencoder(5, (2,)).autoencoder
     model.set_weights(get_initial_weights())
     losses = []
     for step, samples in enumerate(batches[0]):
@@ -57,7 +62,8 @@ def assert_equal_to_keras(optimizer, learning_rates, rtol=1e-4, atol=2e-6):
     config = optimizer.get_config()
     with borrow_pretraining_trainer(ARCHITECTURE, BATCH_SIZE, optimizer) as trainer:
         trainer.reset(get_initial_weights())
-        losses = trainer.run(batches, np.zeros(5) if learning_rates is None else learning_rates)
+        rates = np.zeros(5) if learning_rates is None else learning_rates
+        losses = trainer.run(batches, rates, make_seeds(5))
         weights = trainer.get_weights()
     assert optimizer.get_config() == config
     assert not optimizer.built
@@ -130,7 +136,7 @@ def test_reset_restores_the_initial_state():
 
     def run(trainer):
         trainer.reset(get_initial_weights())
-        return trainer.run(batches, learning_rates), trainer.get_weights()
+        return trainer.run(batches, learning_rates, make_seeds(4)), trainer.get_weights()
 
     optimizer = keras.optimizers.Adam()
     with borrow_pretraining_trainer(ARCHITECTURE, BATCH_SIZE, optimizer) as trainer:
@@ -140,16 +146,17 @@ def test_reset_restores_the_initial_state():
         np.testing.assert_array_equal(one, other)
 
 
-def test_steps_do_not_depend_on_how_many_are_run_at_once():
-    batches, learning_rates = make_batches(7), np.linspace(0.1, 0.01, 7)
-    optimizer = keras.optimizers.SGD(0.1, 0.9)
-    with borrow_pretraining_trainer(ARCHITECTURE, BATCH_SIZE, optimizer) as trainer:
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_steps_do_not_depend_on_how_many_are_run_at_once(rate):
+    batches, learning_rates, seeds = make_batches(7), np.linspace(0.1, 0.01, 7), make_seeds(7)
+    optimizer, corruption = keras.optimizers.SGD(0.1, 0.9), Corruption(rate)
+    with borrow_pretraining_trainer(ARCHITECTURE, BATCH_SIZE, optimizer, corruption) as trainer:
         trainer.reset(get_initial_weights())
-        at_once = trainer.run(batches, learning_rates)
+        at_once = trainer.run(batches, learning_rates, seeds)
         weights = trainer.get_weights()
         trainer.reset(get_initial_weights())
         parts = [
-            trainer.run([source[steps] for source in batches], learning_rates[steps])
+            trainer.run([source[steps] for source in batches], learning_rates[steps], seeds[steps])
             for steps in (slice(0, 1), slice(1, 7))
         ]
         np.testing.assert_array_equal(np.concatenate(parts), at_once)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy_training import ARCHITECTURE, N_SAMPLES
+from numpy_training import N_SAMPLES
 
 from skdec._engine.data import DistinctSamples
 from skdec._engine.trainer import Trainer
@@ -25,7 +25,7 @@ def X(distinct_samples):  # noqa: N802
 @pytest.fixture(scope="session")
 def weights():
     """Initial weights of an autoencoder."""
-    return build_autoencoder(*ARCHITECTURE, seed=1).autoencoder.get_weights()
+    return build_autoencoder(5, (7, 3), seed=1).autoencoder.get_weights()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.inference import DECWeights
 from skdec._engine.training_loop import TrainingSettings
 from skdec._steps.initialization import Initialization
-from skdec._steps.pretraining import pretrain
+from skdec._steps.pretraining import Stage, pretrain
 from skdec._steps.refinement import Targets, refine
 from skdec.networks import Architecture
 
@@ -65,17 +65,25 @@ def draw_batches(n_steps, sample_weight):
     With equal weights an epoch is a shuffle of all samples; otherwise systematic resampling draws
     them in proportion to their weights.
     """
+    return draw_batches_of_stages(1, n_steps, sample_weight)[0]
+
+
+def draw_batches_of_stages(n_stages, n_steps, sample_weight):
+    """Return the batches of several stages, each of which begins with a new epoch."""
     random_state = np.random.RandomState(SEED)
     bounds = np.cumsum(sample_weight.astype(float)) / sample_weight.astype(float).sum()
-    epochs = []
-    for _ in range(n_steps):
-        epoch = random_state.permutation(N_SAMPLES)
-        if np.ptp(sample_weight) > 0:
-            points = (np.arange(N_SAMPLES) + random_state.uniform()) / N_SAMPLES
-            drawn = [min(int((bounds < point).sum()), N_SAMPLES - 1) for point in points]
-            epoch = np.array(drawn)[epoch]
-        epochs.append(epoch)
-    return np.concatenate(epochs)[: n_steps * BATCH_SIZE].reshape(n_steps, BATCH_SIZE)
+    stages = []
+    for _ in range(n_stages):
+        drawn = np.empty(0, int)
+        while len(drawn) < n_steps * BATCH_SIZE:
+            epoch = random_state.permutation(N_SAMPLES)
+            if np.ptp(sample_weight) > 0:
+                points = (np.arange(N_SAMPLES) + random_state.uniform()) / N_SAMPLES
+                chosen = [min(int((bounds < point).sum()), N_SAMPLES - 1) for point in points]
+                epoch = np.array(chosen)[epoch]
+            drawn = np.concatenate([drawn, epoch])
+        stages.append(drawn[: n_steps * BATCH_SIZE].reshape(n_steps, BATCH_SIZE))
+    return stages
 
 
 def student_t(z, centers, alpha):
@@ -98,12 +106,16 @@ def sgd(learning_rate):
     return keras.optimizers.SGD(learning_rate, momentum=MOMENTUM)
 
 
-def run_pretraining(samples, weights, optimizer, n_epochs, has_decay=False, callbacks=()):
+def run_pretraining(
+    samples, weights, optimizer, n_epochs, has_decay=False, callbacks=(), layers=(None,)
+):
     epoch_steps = -(-N_SAMPLES // BATCH_SIZE)
+    n_steps = n_epochs * epoch_steps
+    settings = TrainingSettings(n_steps, epoch_steps, BATCH_SIZE, optimizer, has_decay)
     return pretrain(
         samples,
         DECWeights.from_autoencoder(ARCHITECTURE, weights),
-        TrainingSettings(n_epochs * epoch_steps, epoch_steps, BATCH_SIZE, optimizer, has_decay),
+        [Stage(settings, layer=layer) for layer in layers],
         np.random.RandomState(SEED),
         callbacks,
         Checkpoint(None),
@@ -122,6 +134,7 @@ def run_refinement(
     update_interval=5,
     has_decay=False,
     callbacks=(),
+    reconstruction_weight=0.0,
 ):
     encoder, decoder = weights[:N_ENCODER], weights[N_ENCODER:]
     return refine(
@@ -132,6 +145,7 @@ def run_refinement(
         TrainingSettings(max_iter, update_interval, BATCH_SIZE, optimizer, has_decay),
         np.random.RandomState(SEED),
         callbacks,
+        reconstruction_weight=reconstruction_weight,
     )
 
 

@@ -9,6 +9,7 @@ from numpy_training import (
     NumPyNet,
     assert_all_close,
     draw_batches,
+    draw_batches_of_stages,
     run_pretraining,
     sgd,
 )
@@ -35,15 +36,39 @@ def test_pretraining_equals_backpropagation(distinct_samples, X, weights, has_de
         net.step(gradients, learning_rate)
     assert_all_close(result.weights.autoencoder, net.parameters)
     epoch_losses = np.reshape(losses, (n_epochs, epoch_steps)).mean(axis=1)
-    np.testing.assert_allclose(result.history["loss"], epoch_losses, rtol=1e-4)
+    np.testing.assert_allclose(result.history["pretrain"]["loss"], epoch_losses, rtol=1e-4)
     assert epoch_losses[-1] < epoch_losses[0]
+
+
+def test_layers_are_trained_one_by_one(distinct_samples, X, weights):
+    """Each layer with its mirror image, to reconstruct what the layers before it return."""
+    n_epochs, learning_rate = 3, 0.05
+    result = run_pretraining(distinct_samples, weights, sgd(learning_rate), n_epochs, layers=(0, 1))
+    batches = draw_batches_of_stages(2, n_epochs * 4, distinct_samples.sample_weight)
+    parameters, inputs, losses = [np.array(array, float) for array in weights], X, []
+    for layer, (encoder, decoder, linear) in enumerate([(0, 6, (1,)), (2, 4, (0,))]):
+        positions = [encoder, encoder + 1, decoder, decoder + 1]
+        net = NumPyNet([parameters[i] for i in positions], linear)
+        for indices in batches[layer]:
+            activations = net.compute_activations(inputs[indices])
+            error = activations[-1] - inputs[indices]
+            losses.append(np.mean(error**2))
+            net.step(net.compute_gradients(activations, 2 * error / error.size), learning_rate)
+        for i, array in zip(positions, net.parameters, strict=True):
+            parameters[i] = array
+        inputs = net.compute_activations(inputs)[1]
+    assert_all_close(result.weights.autoencoder, parameters)
+    layers = result.history["layers"]
+    np.testing.assert_array_equal(layers["layer"], [0, 0, 0, 1, 1, 1])
+    np.testing.assert_allclose(layers["loss"], np.reshape(losses, (6, 4)).mean(axis=1), rtol=1e-4)
+    assert result.history["pretrain"]["loss"].size == 0
 
 
 def test_no_epochs_keep_the_initial_weights(distinct_samples, weights):
     result = run_pretraining(distinct_samples, weights, sgd(0.1), 0)
     for array, initial in zip(result.weights.autoencoder, weights, strict=True):
         np.testing.assert_array_equal(array, initial)
-    assert result.history["loss"].shape == (0,)
+    assert result.history["pretrain"]["loss"].shape == (0,)
 
 
 def test_optimizer_instance_is_not_modified(distinct_samples, weights):
@@ -73,7 +98,7 @@ def test_diverged_epoch_is_repeated_at_a_tenth_of_the_learning_rate(weights, div
     # The batches are others, the learning rate is the same: the weights change about as much.
     changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
     assert 0.5 < changes[0] / changes[1] < 2
-    assert np.isfinite(result.history["loss"]).all()
+    assert np.isfinite(result.history["pretrain"]["loss"]).all()
 
 
 def test_second_divergence_raises(weights, diverge):

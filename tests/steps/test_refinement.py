@@ -97,9 +97,9 @@ def test_refinement_follows_the_gradient_of_the_paper(
     q, parameters = kept  # with neighbors those with the highest score, else the last
     assert_all_close([*result.weights.encoder, result.weights.centers], parameters)
     np.testing.assert_allclose(result.q, q, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(result.history["changed"], changed)
+    np.testing.assert_allclose(result.history["refine"]["changed"], changed)
     expected = [np.mean(losses[:5]), np.mean(losses[5:10]), np.mean(losses[10:])]
-    np.testing.assert_allclose(result.history["loss"], expected, rtol=1e-3)
+    np.testing.assert_allclose(result.history["refine"]["loss"], expected, rtol=1e-3)
     assert result.n_iter == max_iter
     assert np.abs(result.weights.centers - centers).max() > 0.01
 
@@ -110,6 +110,42 @@ def test_decoder_is_not_refined(distinct_samples, weights, centers):
     )
     for array, pretrained in zip(result.weights.decoder, weights[N_ENCODER:], strict=True):
         np.testing.assert_array_equal(array, pretrained)
+
+
+def test_idec_adds_the_gradient_of_the_reconstruction_error(distinct_samples, X, weights, centers):
+    """Of encoder and decoder; one update interval, so that the targets are constant."""
+    n_steps, learning_rate, weight = 4, 0.2, 0.7
+    initialization = initialize_in_one_cluster(centers)
+    result = run_refinement(
+        distinct_samples,
+        weights,
+        initialization,
+        sgd(learning_rate),
+        max_iter=n_steps,
+        reconstruction_weight=weight,
+    )
+    net = NumPyNet([*weights, centers], linear=(1, 3))
+    _, q = student_t(embed(NumPyNet([*weights[:N_ENCODER], centers], (1,)), X), centers, 1.0)
+    p, losses = sharpen(q, distinct_samples.sample_weight), []
+    for indices in draw_batches(n_steps, distinct_samples.sample_weight):
+        autoencoder = get_encoder(net)
+        activations = autoencoder.compute_activations(X[indices])
+        z, mu = activations[2], net.parameters[-1]
+        kernel, q = student_t(z, mu, 1.0)
+        error = activations[-1] - X[indices]
+        divergence = np.mean(np.sum(p[indices] * np.log(p[indices] / q), axis=1))
+        losses.append(divergence + weight * np.mean(error**2))
+        gradients = autoencoder.compute_gradients(activations, weight * 2 * error / error.size)
+        encoder = NumPyNet([], linear=(1,))
+        encoder.parameters = net.parameters[:N_ENCODER]
+        pull = 2 * kernel * (p[indices] - q) / BATCH_SIZE
+        z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ mu
+        for i, gradient in enumerate(encoder.compute_gradients(activations[:3], z_gradient)):
+            gradients[i] = gradients[i] + gradient
+        net.step([*gradients, pull.sum(axis=0)[:, None] * mu - pull.T @ z], learning_rate)
+    assert_all_close([*result.weights.autoencoder, result.weights.centers], net.parameters)
+    np.testing.assert_allclose(result.history["refine"]["loss"], np.mean(losses), rtol=1e-3)
+    assert np.abs(result.weights.decoder[0] - weights[N_ENCODER]).max() > 0.001
 
 
 def test_first_targets_are_those_of_the_initialization(distinct_samples, X, weights, centers):
@@ -197,7 +233,7 @@ def test_diverged_update_is_repeated_at_a_tenth_of_the_learning_rate(weights, ce
     # The batches are others, the learning rate is the same: the weights change about as much.
     changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
     assert 0.5 < changes[0] / changes[1] < 2
-    assert np.isfinite(result.history["loss"]).all()
+    assert np.isfinite(result.history["refine"]["loss"]).all()
 
 
 def test_second_divergence_of_the_refinement_raises(weights, centers, diverge):
@@ -247,12 +283,12 @@ def test_collapsed_update_is_repeated_at_a_lower_learning_rate(
     empty_clusters()
     one_update = refine_updates(distinct_samples, weights, centers, 1)
     undisturbed = refine_updates(distinct_samples, weights, centers, 2)
-    assert undisturbed.history["clusters"].tolist() == [4, 4]
+    assert undisturbed.history["refine"]["clusters"].tolist() == [4, 4]
     empty_clusters(1)
     message = "update left 1 of 4 clusters with samples. It is undone"
     with pytest.warns(ConvergenceWarning, match=message):
         result = refine_updates(distinct_samples, weights, centers, 2)
-    assert result.history["clusters"].tolist() == [4, 1, 4]
+    assert result.history["refine"]["clusters"].tolist() == [4, 1, 4]
     assert (result.stop_reason, result.n_iter) == ("max_iter", 4)
     # The repeated update changes the centers a tenth as much as the undisturbed one.
     change, undisturbed_change = (
@@ -271,7 +307,7 @@ def test_second_collapse_ends_the_refinement_before_it(
     with pytest.warns(ConvergenceWarning, match="It is undone"):
         result = refine_updates(distinct_samples, weights, centers, 4)
     assert (result.stop_reason, result.n_iter) == ("collapse", 2)
-    assert result.history["clusters"].tolist() == [4, 1, 1]
+    assert result.history["refine"]["clusters"].tolist() == [4, 1, 1]
     assert len(np.unique(result.q.argmax(axis=1))) == 4
     for array, before in zip(result.weights.encoder, one_update.weights.encoder, strict=True):
         np.testing.assert_array_equal(array, before)

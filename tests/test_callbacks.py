@@ -1,0 +1,81 @@
+"""Callbacks for experiments: what they add to the history of a fit."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import normalized_mutual_info_score
+
+from skdec import DECClusterer, load
+from skdec._engine import checkpoint as checkpoint_module
+from skdec.callbacks import LabelHistory
+from skdec.metrics import clustering_accuracy
+
+CLASSES = np.arange(150) % 3
+
+
+@pytest.fixture(scope="module")
+def parameters(tiny):
+    return tiny | {"tol": 0.0, "n_neighbors": 0, "alpha": 2.0}
+
+
+@pytest.fixture(scope="module")
+def recorded(parameters, samples):
+    return DECClusterer(**parameters, callbacks=[LabelHistory(samples, CLASSES)]).fit(samples)
+
+
+def test_labels_and_scores_of_each_update(recorded, samples, parameters):
+    history = recorded.history_["refine"]
+    assert history["labels"].shape == (4, 150)
+    for labels, accuracy, nmi in zip(
+        history["labels"], history["accuracy"], history["nmi"], strict=True
+    ):
+        assert accuracy == clustering_accuracy(CLASSES, labels)
+        assert nmi == normalized_mutual_info_score(CLASSES, labels)
+    np.testing.assert_array_equal(history["labels"][-1], recorded.labels_)  # the last is kept
+    plain = DECClusterer(**parameters).fit(samples)
+    np.testing.assert_array_equal(plain.predict_proba(samples), recorded.predict_proba(samples))
+    assert "labels" not in recorded.history_["pretrain"]
+
+
+def test_without_classes_there_are_no_scores(parameters, samples):
+    dec = DECClusterer(**parameters, callbacks=[LabelHistory(samples[:7])]).fit(samples)
+    assert dec.history_["refine"]["labels"].shape == (4, 7)
+    assert "nmi" not in dec.history_["refine"]
+
+
+def test_later_callbacks_see_the_scores_and_not_the_labels(parameters, samples, tmp_path):
+    class Recorder(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(dict(logs))
+
+    seen = []
+    callbacks = [LabelHistory(samples, CLASSES), Recorder(), keras.callbacks.TensorBoard(tmp_path)]
+    dec = DECClusterer(**parameters, callbacks=callbacks).fit(samples)
+    assert seen[-1]["nmi"] == dec.history_["refine"]["nmi"][-1]
+    assert "labels" not in seen[-1]
+    assert dec.history_["refine"]["labels"].shape == (4, 150)
+
+
+def test_a_resumed_fit_has_the_whole_history(parameters, recorded, samples, tmp_path, monkeypatch):
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if self.params["phase"] == "refine" and epoch == 2:
+                raise SystemExit
+
+    monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
+    history, resumable = LabelHistory(samples, CLASSES), parameters | {"checkpoint": tmp_path}
+    with pytest.raises(SystemExit):
+        DECClusterer(**resumable, callbacks=[history, Kill()]).fit(samples)
+    dec = DECClusterer(**resumable, callbacks=[history]).fit(samples)
+    for name in ("labels", "nmi", "loss"):
+        np.testing.assert_array_equal(
+            dec.history_["refine"][name], recorded.history_["refine"][name]
+        )
+
+
+def test_files_keep_it(recorded, tmp_path):
+    recorded.save(tmp_path / "model.skdec")
+    np.testing.assert_array_equal(
+        load(tmp_path / "model.skdec").history_["refine"]["labels"],
+        recorded.history_["refine"]["labels"],
+    )
