@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from contextlib import nullcontext
+from functools import partial
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ from sklearn.datasets import make_blobs
 
 from skdec import DECClusterer
 from skdec._engine import checkpoint
+from skdec.layers import RandomAffine
+from skdec.networks import build_convolutional_autoencoder
 
 PARAMETERS = {
     "n_clusters": 3,
@@ -28,6 +31,13 @@ PARAMETERS = {
     "update_interval": 10,
     "tol": 0,
     "random_state": 0,
+}
+
+
+# Parameters that JSON cannot hold, for samples as images of 2 by 3 pixels.
+IMAGES = {
+    "augment": RandomAffine((2, 3)),
+    "autoencoder": partial(build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,)),
 }
 
 
@@ -97,7 +107,7 @@ def main():
     settings = json.loads(sys.argv[1])
     strategy = create_strategy(settings)
     checkpoint._MIN_INTERVAL = 0  # save at every epoch and update
-    parameters = settings.get("parameters", {})
+    parameters = settings.get("parameters", {}) | (IMAGES if settings.get("images") else {})
     if "kill_at" in settings:
         parameters["callbacks"] = [KillOnEpochEnd(*settings["kill_at"])]
     results = fit(strategy, **parameters)
