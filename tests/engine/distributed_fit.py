@@ -34,13 +34,6 @@ PARAMETERS = {
 }
 
 
-# Parameters that JSON cannot hold, for samples as images of 2 by 3 pixels.
-IMAGES = {
-    "augment": RandomAffine((2, 3)),
-    "autoencoder": partial(build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,)),
-}
-
-
 class KillOnEpochEnd(keras.callbacks.Callback):
     """Kill this process at the end of an epoch of a phase."""
 
@@ -56,6 +49,12 @@ class KillOnEpochEnd(keras.callbacks.Callback):
 def make_samples():
     X, _ = make_blobs(300, 6, centers=3, cluster_std=1.5, random_state=0)
     return X / 10
+
+
+def make_image_parameters():
+    """Return parameters that JSON cannot hold, for samples as images of 2 by 3 pixels."""
+    build = partial(build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,))
+    return {"augment": RandomAffine((2, 3)), "autoencoder": build}
 
 
 def create_strategy(settings):
@@ -107,7 +106,9 @@ def main():
     settings = json.loads(sys.argv[1])
     strategy = create_strategy(settings)
     checkpoint._MIN_INTERVAL = 0  # save at every epoch and update
-    parameters = settings.get("parameters", {}) | (IMAGES if settings.get("images") else {})
+    parameters = settings.get("parameters", {})
+    if settings.get("images"):
+        parameters = make_image_parameters()
     if "kill_at" in settings:
         parameters["callbacks"] = [KillOnEpochEnd(*settings["kill_at"])]
     results = fit(strategy, **parameters)

@@ -109,7 +109,7 @@ def test_two_devices_fit_each_variant(variant, tmp_path):
     process = start_process({"devices": 2, "result": str(path), **settings})
     assert_all_succeeded(wait_for_processes([process]))
     rtol = 2e-4 if variant == "IDEC" else 0.3
-    parameters = settings.get("parameters", distributed_fit.IMAGES)
+    parameters = settings.get("parameters") or distributed_fit.make_image_parameters()
     one, two = distributed_fit.fit(**parameters), np.load(path)
     np.testing.assert_array_equal(two["labels"], two["predicted"])
     np.testing.assert_array_equal(two["labels"], one["labels"])
