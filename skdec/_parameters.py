@@ -29,7 +29,12 @@ from skdec._constraints import (
     Word,
     join_words,
 )
-from skdec._engine.augmentation import NO_CORRUPTION, Augmentation, Corruption
+from skdec._engine.augmentation import (
+    NO_AUGMENTATION,
+    NO_CORRUPTION,
+    Augmentation,
+    Corruption,
+)
 from skdec._engine.training_loop import TrainingSettings
 from skdec._steps.pretraining import Stage
 from skdec.layers import RandomAffine
@@ -270,6 +275,8 @@ def _list_stages(
 
 
 def _resolve_augmentation(augment: Any, n_features: int) -> Augmentation:
+    if augment is None:
+        return NO_AUGMENTATION
     if isinstance(augment, str):
         width = math.isqrt(n_features)
         if width**2 != n_features:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from contextlib import nullcontext
+from functools import partial
 
 import keras
 import numpy as np
@@ -17,6 +18,8 @@ from sklearn.datasets import make_blobs
 
 from skdec import DECClusterer
 from skdec._engine import checkpoint
+from skdec.layers import RandomAffine
+from skdec.networks import build_convolutional_autoencoder
 
 PARAMETERS = {
     "n_clusters": 3,
@@ -46,6 +49,12 @@ class KillOnEpochEnd(keras.callbacks.Callback):
 def make_samples():
     X, _ = make_blobs(300, 6, centers=3, cluster_std=1.5, random_state=0)
     return X / 10
+
+
+def make_image_parameters():
+    """Return parameters that JSON cannot hold, for samples as images of 2 by 3 pixels."""
+    build = partial(build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,))
+    return {"augment": RandomAffine((2, 3)), "autoencoder": build}
 
 
 def create_strategy(settings):
@@ -98,6 +107,8 @@ def main():
     strategy = create_strategy(settings)
     checkpoint._MIN_INTERVAL = 0  # save at every epoch and update
     parameters = settings.get("parameters", {})
+    if settings.get("images"):
+        parameters = make_image_parameters()
     if "kill_at" in settings:
         parameters["callbacks"] = [KillOnEpochEnd(*settings["kill_at"])]
     results = fit(strategy, **parameters)
