@@ -262,7 +262,6 @@ def _parse_csv(
                 dtype={name: str for name in names if name in as_text},
                 na_values=["?"],
                 skipinitialspace=True,
-                float_precision="round_trip" if format_.decimal == "." else None,
                 low_memory=False,
                 chunksize=_ROWS_PER_CHUNK,
             )
@@ -379,7 +378,7 @@ def _format_names(names: Sequence[str]) -> str:
 
 def _get_labels(column: pd.Series, data: str, n_before: int) -> np.ndarray:
     faults = Faults(data)
-    for row in np.flatnonzero(column.isna()):
+    for row in np.flatnonzero(column.isna()).tolist():
         faults.add(n_before + row + 1, f": the label column {column.name!r} has no value")
     faults.raise_if_any("Fill it or remove the row.")
     return column.astype(str).str.strip().to_numpy(dtype=str)

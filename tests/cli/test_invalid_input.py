@@ -76,7 +76,7 @@ def test_unusable_tables_are_an_error(kind, command, directory, run_and_fail, tm
     arguments = {
         "compare": ["compare", "table.csv", "--n-clusters", "1", "--json", "out.json"],
         "fit": ["fit", "table.csv", "--n-clusters", "1", "--model", "out.model"],
-        "predict": ["predict", directory / "model", "table.csv", "--labels", "out.csv"],
+        "predict": ["predict", directory / "model", "table.csv", "--output", "out.csv"],
     }
     line = run_and_fail(*arguments[command])
     assert message in line or command == "predict", line
@@ -125,7 +125,7 @@ def test_outputs_that_cannot_be_written_are_an_error(directory, run_and_fail, tm
     for out, message in messages.items():
         assert message in run_and_fail("compare", table, "--n-clusters", "2", "--json", out)
         assert message in run_and_fail("fit", table, "--n-clusters", "2", "--model", out)
-        assert message in run_and_fail("predict", directory / "model", table, "--labels", out)
+        assert message in run_and_fail("predict", directory / "model", table, "--output", out)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
@@ -182,7 +182,7 @@ def write_damaged_model(kind, content, members, path):
 def test_damaged_models_are_an_error(kind, directory, run_and_fail, tmp_path):
     path = directory / "model"
     write_damaged_model(kind, path.read_bytes(), members_of(path), tmp_path / "model")
-    line = run_and_fail("predict", "model", directory / "table.csv", "--labels", "out.csv")
+    line = run_and_fail("predict", "model", directory / "table.csv", "--output", "out.csv")
     assert line.startswith("skdec: model cannot be read as a saved estimator: ")
 
 

@@ -59,7 +59,7 @@ def compared(directory):
 def model(directory):
     """A model of a table that is standardized, with the clusters of its samples next to it."""
     arguments = ["fit", str(directory / "table.csv"), "--label", "kind", "--scale", "standard"]
-    outputs = ["--model", str(directory / "model.skdec"), "--labels", str(directory / "fitted.csv")]
+    outputs = ["--model", str(directory / "model.skdec"), "--output", str(directory / "fitted.csv")]
     assert main([*arguments, *outputs, *NETWORK]) == 0
     return directory / "model.skdec"
 
@@ -159,8 +159,8 @@ def test_samples_get_the_same_labels_everywhere(scale, directory, blobs, tmp_pat
     """By the fit, by the command `predict`, and in Python, from unscaled samples."""
     table, model = str(directory / "table.csv"), str(tmp_path / "model")
     fit = ["fit", table, "--label", "kind", "--scale", scale, "--model", model, *NETWORK]
-    assert main([*fit, "--labels", str(tmp_path / "fitted.csv")]) == 0
-    assert main(["predict", model, table, "--labels", str(tmp_path / "predicted.csv")]) == 0
+    assert main([*fit, "--output", str(tmp_path / "fitted.csv")]) == 0
+    assert main(["predict", model, table, "--output", str(tmp_path / "predicted.csv")]) == 0
     labels = read_clusters(tmp_path / "fitted.csv")
     assert len(np.unique(labels)) > 1
     np.testing.assert_array_equal(read_clusters(tmp_path / "predicted.csv"), labels)
@@ -181,7 +181,7 @@ def test_samples_get_the_same_labels_everywhere(scale, directory, blobs, tmp_pat
 def test_predict_scales_as_in_fit(model, tmp_path):
     out = tmp_path / "predicted.csv"
     # The column of classes is text: predict reads only the columns that the model was fitted on.
-    assert main(["predict", str(model), str(model.parent / "table.csv"), "--labels", str(out)]) == 0
+    assert main(["predict", str(model), str(model.parent / "table.csv"), "--output", str(out)]) == 0
     assert out.read_text() == (model.parent / "fitted.csv").read_text()
 
 
@@ -189,7 +189,7 @@ def test_predict_finds_its_columns_by_name(model, tmp_path):
     header, *lines = (model.parent / "table.csv").read_text().splitlines()
     table, out = tmp_path / "reordered.csv", tmp_path / "predicted.csv"
     table.write_text("\n".join(",".join(line.split(",")[::-1]) for line in [header, *lines]))
-    assert main(["predict", str(model), str(table), "--labels", str(out)]) == 0
+    assert main(["predict", str(model), str(table), "--output", str(out)]) == 0
     assert out.read_text() == (model.parent / "fitted.csv").read_text()
 
 
@@ -273,7 +273,7 @@ def test_outputs_are_checked_before_the_data_are_read(command, tmp_path, capsys,
     arguments = {
         "compare": ["digits", "--json", unwritable],
         "fit": ["digits", "--model", unwritable],
-        "predict": ["model", "digits", "--labels", unwritable],
+        "predict": ["model", "digits", "--output", unwritable],
     }
     assert "is not a directory; create it" in run_and_fail(capsys, command, *arguments[command])
 
