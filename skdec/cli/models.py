@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from skdec.cli.output import log, silence_stderr
 from skdec.cli.predictions import split_model
-from skdec.cli.tables import Columns, Table, iterate_table, to_numbers
+from skdec.cli.tables import Columns, Table, has_named_columns, iterate_table, to_numbers
 
 if TYPE_CHECKING:
     import argparse
@@ -35,14 +35,13 @@ def load_model(path: Path) -> Any:
 
 def iterate_samples(model: Any, data: str, id_column: str | None = None) -> Iterator[Table]:
     """Iterate over the rows of a table in chunks, each with the columns that the model uses."""
-    names = getattr(model, "feature_names_in_", None)
-    preparer, _ = split_model(model)
-    kinds = getattr(preparer, "column_kinds_", {})
-    columns = Columns(
-        id=id_column,
-        only=None if names is None else names.tolist(),
-        as_text=[name for name in kinds if kinds[name] in ("category", "text")],
-    )
+    columns = Columns(id=id_column)
+    if has_named_columns(data):
+        names = getattr(model, "feature_names_in_", None)
+        kinds = getattr(split_model(model)[0], "column_kinds_", {})
+        as_text = [name for name in kinds if kinds[name] in ("category", "text")]
+        only = None if names is None else names.tolist()
+        columns = Columns(id=id_column, only=only, as_text=as_text)
     unused: tuple[str, ...] = ()
     for table in iterate_table(data, columns):
         if table.unused != unused:

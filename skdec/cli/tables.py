@@ -105,6 +105,11 @@ class Faults:
             raise ValueError(f"{self._path}, {'; '.join(shown)}{more}. {advice}")
 
 
+def has_named_columns(data: str) -> bool:
+    """Whether the columns of a table have names, which those of an array have not."""
+    return data not in DATASETS and _get_suffix(data) not in (".npy", ".npz")
+
+
 def check_data(data: str) -> None:
     """Raise an OSError or ValueError unless `data` may be a table, without reading it."""
     if data in DATASETS or data == STANDARD_INPUT:
@@ -150,7 +155,7 @@ def load_table(data: str, columns: Columns = Columns()) -> Table:
         too many or too few fields or no label; the message has all faults.
     """
     check_data(data)
-    if data in DATASETS or _get_suffix(data) in (".npy", ".npz"):
+    if not has_named_columns(data):
         return _load_arrays(data, columns)
     import pandas as pd
 
@@ -169,7 +174,7 @@ def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
     Parameters and errors are those of `load_table`. Faults are raised by the chunk that has them.
     """
     check_data(data)
-    if data in DATASETS or _get_suffix(data) in (".npy", ".npz"):
+    if not has_named_columns(data):
         table = _load_arrays(data, columns)
         for start in range(0, table.X.shape[0], _ROWS_PER_CHUNK):
             rows = slice(start, start + _ROWS_PER_CHUNK)
