@@ -277,7 +277,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             cardinality_threshold=self.max_categories + 1,
             numeric=make_pipeline(skrub.SquashingScaler(), impute),
             low_cardinality=OneHotEncoder(
-                min_frequency=self.min_frequency,
+                min_frequency=self.min_frequency or None,
                 handle_unknown="infrequent_if_exist",
                 sparse_output=False,
                 dtype=np.float32,
@@ -352,7 +352,7 @@ def _identifies_rows(column: pd.Series) -> bool:
         return False
     if column.astype(str).str.contains(r"\s").any():
         return False
-    cleaned = _import_skrub().Cleaner().fit_transform(column.to_frame())
+    cleaned = _import_skrub().Cleaner(parse_numbers=True).fit_transform(column.to_frame())
     return bool(pd.api.types.is_string_dtype(cleaned.iloc[:, 0]))
 
 
