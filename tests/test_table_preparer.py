@@ -48,7 +48,10 @@ def table():
             "city": pick(["Bern", "Oslo", "Rome"], N_ROWS, p=[0.5, 0.3, 0.2]),
             "plan": pd.Categorical(pick(["a", "b"], N_ROWS)),
             "joined": pd.date_range("2020-01-01", periods=N_ROWS, freq="13D"),
-            "seen": [f"{day:02}.{month:02}.2023" for day, month in random.integers(1, [29, 13], (120, 2))],
+            "seen": [
+                f"{day:02}.{month:02}.2023"
+                for day, month in random.integers(1, [29, 13], (N_ROWS, 2))
+            ],
             "note": [f"{pick(adjectives)} {pick(things)} number {i}" for i in range(N_ROWS)],
             "customer": [f"c-{i:04}" for i in random.permutation(N_ROWS)],
             "row": random.permutation(N_ROWS) + 1000,
@@ -159,7 +162,7 @@ def test_new_values_are_said_and_taken_as_rare_or_missing(prepared, table):
     new = table.iloc[20:23].copy()
     new["city"] = ["Nice", "Bern", "Lyon"]
     new["price"] = ["0.5", "cheap", ""]
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="Column 'city'") as caught:
         features = prepared.transform(new)
     messages = [str(warning.message) for warning in caught]
     assert messages == [

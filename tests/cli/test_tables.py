@@ -111,7 +111,7 @@ def test_words_are_faults_where_numbers_are_needed(frame_file):
 
 def test_all_faults_are_in_one_message_in_the_order_of_the_rows():
     frame = pd.DataFrame({"a": [1, np.nan, np.inf], "b": ["x", "2", "?"], "c": ["1", "2", "3"]})
-    with pytest.raises(ValueError, match="numbers.csv, row 1") as caught:
+    with pytest.raises(ValueError, match=r"numbers\.csv, row 1") as caught:
         to_numbers(frame, "numbers.csv")
     assert str(caught.value).startswith(
         "numbers.csv, row 1, column 'b': 'x' is not a number; row 2, column 'a': the value is "
