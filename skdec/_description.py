@@ -76,7 +76,7 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
 
 
 def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
-    """Find the samples nearest to the center of each cluster, and the least certain ones.
+    """Find the samples nearest to the center of each cluster, the least certain and unlike ones.
 
     Parameters
     ----------
@@ -91,9 +91,11 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     -------
     pandas.DataFrame
         For each cluster ``n_examples`` rows of ``kind`` "exemplar", nearest in the embedding to
-        the center of their cluster, and as many "doubtful" ones, with the lowest confidence:
-        ``cluster``, ``kind``, ``sample`` (the position in `X`, from 0), ``distance`` from the
-        center and ``confidence``, the largest soft assignment.
+        the center of their cluster, as many "doubtful" ones, with the lowest confidence, and up
+        to as many "outlier" ones, unlike the samples of the fit: ``cluster``, ``kind``,
+        ``sample`` (the position in `X`, from 0), ``distance`` from the center, ``confidence``, the
+        largest soft assignment, and ``score``, that of `DECClusterer.score_samples`, below -1 for
+        outliers.
 
     See Also
     --------
@@ -112,12 +114,18 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})
     samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)
     samples["confidence"] = q.max(axis=1)
-    kinds = []
-    for kind, column in (("exemplar", "distance"), ("doubtful", "confidence")):
-        ranked = samples.sort_values(column, kind="stable").groupby("cluster").head(n_examples)
-        kinds.append(ranked.assign(kind=kind))
+    samples["score"] = clusterer.score_samples(X)
+    ranked = {
+        "exemplar": samples.sort_values("distance", kind="stable"),
+        "doubtful": samples.sort_values("confidence", kind="stable"),
+        "outlier": samples[samples["score"] < -1].sort_values("score", kind="stable"),
+    }
+    kinds = [
+        found.groupby("cluster").head(n_examples).assign(kind=kind)
+        for kind, found in ranked.items()
+    ]
     examples = pd.concat(kinds).sort_values("cluster", kind="stable", ignore_index=True)
-    return examples[["cluster", "kind", "sample", "distance", "confidence"]]
+    return examples[["cluster", "kind", "sample", "distance", "confidence", "score"]]
 
 
 def _to_frame(X: Any) -> pd.DataFrame:

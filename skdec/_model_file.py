@@ -47,6 +47,7 @@ _STATE = {
 _PACKAGES = ("skdec", "scikit-learn", "skrub", "skops", "pandas", "tensorflow", "keras")
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
 _FREQUENCIES = "frequencies"  # for `partial_fit`
+_LIMITS = "deviation_limits"  # for `score_samples`; files of earlier versions have none
 
 # The square of the largest output of the networks, in float32, must be far from infinite.
 _MAX_OUTPUT = 1e15
@@ -196,6 +197,8 @@ def _collect_arrays(estimator: Any) -> dict[str, np.ndarray]:
     arrays = {name: getattr(estimator, name) for name in _ARRAYS}
     if hasattr(estimator, "_frequencies"):
         arrays[_FREQUENCIES] = estimator._frequencies
+    if hasattr(estimator, "_deviation_limits"):
+        arrays[_LIMITS] = estimator._deviation_limits
     arrays |= {f"weights.{i}": weight for i, weight in enumerate(estimator._weights.autoencoder)}
     for phase, series in estimator.history_.items():
         arrays |= {f"history.{phase}.{name}": values for name, values in series.items()}
@@ -285,6 +288,10 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     estimator.initial_labels_ = array("initial_labels_", _INT32, len(estimator.labels_))
     _check_labels(estimator)
     estimator._frequencies = array(_FREQUENCIES, _NUMBERS[:1], state["n_clusters"])
+    if _LIMITS in archive.arrays:
+        estimator._deviation_limits = array(_LIMITS, _NUMBERS[:1], 2)
+        if not (np.isfinite(estimator._deviation_limits) & (estimator._deviation_limits > 0)).all():
+            raise ValueError(f"its array {_LIMITS!r} is not finite or not positive")
     estimator.n_iter_ = state["n_iter"]
     estimator.stop_reason_ = state["stop_reason"]
     estimator.history_ = {
@@ -300,6 +307,7 @@ def _check_arrays(
     if state["n_weights"] > len(archive.arrays):
         raise ValueError("arrays are missing")
     expected = {*_ARRAYS, _FREQUENCIES, *transformer_arrays}
+    expected |= {_LIMITS} & archive.arrays.keys()
     expected |= {f"weights.{i}" for i in range(state["n_weights"])}
     expected |= {
         f"history.{phase}.{name}" for phase, names in state["history"].items() for name in names

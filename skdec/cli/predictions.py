@@ -35,7 +35,10 @@ def write_predictions(
 def build_predictions(
     model: Any, table: Table, soft_assignments: bool = False, embedding: bool = False
 ) -> pd.DataFrame:
-    """Return id, cluster and confidence of each row, and on request what they follow from."""
+    """Return id, cluster, confidence and deviation of each row, and on request more.
+
+    A deviation above one means that the row is unlike those of the fit.
+    """
     import pandas as pd
 
     preparer, clusterer = split_model(model)
@@ -46,6 +49,8 @@ def build_predictions(
         "cluster": q.argmax(axis=1),
         "confidence": q.max(axis=1),
     }
+    if hasattr(clusterer, "_deviation_limits"):  # not in files of earlier versions
+        columns["deviation"] = -clusterer.score_samples(X)
     if soft_assignments:
         columns |= {f"assignment_{i}": column for i, column in enumerate(q.T)}
     if embedding:

@@ -63,7 +63,7 @@ def model(directory):
 
 def read_clusters(path):
     table = pd.read_csv(path)
-    assert table.columns.tolist() == ["index", "cluster", "confidence"]
+    assert table.columns.tolist() == ["index", "cluster", "confidence", "deviation"]
     assert table["index"].tolist() == list(range(len(table)))
     assert table["confidence"].between(0, 1).all()
     return table["cluster"].to_numpy()
