@@ -83,8 +83,9 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     - **numbers** (also numbers that are words, and booleans) are centered at the median and divided
       by the interquartile range, outliers squashed to at most three in absolute value
       (`skrub.SquashingScaler`). Missing values become the median, and are marked by a feature.
-    - **categories** are one-hot encoded, with the missing value as a category. Values that `fit`
-      has not seen are encoded like the rare ones, all zeros if there are none, with a warning.
+    - **categories**, also codes with leading zeros such as 007, are one-hot encoded, with the
+      missing value as a category. Values that `fit` has not seen are encoded like the rare ones,
+      all zeros if there are none, with a warning.
     - **texts** are counted in 3- and 4-grams of letters, weighted by tf-idf and reduced by a
       singular value decomposition (`skrub.StringEncoder`).
     - **dates** become year, and month, day, hour as angles, and seconds since 1970
@@ -179,7 +180,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"No column of X is left to cluster by: {format_dropped(self.dropped_columns_)}."
             )
-        vectorizer = self._build_vectorizer().fit(kept)
+        vectorizer = self._build_vectorizer().fit(_mark_codes(kept))
         self.column_kinds_ = {
             name: _KINDS[vectorizer.column_to_kind_[name]] for name in kept.columns
         }
@@ -336,6 +337,17 @@ def find_uninformative_columns(table: pd.DataFrame) -> dict[str, str]:
 def format_dropped(dropped: dict[str, str]) -> str:
     """Return columns and reasons in one line."""
     return "; ".join(f"{name!r}: {reason}" for name, reason in dropped.items())
+
+
+def _mark_codes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with codes such as 007 as categories, which are not parsed as numbers."""
+    codes = {
+        name: "category"
+        for name in table.columns
+        if pd.api.types.is_string_dtype(table[name])
+        and table[name].astype(str).str.fullmatch(r"0\d+").any()
+    }
+    return table.astype(codes)
 
 
 def _counts_rows(column: pd.Series) -> bool:

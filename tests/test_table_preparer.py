@@ -255,6 +255,14 @@ def test_identifiers_and_constants_are_dropped(values, is_dropped):
     assert ("column" in TablePreparer().fit(frame).dropped_columns_) == is_dropped
 
 
+def test_codes_with_leading_zeros_are_words():
+    frame = pd.DataFrame({"zip": ["012", "120", None] * 10, "n": [1, 2, 4] * 10})
+    preparer = TablePreparer().fit(frame)
+    assert preparer.column_kinds_ == {"zip": "category", "n": "number"}
+    np.testing.assert_array_equal(preparer.transform(frame[:3]), preparer.transform(frame)[:3])
+    assert frame["zip"].dtype != "category"
+
+
 def test_a_table_without_a_useful_column_is_refused():
     with pytest.raises(ValueError, match="No column of X is left to cluster by: 'a': constant"):
         TablePreparer().fit(pd.DataFrame({"a": [1, 1], "b": [None, None]}))
