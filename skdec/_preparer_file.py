@@ -28,8 +28,8 @@ _STATE = {
     "steps",
 }  # fmt: skip
 _PARAMETERS = {
-    "max_categories": int, "min_frequency": float | int, "n_text_components": int,
-    "random_state": int | None,
+    "category_weight": float | int, "max_categories": int, "min_frequency": float | int,
+    "n_text_components": int, "random_state": int | None,
 }  # fmt: skip
 _KINDS = {"number", "category", "text", "date"}
 _MAX_SCHEMA_NODES = 2_000_000

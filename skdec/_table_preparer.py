@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ _KINDS = {
 }
 
 # The total variance of a category with two values, one of which has 5 percent of the samples. What
-# varies less is not magnified to a variance of one: a few samples would be far from all others.
+# varies less is not magnified as much: a few samples would be far from all others.
 _MIN_VARIANCE = 2 * 0.05 * 0.95
 
 # Fewer columns are too few to conclude from equal ranges that they are measured alike.
@@ -38,12 +38,17 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     """Turn a table of numbers, words, texts and dates into features on like scales.
 
     The kinds of the columns are found by `skrub.TableVectorizer`. Then all features that come from
-    one column are divided by one number, so that their variances add up to one: on average over
-    all pairs of samples, every column of the table contributes as much to the squared distance,
-    be it an income, a word with ten values or a date.
+    one column are divided by one number, so that their variances add up to one, or to
+    `category_weight`: on average over all pairs of samples, an income contributes as much to the
+    squared distance as a date or a text, and a category with two values as much as one with ten.
 
     Parameters
     ----------
+    category_weight : float, default=0.25
+        Total variance of the features of a category. The samples of a category are not spread, but
+        in a few points, so that clusters follow it more than a number of the same variance. With
+        0.25, the two values of an even category are one standard deviation of a number apart, in
+        the range that is recommended for k-prototypes ([1]_).
     max_categories : int, default=30
         A column of words with at most this many different values is a category, one with more a
         text.
@@ -93,13 +98,19 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     - **constant columns and identifiers** are dropped: words without a blank that are different in
       each row, and whole numbers that count the rows.
 
-    A column whose features have a total variance below that of a category with two values, one of
-    which has five percent of the samples, is only divided by as much as that category.
+    Numbers with only two values, and booleans, have the variance of a category. A column whose
+    features have a total variance below that of a category with two values, one of which has five
+    percent of the samples, is only divided by as much as that category.
 
     A numeric array or sparse matrix has no columns of different kinds, and passes through
     unchanged. So does a data frame of at least 16 columns, all of them numbers without gaps, if at
     least half of them reach both the smallest and the largest value of the table: pixels, answers
     from 1 to 5, numbers that have been scaled to [0, 1].
+
+    References
+    ----------
+    .. [1] Z. Huang, "Clustering large data sets with mixed numeric and categorical values", PAKDD
+       1997.
 
     Examples
     --------
@@ -116,11 +127,13 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
+        category_weight: float = 0.25,
         max_categories: int = 30,
         min_frequency: float = 0.01,
         n_text_components: int = 10,
         random_state: Any = None,
     ) -> None:
+        self.category_weight = category_weight
         self.max_categories = max_categories
         self.min_frequency = min_frequency
         self.n_text_components = n_text_components
@@ -191,7 +204,15 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         self._names_out = [name for block in blocks for name in block.columns]
         features = np.concatenate([block.to_numpy(np.float32) for block in blocks], axis=1)
         self.mean_ = features.mean(axis=0, dtype=np.float64)
-        self.scale_ = np.concatenate([_compute_scale(block) for block in blocks])
+        is_category = kept.nunique() <= 2
+        for name, kind in self.column_kinds_.items():
+            is_category[name] |= kind == "category"
+        self.scale_ = np.concatenate(
+            [
+                _compute_scale(block, self.category_weight if is_category[name] else 1.0)
+                for name, block in zip(kept.columns, blocks, strict=True)
+            ]
+        )
         return self._scale(features)
 
     def transform(self, X: Any) -> Any:
@@ -241,6 +262,10 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
+        if not isinstance(self.category_weight, Real) or not 0 < self.category_weight < np.inf:
+            raise ValueError(
+                f"category_weight must be a number above 0; got {self.category_weight!r}."
+            )
         if not 0 <= self.min_frequency < 1:
             raise ValueError(
                 f"min_frequency must be a fraction from 0 to below 1; got {self.min_frequency!r}."
@@ -438,10 +463,11 @@ def _format_values(values: list[str]) -> str:
     return ", ".join(repr(value[:40]) for value in values[:_MAX_NAMES_IN_MESSAGE]) + dots
 
 
-def _compute_scale(block: pd.DataFrame) -> np.ndarray:
+def _compute_scale(block: pd.DataFrame, total_variance: float) -> np.ndarray:
     """Return what to divide the features of a column by, the same number for each of them."""
     variance = float(block.to_numpy(np.float64).var(axis=0).sum())
-    return np.full(block.shape[1], np.sqrt(max(variance, _MIN_VARIANCE)))
+    scale = np.sqrt(max(variance, _MIN_VARIANCE) / total_variance)
+    return np.full(block.shape[1], scale)
 
 
 def _to_matrix(X: Any) -> Any:

@@ -85,21 +85,36 @@ def test_each_column_has_its_kind_or_a_reason(prepared):
     }
 
 
+def get_weight(column):
+    """Return the total variance of the features of a column."""
+    return 0.25 if column in ("city", "plan", "member") else 1
+
+
 @pytest.mark.parametrize("column", KINDS)
-def test_every_column_has_mean_zero_and_variance_one_in_total(column, prepared, table):
+def test_every_column_has_mean_zero_and_its_variance_in_total(column, prepared, table):
     block = get_block(prepared, prepared.transform(table), column)
     assert block.shape[1] > (KINDS[column] not in ("number",))
     np.testing.assert_allclose(block.mean(axis=0), 0, atol=1e-5)
-    assert block.var(axis=0).sum() == pytest.approx(1, rel=1e-4)
+    assert block.var(axis=0).sum() == pytest.approx(get_weight(column), rel=1e-4)
 
 
 def test_pairs_of_samples_are_as_far_apart_in_every_column(prepared, table):
-    """The mean squared distance over all pairs is twice the variance."""
+    """The mean squared distance over all pairs is twice the variance, whatever the column."""
     features = prepared.transform(table).astype(float)
     for column in KINDS:
         block = get_block(prepared, features, column)
         distances = ((block[:, None] - block[None]) ** 2).sum(axis=2)
-        assert distances.mean() == pytest.approx(2, rel=1e-4)
+        assert distances.mean() == pytest.approx(2 * get_weight(column), rel=1e-4)
+
+
+def test_two_even_values_are_one_standard_deviation_apart():
+    frame = pd.DataFrame({"kind": ["a", "b"] * 20, "n": np.arange(40) ** 2, "flag": [0, 1] * 20})
+    features = TablePreparer().fit_transform(frame)
+    assert features[:, 2].std() == pytest.approx(1)
+    assert np.linalg.norm(features[1, :2] - features[0, :2]) == pytest.approx(1)
+    assert abs(features[1, 3] - features[0, 3]) == pytest.approx(1)
+    features = TablePreparer(category_weight=1).fit_transform(frame)
+    assert np.linalg.norm(features[1, :2] - features[0, :2]) == pytest.approx(2)
 
 
 def test_values_are_those_of_the_table_vectorizer(prepared, table):
@@ -137,7 +152,8 @@ def test_a_rare_value_is_not_magnified():
     features = TablePreparer(min_frequency=0).fit_transform(table)
     block = features[:, :2]
     variance = 2 * 0.001 * 0.999
-    assert block.var(axis=0).sum() == pytest.approx(variance / (2 * 0.05 * 0.95), rel=1e-3)
+    expected = 0.25 * variance / (2 * 0.05 * 0.95)
+    assert block.var(axis=0).sum() == pytest.approx(expected, rel=1e-3)
 
 
 def test_rare_values_become_one_feature():
@@ -273,6 +289,8 @@ def test_a_table_without_a_useful_column_is_refused():
     [
         ({"max_categories": 0}, "max_categories must be an integer of at least 1; got 0"),
         ({"n_text_components": 1.5}, "n_text_components must be an integer of at least 1; got 1.5"),
+        ({"category_weight": 0}, "category_weight must be a number above 0; got 0"),
+        ({"category_weight": "1"}, "category_weight must be a number above 0; got '1'"),
         ({"min_frequency": 1}, "min_frequency must be a fraction from 0 to below 1; got 1"),
     ],
 )
