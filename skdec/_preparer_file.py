@@ -133,6 +133,9 @@ def create_preparer(state: dict[str, Any], archive: Archive) -> TablePreparer:
     preparer.transformers_ = _load_transformers(archive.array(_ARRAY, _BYTES, (None,)).tobytes())
     if list(preparer.transformers_) != list(preparer.column_kinds_):
         raise ValueError("its transformers are not those of its columns")
+    for name, kind in preparer.column_kinds_.items():
+        if kind == "text":
+            _check_vocabulary(preparer.transformers_[name][-1].vectorizer_.vocabulary_)
     _try_out(preparer)
     return preparer
 
@@ -200,6 +203,13 @@ def _check_schema(schema: Any) -> None:
 def _read_json(node: Any) -> Any:
     """Return the value of skops' node of a plain value."""
     return json.loads(node["content"]) if node.get("__loader__") == "JsonNode" else node
+
+
+def _check_vocabulary(vocabulary: dict[Any, Any]) -> None:
+    """Raise unless the words of a text are numbered from zero."""
+    are_words = all(isinstance(word, str) for word in vocabulary)
+    if not are_words or sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise ValueError("its transformers have a vocabulary that is not numbered from zero")
 
 
 def _try_out(preparer: TablePreparer) -> None:

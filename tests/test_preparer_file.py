@@ -1,20 +1,18 @@
 """Model files with a `TablePreparer`: restored to the bit, and hostile ones refused."""
 
-import io
 import json
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
-from hostile import members_of, with_state, write_members
+from hostile import TRANSFORMERS, members_of, with_state, with_transformers, write_members
 from sklearn.pipeline import Pipeline, make_pipeline
 
 import skdec
 from skdec import DECClusterer, TablePreparer
 from skdec._model_file import save_model
 
-ARRAY = "preparer.transformers_"
 N_ROWS = 60
 
 
@@ -84,7 +82,7 @@ def test_a_preparer_that_passes_samples_on_is_restored(tiny, samples, tmp_path):
     save_model(model, tmp_path / "model")
     loaded = skdec.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict(samples), model.predict(samples))
-    assert ARRAY not in members_of(tmp_path / "model")
+    assert TRANSFORMERS not in members_of(tmp_path / "model")
 
 
 def test_an_estimator_is_not_loaded_without_its_preparer(saved):
@@ -146,22 +144,6 @@ def test_a_scale_of_zero_is_refused(members, tmp_path):
     refuse(members | {"preparer.scale_": (dtype, shape, bytes(len(content)))}, tmp_path, "positive")
 
 
-def rewrite(members, change=None, compression=zipfile.ZIP_STORED, more=()):
-    """Return the members with transformers whose schema `change` has edited."""
-    with zipfile.ZipFile(io.BytesIO(members[ARRAY][2])) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    schema = json.loads(files["schema.json"])
-    if change is not None:
-        change(schema)
-    files["schema.json"] = json.dumps(schema).encode()
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression) as archive:
-        for name, content in [*files.items(), *more]:
-            archive.writestr(name, content)
-    content = buffer.getvalue()
-    return members | {ARRAY: ("U8", [len(content)], content)}
-
-
 def find_nodes(node, class_name):
     """Yield the nodes of skops' schema that describe objects of a class."""
     if isinstance(node, dict):
@@ -198,7 +180,7 @@ def set_attribute(class_name, attribute, value):
 
 
 def test_transformers_that_are_written_again_are_read(members, table, fitted, tmp_path):
-    loaded = skdec.load(write_members(tmp_path / "model", rewrite(members)))
+    loaded = skdec.load(write_members(tmp_path / "model", with_transformers(members)))
     np.testing.assert_array_equal(loaded.predict(table), fitted.predict(table))
 
 
@@ -218,42 +200,42 @@ def test_transformers_that_are_written_again_are_read(members, table, fitted, tm
         (set_attribute("SimpleImputer", "statistics_", "x"), ""),
         (set_attribute("OneHotEncoder", "categories_", 1), ""),
         (set_attribute("StringEncoder", "n_components_", 5), ""),
-        (set_attribute("ToDatetime", "format_", 5), None),
         (lambda schema: schema.clear(), ""),
         (lambda schema: schema.update(__loader__="NoNode"), "which is not allowed"),
         (lambda schema: schema["content"].popitem() and None, ""),
     ],
 )
 def test_hostile_transformers_are_refused(change, message, members, tmp_path):
-    if message is None:  # without strings of dates, the format is not used
-        skdec.load(write_members(tmp_path / "model", members))
-    else:
-        refuse(rewrite(members, change), tmp_path, message)
+    refuse(with_transformers(members, change), tmp_path, message)
 
 
 def test_compressed_transformers_are_refused(members, tmp_path):
-    refuse(rewrite(members, compression=zipfile.ZIP_DEFLATED), tmp_path, "are compressed")
+    refuse(with_transformers(members, compression=zipfile.ZIP_DEFLATED), tmp_path, "are compressed")
 
 
 def test_members_that_claim_more_than_the_file_are_refused(members, tmp_path):
-    content = bytearray(members[ARRAY][2])
+    content = bytearray(members[TRANSFORMERS][2])
     start = content.rindex(b"PK\x01\x02")  # the last entry of the zip's directory
     content[start + 24 : start + 28] = (2**31).to_bytes(4, "little")
-    changed = members | {ARRAY: ("U8", [len(content)], bytes(content))}
+    changed = members | {TRANSFORMERS: ("U8", [len(content)], bytes(content))}
     refuse(changed, tmp_path, "larger than the file")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"x" * 100])
 def test_bytes_that_are_no_archive_are_refused(content, members, tmp_path):
-    refuse(members | {ARRAY: ("U8", [len(content)], content)}, tmp_path)
+    refuse(members | {TRANSFORMERS: ("U8", [len(content)], content)}, tmp_path)
 
 
 def test_missing_and_unknown_arrays_are_refused(members, tmp_path):
-    without = {name: content for name, content in members.items() if name != ARRAY}
-    refuse(without, tmp_path, f"it has no array '{ARRAY}'")
-    refuse(members | {"preparer.more": members[ARRAY]}, tmp_path, "'preparer.more', which is none")
-    other = {**members, "preparer.mean_": members["preparer.mean_"]}
-    refuse(with_state(other, lambda state: state.update(preparer=None)), tmp_path, "which is none")
+    without = {name: content for name, content in members.items() if name != TRANSFORMERS}
+    refuse(without, tmp_path, f"it has no array '{TRANSFORMERS}'")
+    refuse(
+        members | {"preparer.more": members[TRANSFORMERS]},
+        tmp_path,
+        "'preparer.more', which is none",
+    )
+    without = with_state(members, lambda state: state.update(preparer=None))
+    refuse(without, tmp_path, "which is none")
 
 
 def test_load_unpickles_nothing(saved, monkeypatch):
