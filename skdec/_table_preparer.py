@@ -262,10 +262,9 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
-        if not isinstance(self.category_weight, Real) or not 0 < self.category_weight < np.inf:
-            raise ValueError(
-                f"category_weight must be a number above 0; got {self.category_weight!r}."
-            )
+        weight: Any = self.category_weight
+        if not isinstance(weight, Real) or not 0 < weight < np.inf:
+            raise ValueError(f"category_weight must be a number above 0; got {weight!r}.")
         if not 0 <= self.min_frequency < 1:
             raise ValueError(
                 f"min_frequency must be a fraction from 0 to below 1; got {self.min_frequency!r}."
@@ -350,7 +349,14 @@ def find_uninformative_columns(table: pd.DataFrame) -> dict[str, str]:
     reasons = {}
     for name in table.columns:
         column = table[name]
-        if column.nunique(dropna=False) <= 1:
+        try:
+            is_constant = column.nunique(dropna=False) <= 1
+        except TypeError as error:  # lists and dicts have no hash
+            raise ValueError(
+                f"Column {name!r} has values such as {str(column.iloc[0])[:40]}, which are no "
+                "numbers, words or dates. Leave it out, or split it into columns."
+            ) from error
+        if is_constant:
             reasons[name] = "it has only missing values" if column.isna().all() else "constant"
         elif _counts_rows(column):
             reasons[name] = "it counts the rows"
@@ -471,7 +477,10 @@ def _compute_scale(block: pd.DataFrame, total_variance: float) -> np.ndarray:
 
 
 def _to_matrix(X: Any) -> Any:
-    return X.to_numpy() if isinstance(X, pd.DataFrame) else X
+    if not isinstance(X, pd.DataFrame):
+        return X
+    matrix = X.to_numpy()
+    return matrix.astype(np.float64) if matrix.dtype == object else matrix  # pandas' own integers
 
 
 def _import_skrub() -> Any:

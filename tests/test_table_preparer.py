@@ -279,6 +279,25 @@ def test_codes_with_leading_zeros_are_words():
     assert frame["zip"].dtype != "category"
 
 
+def test_columns_that_are_no_table_are_refused():
+    frame = pd.DataFrame({"a": [1, 2], "list": [[1], [2]]})
+    with pytest.raises(ValueError, match=r"Column 'list' has values such as \[1\], which are no"):
+        TablePreparer().fit(frame)
+    twice = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
+    with pytest.raises(ValueError, match="unique column names"):
+        TablePreparer().fit(twice)
+
+
+def test_nullable_types_are_those_of_numpy(random):
+    n, flag = random(0).integers(0, 50, 40), random(1).random(40) < 0.5
+    plain = pd.DataFrame({"n": n, "flag": flag, "word": np.where(flag, "a", "b")})
+    nullable = plain.convert_dtypes()
+    expected = TablePreparer().fit_transform(plain)
+    np.testing.assert_allclose(TablePreparer().fit_transform(nullable), expected, atol=1e-6)
+    pixels = pd.DataFrame(random(0).integers(0, 3, (50, 20)))
+    assert TablePreparer().fit_transform(pixels.convert_dtypes()).dtype == np.float64
+
+
 def test_a_table_without_a_useful_column_is_refused():
     with pytest.raises(ValueError, match="No column of X is left to cluster by: 'a': constant"):
         TablePreparer().fit(pd.DataFrame({"a": [1, 1], "b": [None, None]}))

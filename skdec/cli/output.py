@@ -43,11 +43,6 @@ class Log:
 log = Log()
 
 
-def write_message(message: str) -> None:
-    """Write a line to standard error, after the name of the command."""
-    log.write(message)
-
-
 @contextmanager
 def show_warnings_in_one_line() -> Iterator[None]:
     """Write warnings as messages of one line, without the position and line of source code."""

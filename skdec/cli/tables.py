@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,7 +181,7 @@ def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
             y = None if table.y is None else table.y[rows]
             yield Table(table.X[rows], y, table.ids[rows])
         return
-    with closing(_get_reader(data)(data, columns)) as frames:
+    with closing(_iterate_frames(data, columns)) as frames:
         n_rows = 0
         for frame in frames:
             if n_rows and not len(frame):
@@ -220,11 +220,12 @@ def _get_suffix(data: str) -> str:
     return Path(data).suffix.lower()
 
 
-def _get_reader(data: str) -> Callable[[str, Columns], Any]:
+def _iterate_frames(data: str, columns: Columns) -> Any:
+    """Return a generator of data frames with all columns of a file."""
     suffix = _get_suffix(data)
     if suffix in _EXCEL_SUFFIXES:
-        return _read_excel
-    return _read_parquet if suffix == ".parquet" else _read_csv
+        return _read_excel(data)
+    return _read_parquet(data) if suffix == ".parquet" else _read_csv(data, columns)
 
 
 def _read_csv(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
@@ -299,7 +300,7 @@ def _open_bytes(data: str) -> Any:
     return show_reading(path.open("rb"), path)
 
 
-def _read_excel(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
+def _read_excel(data: str) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
     try:
@@ -312,7 +313,7 @@ def _read_excel(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
     yield frame
 
 
-def _read_parquet(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
+def _read_parquet(data: str) -> Iterator[pd.DataFrame]:
     try:
         import pyarrow
         import pyarrow.parquet
