@@ -27,6 +27,9 @@ _KINDS = {
 # varies less is not magnified as much: a few samples would be far from all others.
 _MIN_VARIANCE = 2 * 0.05 * 0.95
 
+# The samples of a number with so few values are in as few points, like those of a category.
+_FEW_VALUES = 10
+
 # Fewer columns are too few to conclude from equal ranges that they are measured alike.
 _MIN_COLUMNS_ON_ONE_SCALE = 16
 # In fewer rows, numbers without gaps may be anything.
@@ -98,7 +101,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     - **constant columns and identifiers** are dropped: words without a blank that are different in
       each row, and whole numbers that count the rows.
 
-    Numbers with only two values, and booleans, have the variance of a category. A column whose
+    Numbers with at most ten values, and booleans, have the variance of a category. A column whose
     features have a total variance below that of a category with two values, one of which has five
     percent of the samples, is only divided by as much as that category.
 
@@ -204,7 +207,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         self._names_out = [name for block in blocks for name in block.columns]
         features = np.concatenate([block.to_numpy(np.float32) for block in blocks], axis=1)
         self.mean_ = features.mean(axis=0, dtype=np.float64)
-        is_category = kept.nunique() <= 2
+        is_category = kept.nunique() <= _FEW_VALUES
         for name, kind in self.column_kinds_.items():
             is_category[name] |= kind == "category"
         self.scale_ = np.concatenate(
@@ -263,7 +266,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
         weight: Any = self.category_weight
-        if not isinstance(weight, Real) or not 0 < weight < np.inf:
+        if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
             raise ValueError(f"category_weight must be a number above 0; got {weight!r}.")
         if not 0 <= self.min_frequency < 1:
             raise ValueError(
