@@ -43,15 +43,20 @@ def iterate_samples(model: Any, data: str, id_column: str | None = None) -> Iter
         only = None if names is None else names.tolist()
         columns = Columns(id=id_column, only=only, as_text=as_text)
     unused: tuple[str, ...] = ()
+    n_rows = 0
     for table in iterate_table(data, columns):
         if table.unused != unused:
             unused = table.unused
             log.write(f"columns that the model does not use: {', '.join(unused)}.")
-        yield table._replace(X=_match_features(table.X, model, data))
+        yield table._replace(X=_match_features(table.X, model, data, n_rows))
+        n_rows += len(table.X)
 
 
-def _match_features(X: Any, model: Any, data: str) -> Any:
-    """Return samples as the model has seen them in its fit: with or without names."""
+def _match_features(X: Any, model: Any, data: str, n_before: int) -> Any:
+    """Return samples as the model has seen them in its fit: with or without names.
+
+    They begin after `n_before` rows of the table.
+    """
     import pandas as pd
 
     if X.shape[1] != model.n_features_in_:
@@ -62,5 +67,5 @@ def _match_features(X: Any, model: Any, data: str) -> Any:
     if not isinstance(X, pd.DataFrame):
         return X if names is None else pd.DataFrame(X, columns=names, copy=False)
     if not getattr(split_model(model)[0], "column_kinds_", {}):
-        X = to_numbers(X, data)
+        X = to_numbers(X, data, n_before)
     return X if names is not None else X.to_numpy()

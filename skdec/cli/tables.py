@@ -192,8 +192,11 @@ def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
         raise ValueError(f"{data} has column names but no rows.")
 
 
-def to_numbers(X: pd.DataFrame, data: str) -> pd.DataFrame:
-    """Return a data frame of finite numbers, or raise with all values that are none."""
+def to_numbers(X: pd.DataFrame, data: str, n_before: int = 0) -> pd.DataFrame:
+    """Return a data frame of finite numbers, or raise with all values that are none.
+
+    `X` begins after `n_before` rows of the table.
+    """
     import pandas as pd
 
     faults = Faults(data)
@@ -208,7 +211,7 @@ def to_numbers(X: pd.DataFrame, data: str) -> pd.DataFrame:
                 what = "the value is infinite"
             else:
                 what = f"{str(value)[:40]!r} is not a number"
-            faults.add(int(row) + 1, f", column {name!r}: {what}")
+            faults.add(n_before + int(row) + 1, f", column {name!r}: {what}")
     faults.raise_if_any(
         "Leave such columns out (--drop), name the one with the classes (--label), or have the "
         "table prepared (--prepare auto, without --scale)."
@@ -344,7 +347,10 @@ def _select_columns(frame: pd.DataFrame, data: str, columns: Columns, n_before: 
     special = [name for name in (columns.label, columns.id) if name is not None]
     only = names if columns.only is None else list(columns.only)
     _check_exist([*special, *columns.drop, *(columns.only or [])], names, data)
-    features = [name for name in only if name not in {*special, *columns.drop}]
+    left_out = {columns.label, *columns.drop}
+    if columns.only is None:
+        left_out.add(columns.id)
+    features = [name for name in only if name not in left_out]
     if not features:
         raise ValueError(f"{data} has no column besides {', '.join(map(repr, names))}.")
     y = None

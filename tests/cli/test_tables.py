@@ -122,6 +122,18 @@ def test_all_faults_are_in_one_message_in_the_order_of_the_rows():
     assert numbers["c"].tolist() == [1.0, 2.0, 3.0]
 
 
+def test_rows_are_counted_from_the_beginning_of_the_table():
+    with pytest.raises(ValueError, match="row 102, column 'a'"):
+        to_numbers(pd.DataFrame({"a": [1.0, np.nan]}), "table.csv", n_before=100)
+
+
+def test_an_id_may_be_a_feature_that_is_asked_for(tmp_path):
+    path = csv_file(tmp_path, "a,b\n1,2\n3,4\n")
+    X, _, ids, _ = load_table(path, Columns(id="a", only=["a", "b"]))
+    assert X.columns.tolist() == ["a", "b"]
+    assert ids.tolist() == ["1", "3"]
+
+
 def test_many_faults_are_counted():
     with pytest.raises(ValueError, match="row 8, column 'a': the value is missing; and 92 more"):
         to_numbers(pd.DataFrame({"a": [np.nan] * 100}), "table.csv")
