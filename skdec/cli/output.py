@@ -51,6 +51,8 @@ def show_warnings_in_one_line() -> Iterator[None]:
         log.write(" ".join(str(message).split()), "warning")
 
     with warnings.catch_warnings():
+        # Of pandas, about rows that are too long, which are refused.
+        warnings.filterwarnings("ignore", "Length of header or names does not match")
         warnings.showwarning = show
         yield
 

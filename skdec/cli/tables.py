@@ -7,7 +7,6 @@ does not exist is refused without delay.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -258,22 +257,20 @@ def _parse_csv(
     for _ in range(format_.n_skipped):
         text.readline()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # about what _SURPLUS shows
-            chunks = pd.read_csv(
-                text,
-                header=None,
-                names=[*names, _SURPLUS],
-                index_col=False,
-                sep=format_.separator,
-                decimal=format_.decimal,
-                thousands=format_.thousands,
-                dtype={name: str for name in names if name in as_text},
-                na_values=["?"],
-                skipinitialspace=True,
-                low_memory=False,
-                chunksize=_ROWS_PER_CHUNK,
-            )
+        chunks = pd.read_csv(
+            text,
+            header=None,
+            names=[*names, _SURPLUS],
+            index_col=False,
+            sep=format_.separator,
+            decimal=format_.decimal,
+            thousands=format_.thousands,
+            dtype={name: str for name in names if name in as_text},
+            na_values=["?"],
+            skipinitialspace=True,
+            low_memory=False,
+            chunksize=_ROWS_PER_CHUNK,
+        )
         for frame in chunks:
             if frame.pop(_SURPLUS).notna().any():
                 raise pd.errors.ParserError("rows have more values than there are columns")

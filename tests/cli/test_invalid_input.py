@@ -57,6 +57,7 @@ TABLES = {
     "text": (b"dear reader\nthis is, a letter\n", "row 1"),
     "words": (b"a,b\n1,x\n", "'x' is not a number"),
     "ragged": (b"a,b\n1,2\n3\n", "row 2: 1 values"),
+    "long rows": (b"a,b\n1,2,3,4\n3,4,5\n", "row 1: 4 values"),
     "missing": (b"a,b\n1,2\n,4\n", "row 2, column 'a': the value is missing"),
     "infinite": (b"a,b\n1,inf\n", "row 1, column 'b'"),
     "same names": (b"a,a\n1,2\n", "more than once"),
