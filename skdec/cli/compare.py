@@ -46,9 +46,12 @@ def run(arguments: argparse.Namespace) -> None:
     table = load_table(arguments.data, get_columns(arguments))
     n_clusters = get_n_clusters(arguments, table)
     preparer, X = build_preparation(arguments, table.X)
+    preparation = f"scale {arguments.scale}"
     if preparer is not None:
         X = preparer.fit_transform(X)
         report_preparation(preparer)
+        if arguments.scale == "none":
+            preparation = "columns prepared"
     with silence_stderr():
         from skdec._comparison import compare
         from skdec.cli.report import format_comparison
@@ -64,8 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     sys.stdout.write(
         f"{arguments.data}: {comparison.n_samples:,} samples, {comparison.n_features:,} features, "
-        f"{comparison.n_clusters} clusters, scale {arguments.scale}, "
-        f"seed {comparison.random_state}\n\n{format_comparison(comparison, table.y)}\n"
+        f"{comparison.n_clusters} clusters, {preparation}, seed {comparison.random_state}\n\n"
+        f"{format_comparison(comparison, table.y)}\n"
     )
     if arguments.json is not None:
         settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}

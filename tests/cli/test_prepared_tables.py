@@ -260,7 +260,7 @@ def test_files_that_were_refused_once_are_clustered(name, tmp_path, capsys, monk
     assert main(["compare", name, "--methods", "kmeans", "--n-clusters", "2", "--seed", "0"]) == 0
     out = capsys.readouterr().out
     assert f"{name}: 3 samples" in out
-    assert "2 clusters" in out
+    assert "2 clusters, columns prepared, seed 0" in out
 
 
 def test_without_the_extra_numbers_are_read_and_words_name_it(tmp_path, capsys, monkeypatch):
