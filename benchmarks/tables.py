@@ -89,14 +89,14 @@ def format_page(records: list[Record]) -> str:
                 for name, digits in (("accuracy", 3), ("nmi", 3), ("ari", 3), ("silhouette", 3))
             ]
             rows.append([table, method, *means])
-    n_seeds = len({record["item"]["seed"] for record in records})
+    seeds = ", ".join(map(str, sorted({record["item"]["seed"] for record in records})))
     header = ("table", "method", "accuracy", "NMI", "ARI", "silhouette")
     return f"""# Tables with words and gaps
 
 `TablePreparer`, then each method with as many clusters as the column that is held back has values:
-species, survived, risk. Means of {n_seeds} seeds. The classes are only what one column of a table
-says, and on titanic and german they are hardly visible in the others; the silhouette is that in the
-prepared columns.
+species, survived, risk. Mean over the seeds {seeds}. The classes are only what one column of a
+table says, and on titanic and german they are hardly visible in the others; the silhouette is that
+in the prepared columns.
 
 {format_table(header, rows)}"""
 
