@@ -8,24 +8,32 @@ from skdec._version import __version__
 if TYPE_CHECKING:
     from skdec import callbacks, datasets, display, layers, metrics, model_selection, networks
     from skdec._comparison import Comparison, compare
+    from skdec._description import describe_clusters, find_examples
     from skdec._estimator import DECClusterer
+    from skdec._table_preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
 _MODULES = ("callbacks", "datasets", "display", "layers", "metrics", "model_selection", "networks")
 _MODULE_OF_NAME = {
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec._estimator",
+    "TablePreparer": "skdec._table_preparer",
     "compare": "skdec._comparison",
+    "describe_clusters": "skdec._description",
+    "find_examples": "skdec._description",
 }
 
 __all__ = [
     "Comparison",
     "DECClusterer",
+    "TablePreparer",
     "__version__",
     "callbacks",
     "compare",
     "datasets",
+    "describe_clusters",
     "display",
+    "find_examples",
     "layers",
     "load",
     "metrics",

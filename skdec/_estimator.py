@@ -29,6 +29,7 @@ from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._engine.progress import ProgressCallback
 from skdec._engine.threads import check_not_forked
 from skdec._math import cluster_frequencies
+from skdec._outliers import compute_deviation_limits, compute_deviations
 from skdec._parameters import (
     Settings,
     check_parameters,
@@ -252,6 +253,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     _weights: DECWeights
     _frequencies: np.ndarray
+    _deviation_limits: np.ndarray
 
     def __init__(
         self,
@@ -534,6 +536,39 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         if Z.shape[1] != width:
             raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
         return self._weights.reconstruct(Z)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Score how much each sample is like those of the fit.
+
+        The score is the smaller one of two: minus the reconstruction error, and minus the
+        distance from the nearest center, each divided by what 99 percent of the samples of the
+        fit do not exceed. So a sample below -1 is unlike them, and its cluster means little,
+        however confident the assignment is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Scores below zero; the lower, the more unlike.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was loaded from a file of an earlier version.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_deviation_limits"):
+            raise AttributeError(
+                "score_samples needs an estimator that was fitted by this version of skdec; the "
+                "file that it was loaded from is of an earlier one. Fit again."
+            )
+        X = self._validate_samples(X, reset=False)
+        deviations: np.ndarray = compute_deviations(self._weights, X) / self._deviation_limits
+        return -deviations.max(axis=1)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Compute how much of the clusters' information neighbors share.
@@ -850,6 +885,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._n_features_out = self._weights.architecture.embedding_width
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
         self._frequencies = frequencies * samples.mean_weight
+        self._deviation_limits = compute_deviation_limits(self._weights, samples)
         self.cluster_centers_ = self._weights.centers
         self.n_iter_ = refinement.n_iter
         is_interrupted = pretraining.stop_reason == "interrupted"

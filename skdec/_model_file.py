@@ -1,16 +1,18 @@
 """Save and load a fitted model as one file without pickle: JSON and arrays in safetensors.
 
-A model is a `DECClusterer`, or a Pipeline of a scaler and a `DECClusterer`. The only classes looked
-up by a name in the file are two scalers, Keras' own optimizers, schedules and initializers, and
-`RandomAffine`, which are called with plain values only. Every array must have the dtype and shape
-that follow from the parameters.
+A model is a `DECClusterer`, or a Pipeline of a scaler or `TablePreparer` and a `DECClusterer`. The
+only classes looked up by a name in the file are two scalers, those that `_preparer_file` allows,
+Keras' own optimizers, schedules and initializers, and `RandomAffine`, which are called with plain
+values only. Every array must have the dtype and shape that follow from the parameters.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -28,16 +30,25 @@ from skdec._engine.inference import DECWeights
 from skdec._files import write_atomically
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
+from skdec._preparer_file import (
+    collect_preparer_arrays,
+    collect_preparer_state,
+    create_preparer,
+    list_preparer_arrays,
+)
+from skdec._table_preparer import TablePreparer
 from skdec.layers import RandomAffine
 from skdec.networks import Architecture
 
 _FORMAT = 1
 _STATE = {
     "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
-    "n_iter", "stop_reason", "n_weights", "history", "scaler",
+    "n_iter", "stop_reason", "n_weights", "history", "scaler", "preparer", "versions",
 }  # fmt: skip
+_PACKAGES = ("skdec", "scikit-learn", "skrub", "skops", "pandas", "tensorflow", "keras")
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
 _FREQUENCIES = "frequencies"  # for `partial_fit`
+_LIMITS = "deviation_limits"  # for `score_samples`; files of earlier versions have none
 
 # The square of the largest output of the networks, in float32, must be far from infinite.
 _MAX_OUTPUT = 1e15
@@ -62,14 +73,16 @@ def save_model(model: Any, path: Any) -> None:
 
     Raises a ValueError for a model that a file cannot hold; the message names its part.
     """
-    clusterer, scaler = _split_model(model)
+    clusterer, transformer = _split_model(model)
     state, arrays = _collect_state(clusterer), _collect_arrays(clusterer)
-    state["scaler"] = None
-    if scaler is not None:
-        state["scaler"] = _collect_scaler_state(scaler, [name for name, _ in model.steps])
-        arrays |= {
-            f"scaler.{name}": np.asarray(getattr(scaler, name)) for name in _list_arrays(scaler)
-        }
+    if transformer is not None:
+        steps = [name for name, _ in model.steps]
+        if isinstance(transformer, TablePreparer):
+            state["preparer"] = collect_preparer_state(transformer, steps)
+            arrays |= collect_preparer_arrays(transformer)
+        else:
+            state["scaler"] = _collect_scaler_state(transformer, steps)
+            arrays |= _collect_scaler_arrays(transformer)
     with write_atomically(Path(path)) as part:
         write_archive(part, state, arrays)
         # A file that cannot be read back is refused now, while the model still exists.
@@ -103,37 +116,49 @@ def load_model(cls: type, path: Any, *, allow_scaler: bool = True) -> Any:
     """
     with open_archive(path) as archive:
         state = _check_state(archive.state)
-        if state["scaler"] is None:
+        scaler_state, preparer_state = state["scaler"], state.get("preparer") or {}
+        if scaler_state is None and not preparer_state:
             _check_arrays(archive, state)
             return _load_clusterer(cls, state, archive)
         if not allow_scaler:
+            what = "preparer of tables" if scaler_state is None else "scaler"
             raise ValueError(
-                "it has a scaler as well, without which samples would get other labels; use "
+                f"it has a {what} as well, without which samples would get other labels; use "
                 "skdec.load, which returns a Pipeline of both"
             )
-        scaler = _create_unfitted_scaler(state["scaler"])
-        _check_arrays(archive, state, [f"scaler.{name}" for name in _list_arrays(scaler)])
-        _set_scaler_attributes(scaler, state["scaler"], state["n_features"], archive)
-        return _create_pipeline(state, scaler, _load_clusterer(cls, state, archive))
+        transformer: Any
+        if scaler_state is None:
+            _check_arrays(archive, state, list_preparer_arrays(preparer_state))
+            transformer = create_preparer(preparer_state, archive)
+        else:
+            transformer = _create_unfitted_scaler(scaler_state)
+            names = [f"scaler.{name}" for name in _list_arrays(transformer)]
+            _check_arrays(archive, state, names)
+            _set_scaler_attributes(transformer, scaler_state, state["n_features"], archive)
+        clusterer = _load_clusterer(cls, state, archive)
+        steps = (scaler_state or preparer_state)["steps"]
+        return _create_pipeline(state, steps, transformer, clusterer)
 
 
 def _split_model(model: Any) -> tuple[Any, Any]:
-    """Return the clusterer of a model, and its scaler or None."""
+    """Return the clusterer of a model, and its scaler or preparer or None."""
     if isinstance(model, BaseEstimator):
         check_is_fitted(model)
     is_pipeline = type(model) is Pipeline
-    *scalers, clusterer = [step for _, step in model.steps] if is_pipeline else [model]
-    unknown = [step for step in scalers if type(step) not in _SCALERS.values()]
+    *transformers, clusterer = [step for _, step in model.steps] if is_pipeline else [model]
+    allowed = {*_SCALERS.values(), TablePreparer}
+    unknown = [step for step in transformers if type(step) not in allowed]
     if not isinstance(getattr(clusterer, "_weights", None), DECWeights):
         unknown.append(clusterer)
-    if len(scalers) != is_pipeline:
+    if len(transformers) != is_pipeline:
         unknown.append(model)
     if unknown:
         raise ValueError(
             f"{unknown[0]!r} cannot be saved: a file holds a DECClusterer, or a Pipeline of a "
-            f"{' or '.join(_SCALERS)} and a DECClusterer. Use pickle for trusted files."
+            f"{', '.join(_SCALERS)} or TablePreparer and a DECClusterer. Use pickle for trusted "
+            "files."
         )
-    return clusterer, scalers[0] if scalers else None
+    return clusterer, transformers[0] if transformers else None
 
 
 def _collect_state(estimator: Any) -> dict[str, Any]:
@@ -160,13 +185,26 @@ def _collect_state(estimator: Any) -> dict[str, Any]:
         "stop_reason": estimator.stop_reason_,
         "n_weights": len(estimator._weights.autoencoder),
         "history": {phase: list(series) for phase, series in estimator.history_.items()},
+        "scaler": None,
+        "versions": _collect_versions(),
     }
+
+
+def _collect_versions() -> dict[str, str]:
+    """Return the versions of the packages that make a model, for whoever reads the file."""
+    versions = {}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    return versions
 
 
 def _collect_arrays(estimator: Any) -> dict[str, np.ndarray]:
     arrays = {name: getattr(estimator, name) for name in _ARRAYS}
     if hasattr(estimator, "_frequencies"):
         arrays[_FREQUENCIES] = estimator._frequencies
+    if hasattr(estimator, "_deviation_limits"):
+        arrays[_LIMITS] = estimator._deviation_limits
     arrays |= {f"weights.{i}": weight for i, weight in enumerate(estimator._weights.autoencoder)}
     for phase, series in estimator.history_.items():
         arrays |= {f"history.{phase}.{name}": values for name, values in series.items()}
@@ -193,8 +231,9 @@ def _check_state(state: Any) -> dict[str, Any]:
     if state["n_weights"] != 4 * len(state["dims"]):
         raise ValueError(f"its {state['n_weights']} weights are not those of dims={state['dims']}")
     _check_feature_names(state["feature_names"], state["n_features"])
-    if not isinstance(state["scaler"], dict | None):
-        raise TypeError("its scaler is no dict")
+    for name in ("scaler", "preparer", "versions"):
+        if not isinstance(state[name] if name == "scaler" else state.get(name), dict | None):
+            raise TypeError(f"its {name} is no dict")
     return state
 
 
@@ -258,6 +297,10 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     estimator.initial_labels_ = array("initial_labels_", _INT32, len(estimator.labels_))
     _check_labels(estimator)
     estimator._frequencies = array(_FREQUENCIES, _NUMBERS[:1], state["n_clusters"])
+    if _LIMITS in archive.arrays:
+        estimator._deviation_limits = array(_LIMITS, _NUMBERS[:1], 2)
+        if not (np.isfinite(estimator._deviation_limits) & (estimator._deviation_limits > 0)).all():
+            raise ValueError(f"its array {_LIMITS!r} is not finite or not positive")
     estimator.n_iter_ = state["n_iter"]
     estimator.stop_reason_ = state["stop_reason"]
     estimator.history_ = {
@@ -267,12 +310,13 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
 
 
 def _check_arrays(
-    archive: Archive, state: dict[str, Any], scaler_arrays: Sequence[str] = ()
+    archive: Archive, state: dict[str, Any], transformer_arrays: Sequence[str] = ()
 ) -> None:
     """Raise unless the archive has exactly the arrays that its state lists."""
     if state["n_weights"] > len(archive.arrays):
         raise ValueError("arrays are missing")
-    expected = {*_ARRAYS, _FREQUENCIES, *scaler_arrays}
+    expected = {*_ARRAYS, _FREQUENCIES, *transformer_arrays}
+    expected |= {_LIMITS} & archive.arrays.keys()
     expected |= {f"weights.{i}" for i in range(state["n_weights"])}
     expected |= {
         f"history.{phase}.{name}" for phase, names in state["history"].items() for name in names
@@ -332,6 +376,10 @@ def _list_arrays(scaler: Any) -> list[str]:
     return [*names, "n_samples_seen_"]
 
 
+def _collect_scaler_arrays(scaler: Any) -> dict[str, np.ndarray]:
+    return {f"scaler.{name}": np.asarray(getattr(scaler, name)) for name in _list_arrays(scaler)}
+
+
 def _collect_scaler_state(scaler: Any, step_names: list[str]) -> dict[str, Any]:
     return {
         "class": type(scaler).__name__,
@@ -387,15 +435,19 @@ def _set_scaler_attributes(
         scaler.feature_names_in_ = np.array(state["feature_names"], dtype=object)
 
 
-def _create_pipeline(state: dict[str, Any], scaler: Any, clusterer: Any) -> Pipeline:
-    """Return the Pipeline of a fitted scaler and a fitted clusterer."""
+def _create_pipeline(
+    state: dict[str, Any], names: list[str], transformer: Any, clusterer: Any
+) -> Pipeline:
+    """Return the Pipeline of a fitted scaler or preparer and a fitted clusterer."""
+    features = transformer.get_feature_names_out().tolist()
+    if len(features) != state["n_features"]:
+        raise ValueError("its preparer does not return as many features as there are")
     if state["feature_names"]:
-        # Those of the scaler's output, if that was a data frame.
-        if scaler.get_feature_names_out().tolist() != state["feature_names"]:
+        # Those of the transformer's output, if that was a data frame.
+        if features != state["feature_names"]:
             raise ValueError("its feature_names are not those that its scaler returns")
-        scaler.set_output(transform="pandas")
-    names = state["scaler"]["steps"]
-    pipeline = Pipeline(list(zip(names, (scaler, clusterer), strict=True)))
+        transformer.set_output(transform="pandas")
+    pipeline = Pipeline(list(zip(names, (transformer, clusterer), strict=True)))
     if (
         len(set(names)) < 2
         or any(not isinstance(name, str) or "__" in name for name in names)

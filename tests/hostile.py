@@ -3,7 +3,9 @@
 The members of a file are its state, as JSON, and its arrays: dtype, shape and bytes of each.
 """
 
+import io
 import json
+import zipfile
 
 STATE = "skdec"
 
@@ -49,6 +51,25 @@ def write_file(path, header, values=b"", size=None):
 def write_members(path, members):
     """Write a file whose sizes and positions are correct."""
     return write_file(path, *describe(members))
+
+
+TRANSFORMERS = "preparer.transformers_"
+
+
+def with_transformers(members, change=None, compression=zipfile.ZIP_STORED):
+    """Return the members with transformers whose description by skops `change` has edited."""
+    with zipfile.ZipFile(io.BytesIO(members[TRANSFORMERS][2])) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(files["schema.json"])
+    if change is not None:
+        change(schema)
+    files["schema.json"] = json.dumps(schema).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    content = buffer.getvalue()
+    return members | {TRANSFORMERS: ("U8", [len(content)], content)}
 
 
 def with_state(members, change):

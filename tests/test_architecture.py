@@ -68,7 +68,7 @@ def find_all_imports(module):
 def test_imports_are_found():
     assert {"skdec._math", "skdec._engine.trainer"} <= find_imports("skdec._steps.refinement")
     assert "skdec._model_file" in find_imports("skdec._estimator")  # `from skdec import`
-    assert "skdec._estimator" in find_imports("skdec.cli.main")  # in a function
+    assert "skdec._estimator" in find_imports("skdec.cli.fit")  # in a function
     assert "skdec.networks" in find_all_imports("skdec._steps.refinement")
 
 

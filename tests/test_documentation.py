@@ -43,6 +43,8 @@ def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
     np.save("samples.npy", X)
     Path("scratch").mkdir()
     pd.DataFrame(X, columns=list("abcdef")).to_parquet("table.parquet")
+    customers = pd.DataFrame({"age": X[:, 0], "city": np.where(X[:, 1] > 0.5, "Bern", "Oslo")})
+    customers.to_csv("customers.csv", index=False)
     namespace = {"X": X, "blocks": [X[:40], X[40:]]}
     for line, code, is_not_run in find_blocks(page):
         if not is_not_run:

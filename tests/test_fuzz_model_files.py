@@ -19,6 +19,7 @@ from hostile import (
     describe,
     members_of,
     with_state,
+    with_transformers,
     write_file,
     write_members,
 )
@@ -26,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skdec
-from skdec import DECClusterer
+from skdec import DECClusterer, TablePreparer
 from skdec._model_file import save_model
 
 N_FILES = int(os.environ.get("SKDEC_FUZZ", "400"))
@@ -61,6 +62,30 @@ def saved(fitted, samples, tmp_path_factory):
     scaler = StandardScaler().fit(pd.DataFrame(samples, columns=list("abcdef")))
     save_model(make_pipeline(scaler, rich), directory / "rich")
     return directory / "rich"
+
+
+@pytest.fixture(scope="module")
+def table():
+    """A table with columns of all kinds."""
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "n": np.where(random.random(60) < 0.2, np.nan, random.normal(size=60)),
+            "word": random.choice(["a", "b", "c"], 60),
+            "day": pd.date_range("2020-01-01", periods=60, freq="9D").astype(str),
+            "text": [f"the {random.choice(['red', 'blue'])} item {i}" for i in range(60)],
+            "zeros": (random.random(60) < 0.1) * 1.0,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def saved_preparer(table, tiny, tmp_path_factory):
+    """A model that prepares a table."""
+    model = make_pipeline(TablePreparer(n_text_components=3), DECClusterer(**tiny)).fit(table)
+    path = tmp_path_factory.mktemp("fuzz") / "prepared"
+    save_model(model, path)
+    return path
 
 
 def flip_bits(random, content, max_flips=8, first=0):
@@ -184,10 +209,48 @@ def flip_values(random, path, saved):
     write_members(path, members | {name: (dtype, shape, flip_bits(random, content))})
 
 
+def edit_transformers(random, path, saved):
+    """Remove one to three places of skops' description of the transformers, or replace them."""
+
+    def edit(schema):
+        for _ in range(random.integers(1, 4)):
+            holder, key = choose_place(random, schema)
+            if random.random() < 0.2:
+                del holder[key]
+            else:
+                holder[key] = deepcopy(ODD_VALUES[random.integers(len(ODD_VALUES))])
+
+    write_members(path, with_transformers(members_of(saved), edit))
+
+
+def edit_plain_transformers(random, path, saved):
+    """Replace plain values in skops' description of the transformers."""
+
+    def edit(schema):
+        nodes = find_plain_nodes(schema)
+        for _ in range(random.integers(1, 4)):
+            value = ODD_VALUES[random.integers(len(ODD_VALUES))]
+            nodes[random.integers(len(nodes))]["content"] = json.dumps(value)
+
+    write_members(path, with_transformers(members_of(saved), edit))
+
+
+def find_plain_nodes(node):
+    """Return the nodes of skops' description that hold a plain value."""
+    if isinstance(node, dict):
+        found = [node] if node.get("__loader__") == "JsonNode" else []
+        return found + [plain for child in node.values() for plain in find_plain_nodes(child)]
+    children = node if isinstance(node, list) else []
+    return [plain for child in children for plain in find_plain_nodes(child)]
+
+
 MUTATIONS = [
     flip_file, flip_header, truncate, splice, pad, swap_arrays, remove_or_rename_array,
     edit_state, edit_state, flip_state, edit_header, move_array, flip_values,
 ]  # fmt: skip
+
+
+PREPARER_MUTATIONS = [edit_state, edit_transformers, edit_plain_transformers, flip_file, truncate]
 
 
 def load_and_predict(path, samples):
@@ -207,13 +270,20 @@ def load_and_predict(path, samples):
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
-def test_damaged_files_are_refused_or_work(saved, samples, tmp_path, figures):
+@pytest.mark.filterwarnings("ignore:Column ")
+@pytest.mark.parametrize("kind", ["scaler", "preparer"])
+def test_damaged_files_are_refused_or_work(
+    kind, saved, samples, saved_preparer, table, tmp_path, figures
+):
+    mutations, n_files = MUTATIONS, N_FILES
+    if kind == "preparer":  # which takes longer to read
+        saved, samples, mutations, n_files = saved_preparer, table, PREPARER_MUTATIONS, N_FILES // 4
     skdec.load(saved).predict(samples)
     path = tmp_path / "damaged"
     peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for seed in range(SEED, SEED + N_FILES):
+    for seed in range(SEED, SEED + n_files):
         random = np.random.default_rng(seed)
-        mutate = MUTATIONS[seed % len(MUTATIONS)]
+        mutate = mutations[seed % len(mutations)]
         mutate(random, path, saved)
         start = time.process_time()
         outcome = load_and_predict(path, samples)

@@ -1,30 +1,46 @@
-"""What the command line writes besides reports: labels, messages and warnings in one line each."""
+"""What the command line writes besides reports: messages, warnings, progress and predictions."""
 
-import csv
+from __future__ import annotations
+
+import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
+from skdec._files import write_atomically
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def write_labels(file: TextIO, labels: np.ndarray, confidence: np.ndarray) -> None:
-    """Write a line per sample, in order: its cluster and the soft assignment to that cluster."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["cluster", "confidence"])
-    writer.writerows(
-        [label, f"{assignment:.6g}"]
-        for label, assignment in zip(labels.tolist(), confidence.tolist(), strict=True)
-    )
+# Files that are read faster than one can look need no progress bar.
+_MIN_BYTES_SHOWN = 2**26
 
 
-def write_message(message: str) -> None:
-    """Write a line to standard error, after the name of the command."""
-    sys.stderr.write(f"skdec: {message}\n")
-    sys.stderr.flush()
+class Log:
+    """How messages are written to standard error: as lines, as lines of JSON, or not at all."""
+
+    def __init__(self) -> None:
+        self.is_quiet = self.is_json = False
+
+    def write(
+        self, message: str, level: str = "info", values: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a message; `values` are further members of its JSON."""
+        if self.is_quiet and level != "error":
+            return
+        prefix = "" if level in ("info", "error") else f"{level}: "
+        line = f"skdec: {prefix}{message}"
+        if self.is_json:
+            line = json.dumps({"level": level, "message": message} | dict(values or {}))
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+log = Log()
 
 
 @contextmanager
@@ -32,9 +48,11 @@ def show_warnings_in_one_line() -> Iterator[None]:
     """Write warnings as messages of one line, without the position and line of source code."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        write_message("warning: " + " ".join(str(message).split()))
+        log.write(" ".join(str(message).split()), "warning")
 
     with warnings.catch_warnings():
+        # Of pandas, about rows that are too long, which are refused.
+        warnings.filterwarnings("ignore", "Length of header or names does not match")
         warnings.showwarning = show
         yield
 
@@ -56,3 +74,103 @@ def silence_stderr() -> Iterator[None]:
         sys.stderr.flush()
         os.dup2(saved, 2)
         os.close(saved)
+
+
+def build_callbacks() -> list[Any]:
+    """Return the Keras callbacks that report the progress of a fit."""
+    if log.is_quiet:
+        return []
+    if log.is_json:
+        return [_build_json_callback()]
+    from skdec._engine.progress import ProgressCallback
+
+    return [ProgressCallback()]
+
+
+def _build_json_callback() -> Any:
+    import keras
+
+    class JsonCallback(keras.callbacks.Callback):
+        """Write each epoch and target update as a line of JSON."""
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+            phase = str((self.params or {}).get("phase", "fit"))
+            values = {name: float(value) for name, value in (logs or {}).items()}
+            log.write(f"{phase} {epoch + 1}", values={"phase": phase, "epoch": epoch + 1} | values)
+
+    return JsonCallback()
+
+
+def show_reading(file: BinaryIO, path: Path) -> BinaryIO:
+    """Show a progress bar while a large file is read, if standard error is a terminal."""
+    n_bytes = path.stat().st_size
+    if log.is_quiet or log.is_json or n_bytes < _MIN_BYTES_SHOWN or not sys.stderr.isatty():
+        return file
+    from rich.console import Console
+    from rich.progress import wrap_file
+
+    shown: Any = wrap_file(
+        file,
+        total=n_bytes,
+        description=f"reading {path.name}",
+        console=Console(stderr=True),
+        transient=True,
+    )
+    return shown  # a context manager, like a file
+
+
+@contextmanager
+def open_output(path: Path | None) -> Iterator[Any]:
+    """Yield a function that appends the rows of a data frame to a file.
+
+    The format is Parquet for the suffix ``.parquet``, else CSV, also on standard output if `path`
+    is None. The file replaces an earlier one only when complete.
+    """
+    if path is None:
+        yield _CsvWriter(sys.stdout)
+        return
+    with write_atomically(path) as temporary:
+        if path.suffix.lower() == ".parquet":
+            with _ParquetWriter(temporary) as write:
+                yield write
+        else:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
+                yield _CsvWriter(file)
+
+
+class _CsvWriter:
+    def __init__(self, file: Any) -> None:
+        self._file, self._is_first = file, True
+
+    def __call__(self, frame: pd.DataFrame) -> None:
+        frame.to_csv(
+            self._file,
+            index=False,
+            header=self._is_first,
+            float_format="%.6g",
+            lineterminator="\n",
+        )
+        self._is_first = False
+
+
+class _ParquetWriter:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: Any = None
+
+    def __enter__(self) -> _ParquetWriter:
+        return self
+
+    def __call__(self, frame: pd.DataFrame) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        schema = None if self._writer is None else self._writer.schema
+        table = pyarrow.Table.from_pandas(frame, schema=schema, preserve_index=False)
+        if self._writer is None:
+            self._writer = pyarrow.parquet.ParquetWriter(self._path, table.schema)
+        self._writer.write_table(table)
+
+    def __exit__(self, *_: Any) -> None:
+        if self._writer is not None:
+            self._writer.close()

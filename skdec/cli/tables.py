@@ -1,279 +1,433 @@
-"""Load a table from a CSV, Parquet or NumPy file.
+"""Read a table from a CSV, Parquet, Excel or NumPy file, or from standard input, in chunks.
 
-No file is ever unpickled, and every error names the file, the row and the column.
+No file is ever unpickled. pandas is imported by the functions that need it, so that a file that
+does not exist is refused without delay.
 """
 
-import csv
-import math
-from array import array
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from skdec.datasets import KERAS_KEYS, load_keras_archive, read_npz
+from skdec.cli.csv_format import CsvFormat, detect_format, find_ragged_rows, is_missing, open_text
+from skdec.cli.output import show_reading
+from skdec.datasets import (
+    KERAS_KEYS,
+    load_digits,
+    load_fashion_mnist,
+    load_keras_archive,
+    load_mnist,
+    read_npz,
+)
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "<na>"})
-DELIMITERS = ",;\t"
-ROWS_PER_CHECK = 8192
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATASETS = {"digits": load_digits, "mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
+STANDARD_INPUT = "-"
+
+_CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
+_EXCEL_SUFFIXES = (".xlsx", ".xls", ".ods")
+_SUFFIXES = (*_CSV_SUFFIXES, ".parquet", *_EXCEL_SUFFIXES, ".npy", ".npz")
+
+_ROWS_PER_CHUNK = 16_384
+_MAX_FAULTS = 8
+_MAX_NAMES = 20
+# Names of the first column with which pandas and others write the names of rows.
+_INDEX_NAMES = ("", "Unnamed: 0")
+# The column of values beyond the last one that has a name.
+_SURPLUS = "\0surplus"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are what.
+
+    Attributes
+    ----------
+    label : str or None
+        The classes, for evaluation.
+    id : str or None
+        What identifies a row in the output.
+    only : sequence of str or None
+        The features, in this order; all other columns by default.
+    drop : collection of str
+        Columns to leave out.
+    as_text : collection of str
+        Columns whose digits are no numbers.
+    """
+
+    label: str | None = None
+    id: str | None = None
+    only: Sequence[str] | None = None
+    drop: Collection[str] = ()
+    as_text: Collection[str] = field(default=(), repr=False)
 
 
 class Table(NamedTuple):
-    """Samples `X` (n_samples, n_features), labels `y` or None, names of the features or None."""
+    """Rows of a table.
 
-    X: np.ndarray
+    `X` is a data frame, or an array where columns have no names. `y` are the labels or None, `ids`
+    what identifies each row: a Series of a column or index, or else a range from 0. `unused` are
+    the columns that are in none of these.
+    """
+
+    X: Any
     y: np.ndarray | None
-    feature_names: list[str] | None
+    ids: pd.Series
+    unused: tuple[str, ...] = ()
 
 
-def load_table(
-    path: str | Path, label: str | None = None, columns: Sequence[str] | None = None
-) -> Table:
-    """Load a table from a file with one sample per row.
+class Faults:
+    """Faults of a file, raised together."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._faults: list[tuple[int, str]] = []
+
+    def add(self, row: int, text: str) -> None:
+        """Add a fault of a row, counted from 1."""
+        self._faults.append((row, f"row {row}{text}"))
+
+    def raise_if_any(self, advice: str) -> None:
+        """Raise a ValueError with the first faults, in the order of the rows."""
+        if self._faults:
+            shown = [text for _, text in sorted(self._faults)[:_MAX_FAULTS]]
+            n_more = len(self._faults) - len(shown)
+            more = f"; and {n_more:,} more" if n_more else ""
+            raise ValueError(f"{self._path}, {'; '.join(shown)}{more}. {advice}")
+
+
+def has_named_columns(data: str) -> bool:
+    """Whether the columns of a table have names, which those of an array have not."""
+    return data not in DATASETS and _get_suffix(data) not in (".npy", ".npz")
+
+
+def check_data(data: str) -> None:
+    """Raise an OSError or ValueError unless `data` may be a table, without reading it."""
+    if data in DATASETS or data == STANDARD_INPUT:
+        return
+    path = Path(data).expanduser()
+    if path.is_dir():
+        raise IsADirectoryError(f"{data} is a directory; name a file in it.")
+    if not path.exists():
+        raise FileNotFoundError(f"{data} does not exist; check the name.")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ValueError(
+            f"{data} ends in {path.suffix!r}; {', '.join(_SUFFIXES)} can be read, and - is CSV "
+            "from standard input."
+        )
+
+
+def load_table(data: str, columns: Columns = Columns()) -> Table:
+    """Load a built-in data set or a file as a whole.
 
     Parameters
     ----------
-    path : str or Path
-        A ``.csv``, ``.parquet``, ``.npy`` or ``.npz`` file. The values of a CSV file are separated
-        by commas, semicolons or tabs; if its first line has only numbers (other than 0, 1, 2,
-        ...), it is a row, and the columns are named x0, x1 and so on. A ``.npz`` file has the
-        layout of Keras' ``mnist.npz`` (bytes are scaled to numbers from 0 to 1), or an array ``X``
-        (or ``x``) and optionally ``y``, or one array.
-    label : str, default=None
-        The column of a CSV or Parquet file that becomes `y`.
-    columns : sequence of str, default=None
-        The columns of a CSV or Parquet file to read, in this order. All but `label` by default.
+    data : str
+        A file, ``-`` for standard input, or a name of `DATASETS`. The separator of a CSV file,
+        its encoding, decimal comma, thousands separators and comments before the header are
+        detected. If its first line has only numbers (other than 0, 1, 2, ...), it is a row, and
+        the columns are named x0, x1 and so on. A first column without a name is the index. A
+        ``.npz`` file has the layout of Keras' ``mnist.npz`` (bytes are scaled to numbers from 0 to
+        1), or an array ``X`` (or ``x``) and optionally ``y``, or one array.
+    columns : Columns
+        The columns to read.
 
     Returns
     -------
     Table
-        `X`: float64 of shape (n_samples, n_features) from CSV and Parquet; the array's own dtype
-        from NumPy's files, and a read-only memory map from ``.npy``. `y`: int64 or strings of
-        shape (n_samples,), or None. `feature_names`: list of str, or None for NumPy's files.
+        `X` is a data frame, or an array from NumPy's files: a read-only memory map from ``.npy``.
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError
+    OSError
         If there is no such file.
     ValueError
-        If the file is empty, damaged, of another kind, or has text or missing values.
-    ImportError
-        If the file is a Parquet file and pandas or pyarrow is not installed.
-
-    Examples
-    --------
-    >>> from skdec.cli.tables import load_table
-    >>> X, y, names = load_table("College.csv", label="Private")  # doctest: +SKIP
+        If the file is empty, damaged, of another kind or without a column asked for, or rows have
+        too many or too few fields or no label; the message has all faults.
     """
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory; name a file in it.")
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist; check the name.")
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        table = _load_csv(path, label, columns)
-    elif suffix == ".parquet":
-        table = _load_parquet(path, label, columns)
-    elif suffix in {".npy", ".npz"}:
-        if label is not None:
-            raise ValueError(f"{path} has no named columns, so there is no column {label!r}.")
-        table = _load_npy(path) if suffix == ".npy" else _load_npz(path)
-    else:
-        raise ValueError(f"{path} ends in {suffix!r}; .csv, .parquet, .npy and .npz can be read.")
-    _check_not_empty(table, path)
-    _check_finite(table, path)
-    return table
+    check_data(data)
+    if not has_named_columns(data):
+        return _load_arrays(data, columns)
+    import pandas as pd
+
+    tables = list(iterate_table(data, columns))
+    X = pd.concat([table.X for table in tables], ignore_index=True)
+    y = None
+    if columns.label is not None:
+        y = _convert_labels(np.concatenate([table.y for table in tables]))
+    ids = pd.concat([table.ids for table in tables], ignore_index=True)
+    return Table(X, y, ids, tables[0].unused)
 
 
-def _load_csv(path: Path, label: str | None, columns: Sequence[str] | None) -> Table:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse_csv(file, path, label, columns)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not text in UTF-8; save it as CSV in UTF-8.") from error
-    except csv.Error as error:
-        raise ValueError(f"{path} is not a CSV file ({error}).") from error
+def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
+    """Iterate over the rows of a table in chunks, of which only one is in memory.
+
+    Parameters and errors are those of `load_table`. Faults are raised by the chunk that has them.
+    """
+    check_data(data)
+    if not has_named_columns(data):
+        table = _load_arrays(data, columns)
+        for start in range(0, table.X.shape[0], _ROWS_PER_CHUNK):
+            rows = slice(start, start + _ROWS_PER_CHUNK)
+            y = None if table.y is None else table.y[rows]
+            yield Table(table.X[rows], y, table.ids[rows])
+        return
+    with closing(_iterate_frames(data, columns)) as frames:
+        n_rows = 0
+        for frame in frames:
+            if n_rows and not len(frame):
+                continue
+            yield _select_columns(frame, data, columns, n_rows)
+            n_rows += len(frame)
+    if not n_rows:
+        raise ValueError(f"{data} has column names but no rows.")
 
 
-def _parse_csv(file: TextIO, path: Path, label: str | None, columns: Sequence[str] | None) -> Table:
-    header, rows = _read_header(file, path)
-    names = _select_columns(header, path, label, columns)
-    positions = [header.index(name) for name in names]
-    label_position = None if label is None else header.index(label)
-    # One growing buffer of doubles: a list of rows of strings would take ten times the memory.
-    values, labels = array("d"), []
-    n_rows = 0
-    for n_rows, fields in enumerate(rows, start=1):
-        if len(fields) != len(header):
-            raise ValueError(
-                f"{path}, row {n_rows}: {len(fields)} values, but there are {len(header)} columns."
-            )
+def to_numbers(X: pd.DataFrame, data: str, n_before: int = 0) -> pd.DataFrame:
+    """Return a data frame of finite numbers, or raise with all values that are none.
+
+    `X` begins after `n_before` rows of the table.
+    """
+    import pandas as pd
+
+    faults = Faults(data)
+    numbers = {}
+    for name in X.columns:
+        numbers[name] = pd.to_numeric(X[name], errors="coerce").astype(np.float64)
+        for row in np.flatnonzero(~np.isfinite(numbers[name])):
+            value = X[name].iloc[row]
+            if pd.isna(value) or is_missing(str(value)):
+                what = "the value is missing"
+            elif np.isinf(numbers[name].iloc[row]):
+                what = "the value is infinite"
+            else:
+                what = f"{str(value)[:40]!r} is not a number"
+            faults.add(n_before + int(row) + 1, f", column {name!r}: {what}")
+    faults.raise_if_any(
+        "Leave such columns out (--drop), name the one with the classes (--label), or have the "
+        "table prepared (--prepare auto, without --scale)."
+    )
+    return pd.DataFrame(numbers, index=X.index)
+
+
+def _get_suffix(data: str) -> str:
+    return Path(data).suffix.lower()
+
+
+def _iterate_frames(data: str, columns: Columns) -> Any:
+    """Return a generator of data frames with all columns of a file."""
+    suffix = _get_suffix(data)
+    if suffix in _EXCEL_SUFFIXES:
+        return _read_excel(data)
+    return _read_parquet(data) if suffix == ".parquet" else _read_csv(data, columns)
+
+
+def _read_csv(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
+    with _open_bytes(data) as stream:
         try:
-            values.extend([float(fields[position]) for position in positions])
-        except ValueError:
-            selected = [fields[position] for position in positions]
-            raise _build_field_error(path, n_rows, names, selected) from None
-        if label_position is not None:
-            labels.append(_parse_label(fields[label_position], path, n_rows, label))
-    X = np.frombuffer(values, np.float64) if values else np.empty(0)
-    y = None if label is None else _convert_labels(np.array(labels, dtype=str))
-    return Table(X.reshape(n_rows, len(names)), y, names)
+            text, beginning = open_text(stream)
+            format_ = detect_format(beginning)
+        except (ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{data} cannot be read: {error}.") from error
+        _check_names(format_.names, data)
+        has_gaps = False
+        for frame in _parse_csv(text, data, columns, format_):
+            has_gaps |= bool(frame.iloc[:, -1].isna().any())
+            yield frame
+    if has_gaps and data != STANDARD_INPUT:
+        _check_widths(data, format_)  # pandas fills rows that are too short
 
 
-def _read_header(file: TextIO, path: Path) -> tuple[list[str], Iterable[list[str]]]:
-    """Return the names of the columns and an iterator over the rows."""
-    first_line = file.readline()
-    while first_line and not first_line.strip():
-        first_line = file.readline()
-    if not first_line:
-        raise ValueError(f"{path} is empty; a line of column names and rows below it are needed.")
-    delimiter = max(DELIMITERS, key=first_line.count)
-    first = [field.strip() for field in next(csv.reader([first_line], delimiter=delimiter))]
-    rows = (row for row in csv.reader(file, delimiter=delimiter) if row)
-    if not _is_header(first):
-        return [f"x{position}" for position in range(len(first))], chain([first], rows)
-    return first, rows
+def _parse_csv(
+    text: TextIO, data: str, columns: Columns, format_: CsvFormat
+) -> Iterator[pd.DataFrame]:
+    """Parse the rows; those with too many values are an error, those with too few get gaps."""
+    import pandas as pd
 
-
-def _is_header(fields: list[str]) -> bool:
-    """Whether the fields of the first line are names of columns, not values.
-
-    Numbers are values, except for 0, 1, 2, ...: pandas names the columns of an array so.
-    """
-    counted = [str(position) for position in range(len(fields))]
-    return not all(_is_number(field) for field in fields) or (len(fields) > 1 and fields == counted)
-
-
-def _select_columns(
-    header: list[str], path: Path, label: str | None, columns: Sequence[str] | None
-) -> list[str]:
-    """Return the names of the columns to read, after checking that each exists exactly once."""
-    requested = [*([] if label is None else [label]), *(columns or [])]
-    for name in requested:
-        if name not in header:
-            raise ValueError(f"{path} has no column {name!r}; it has {_format_names(header)}.")
-    names = list(columns) if columns is not None else [name for name in header if name != label]
-    repeated = [name for name in [*names, *requested] if header.count(name) > 1]
-    if repeated:
-        raise ValueError(f"{path} has the column {repeated[0]!r} more than once; rename one.")
-    if "" in names:
-        raise ValueError(
-            f"{path}: column {header.index('') + 1} has no name, so it may be a row number; "
-            "name it or remove it."
-        )
-    if not names:
-        raise ValueError(f"{path} has no column besides {label!r}.")
-    return names
-
-
-def _format_names(names: Sequence[str], max_names: int = 20) -> str:
-    dots = ", ..." if len(names) > max_names else ""
-    return ", ".join(map(repr, names[:max_names])) + dots
-
-
-def _parse_label(field: str, path: Path, row: int, label: str | None) -> str:
-    if _is_missing(field):
-        raise ValueError(
-            f"{path}, row {row}: the label column {label!r} has no value; "
-            "fill it or remove the row."
-        )
-    return field.strip()
-
-
-def _build_field_error(
-    path: Path, row: int, names: Sequence[str], fields: Sequence[str]
-) -> ValueError:
-    """Build the error for the first field of a row that is not a number."""
-    position = next(i for i, field in enumerate(fields) if not _is_number(field))
-    if _is_missing(fields[position]):
-        return _build_missing_value_error(path, row, names[position])
-    return ValueError(
-        f"{path}, row {row}, column {names[position]!r}: {fields[position]!r} is not a number; "
-        "encode or remove the column, or name it as the label."
-    )
-
-
-def _build_missing_value_error(path: Path, row: int, column: str) -> ValueError:
-    return ValueError(
-        f"{path}, row {row}, column {column!r}: the value is missing; fill it or remove the row."
-    )
-
-
-def _is_number(field: str) -> bool:
+    names = list(format_.names)
+    as_text = {*columns.as_text, columns.label, columns.id, *format_.codes}
+    for _ in range(format_.n_skipped):
+        text.readline()
     try:
-        return math.isfinite(float(field))
-    except ValueError:
-        return False
+        chunks = pd.read_csv(
+            text,
+            header=None,
+            names=[*names, _SURPLUS],
+            index_col=False,
+            sep=format_.separator,
+            decimal=format_.decimal,
+            thousands=format_.thousands,
+            dtype={name: str for name in names if name in as_text},
+            na_values=["?"],
+            skipinitialspace=True,
+            low_memory=False,
+            chunksize=_ROWS_PER_CHUNK,
+        )
+        for frame in chunks:
+            if frame.pop(_SURPLUS).notna().any():
+                raise pd.errors.ParserError("rows have more values than there are columns")
+            yield frame
+    except pd.errors.EmptyDataError:
+        yield pd.DataFrame(columns=names)
+    except (pd.errors.ParserError, EOFError, OSError, OverflowError) as error:
+        _check_widths(data, format_)
+        raise ValueError(f"{data} cannot be read: {error}.") from error
 
 
-def _is_missing(field: str) -> bool:
-    return field.strip().lower() in MISSING
+def _check_widths(data: str, format_: CsvFormat) -> None:
+    """Raise for all rows with more or fewer fields than there are columns."""
+    if data == STANDARD_INPUT:  # which cannot be read again
+        return
+    faults = Faults(data)
+    with Path(data).expanduser().open("rb") as stream:
+        for row, n_fields in find_ragged_rows(open_text(stream)[0], format_):
+            faults.add(row, f": {n_fields} values, but there are {len(format_.names)} columns")
+    faults.raise_if_any("Each row needs a value, or nothing between separators, for each column.")
+
+
+def _open_bytes(data: str) -> Any:
+    if data == STANDARD_INPUT:
+        return sys.stdin.buffer
+    path = Path(data).expanduser()
+    return show_reading(path.open("rb"), path)
+
+
+def _read_excel(data: str) -> Iterator[pd.DataFrame]:
+    import pandas as pd
+
+    try:
+        frame = pd.read_excel(Path(data).expanduser(), na_values=["?"])
+    except ImportError as error:
+        raise ValueError(f"{data} needs a further package: {error}") from error
+    except Exception as error:  # the engines raise errors of a dozen kinds for damaged files
+        raise ValueError(f"{data} is not an Excel file that can be read ({error}).") from error
+    frame.columns = frame.columns.map(str)
+    yield frame
+
+
+def _read_parquet(data: str) -> Iterator[pd.DataFrame]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ValueError(
+            f"{data}: reading Parquet needs pyarrow; pip install 'skdec[tables]'."
+        ) from error
+    try:
+        file = pyarrow.parquet.ParquetFile(Path(data).expanduser())
+        for batch in file.iter_batches(_ROWS_PER_CHUNK):
+            frame = batch.to_pandas()
+            frame.columns = frame.columns.map(str)
+            yield frame
+        if not file.metadata.num_rows:
+            yield file.schema_arrow.empty_table().to_pandas()
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
+        raise ValueError(f"{data} is not a Parquet file that can be read.") from error
+
+
+def _select_columns(frame: pd.DataFrame, data: str, columns: Columns, n_before: int) -> Table:
+    """Split the columns of a chunk, which begins after `n_before` rows."""
+    import pandas as pd
+
+    frame.index = frame.index if _has_index(frame) else pd.RangeIndex(len(frame)) + n_before
+    if len(frame.columns) and frame.columns[0] in _INDEX_NAMES:
+        frame = frame.set_index(frame.columns[0])
+    names = list(frame.columns)
+    special = [name for name in (columns.label, columns.id) if name is not None]
+    only = names if columns.only is None else list(columns.only)
+    _check_exist([*special, *columns.drop, *(columns.only or [])], names, data)
+    left_out = {columns.label, *columns.drop}
+    if columns.only is None:
+        left_out.add(columns.id)
+    features = [name for name in only if name not in left_out]
+    if not features:
+        raise ValueError(f"{data} has no column besides {', '.join(map(repr, names))}.")
+    y = None
+    if columns.label is not None:
+        y = _get_labels(frame[columns.label], data, n_before)
+    ids = frame.index.to_series(name="index") if columns.id is None else frame[columns.id]
+    unused = tuple(name for name in names if name not in {*features, *special, *columns.drop})
+    return Table(frame[features], y, ids, unused)
+
+
+def _has_index(frame: pd.DataFrame) -> bool:
+    """Whether the file itself has an index, which Parquet keeps."""
+    return type(frame.index).__name__ != "RangeIndex"
+
+
+def _check_names(names: Sequence[str], data: str) -> None:
+    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    if repeated:
+        raise ValueError(
+            f"{data} has the columns {_format_names(repeated)} more than once; rename them."
+        )
+
+
+def _check_exist(requested: Sequence[str], names: Sequence[str], data: str) -> None:
+    absent = [name for name in requested if name not in names]
+    if absent:
+        columns = "column" if len(absent) == 1 else "columns"
+        raise ValueError(
+            f"{data} has no {columns} {_format_names(absent)}; it has {_format_names(names)}."
+        )
+
+
+def _format_names(names: Sequence[str]) -> str:
+    dots = ", ..." if len(names) > _MAX_NAMES else ""
+    return ", ".join(map(repr, names[:_MAX_NAMES])) + dots
+
+
+def _get_labels(column: pd.Series, data: str, n_before: int) -> np.ndarray:
+    faults = Faults(data)
+    for row in np.flatnonzero(column.isna()).tolist():
+        faults.add(n_before + row + 1, f": the label column {column.name!r} has no value")
+    faults.raise_if_any("Fill it or remove the row.")
+    return column.astype(str).str.strip().to_numpy(dtype=str)
 
 
 def _convert_labels(labels: np.ndarray) -> np.ndarray:
-    """Convert labels to integers if all of them are, else leave them strings."""
+    """Convert labels to integers if all of them are written as such; 007 and 1_000 are not."""
     try:
-        return labels.astype(np.int64)
-    except ValueError:
+        integers = labels.astype(np.int64)
+    except (ValueError, OverflowError):
         return labels
+    return integers if (integers.astype(str) == labels).all() else labels
 
 
-def _load_parquet(path: Path, label: str | None, columns: Sequence[str] | None) -> Table:
-    frame = _read_parquet(path)
-    frame.columns = list(map(str, frame.columns))
-    names = _select_columns(list(frame.columns), path, label, columns)
-    for name in names:
-        _check_numeric(frame[name], path, name)
-    X = frame[names].to_numpy(dtype=np.float64, na_value=np.nan)
-    if label is None:
-        return Table(X, None, names)
-    missing = np.flatnonzero(frame[label].isna())
-    if missing.size:
-        _parse_label("", path, int(missing[0]) + 1, label)
-    return Table(X, _convert_labels(frame[label].astype(str).to_numpy(dtype=str)), names)
+def _load_arrays(data: str, columns: Columns) -> Table:
+    import pandas as pd
 
-
-def _read_parquet(path: Path) -> Any:
-    try:
-        import pandas as pd
-        import pyarrow
-    except ImportError as error:
-        raise ImportError(
-            f"{path}: reading Parquet needs pandas and pyarrow; pip install 'skdec[tables]'."
-        ) from error
-    try:
-        return pd.read_parquet(path, engine="pyarrow")
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
-        raise ValueError(f"{path} is not a Parquet file that can be read.") from error
-
-
-def _check_numeric(column: Any, path: Path, name: str) -> None:
-    if column.dtype.kind in "biuf":
-        return
-    for row, value in enumerate(column, start=1):
-        if not _is_number(str(value)) and not _is_missing(str(value)):
-            raise _build_field_error(path, row, [name], [str(value)])
-    raise ValueError(f"{path}, column {name!r} is of type {column.dtype}; make it numeric.")
-
-
-def _load_npy(path: Path) -> Table:
-    try:
-        X = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    if columns != Columns():
         raise ValueError(
-            f"{path} is not a complete .npy file of a plain array; write it again with numpy.save."
-        ) from error
-    _check_matrix(X, path)
-    return Table(X, None, None)
+            f"{data} has no named columns; leave out --label, --id, --columns and --drop."
+        )
+    X, y = DATASETS[data]() if data in DATASETS else _load_file_of_arrays(Path(data).expanduser())
+    _check_matrix(X, data)
+    if y is not None and y.shape != X.shape[:1]:
+        raise ValueError(f"{data}: y has shape {y.shape}, but X has {len(X)} samples.")
+    return Table(X, y, pd.RangeIndex(len(X)).to_series(name="index"))
 
 
-def _load_npz(path: Path) -> Table:
+def _load_file_of_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    if path.suffix.lower() == ".npy":
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False), None
+        except (ValueError, EOFError) as error:
+            raise ValueError(
+                f"{path} is not a complete .npy file of a plain array; write it again with "
+                "numpy.save."
+            ) from error
     arrays = read_npz(path)
     if set(KERAS_KEYS) <= set(arrays):
-        return Table(*load_keras_archive(path), feature_names=None)
+        return load_keras_archive(path)
     key = next((key for key in ("X", "x") if key in arrays), None)
     if key is None and len(arrays) == 1:
         key = next(iter(arrays))
@@ -282,36 +436,26 @@ def _load_npz(path: Path) -> Table:
             f"{path} has the arrays {_format_names(sorted(arrays))}; needed are X and optionally "
             f"y, or {', '.join(KERAS_KEYS)}."
         )
-    X, y = arrays[key], arrays.get("y")
-    _check_matrix(X, path)
-    if y is not None and y.shape != X.shape[:1]:
-        raise ValueError(f"{path}: y has shape {y.shape}, but X has {len(X)} samples.")
-    return Table(X, y, None)
+    return arrays[key], arrays.get("y")
 
 
-def _check_matrix(X: np.ndarray, path: Path) -> None:
+def _check_matrix(X: np.ndarray, data: str) -> None:
+    """Raise unless `X` is a matrix of finite numbers, of which only a part is in memory."""
     if X.ndim != 2 or X.dtype.kind not in "biuf":
         raise ValueError(
-            f"{path} has an array of shape {X.shape} and dtype {X.dtype}; an array of numbers, "
+            f"{data} has an array of shape {X.shape} and dtype {X.dtype}; an array of numbers, "
             "(n_samples, n_features), is needed."
         )
+    if 0 in X.shape:
+        raise ValueError(f"{data} has an array of shape {X.shape}: no samples or no features.")
+    faults = Faults(data)
+    for start in _iterate_starts(X):
+        block = X[start : start + _ROWS_PER_CHUNK]
+        for row, column in np.argwhere(~np.isfinite(block)).tolist():
+            what = "missing" if np.isnan(block[row, column]) else "infinite"
+            faults.add(start + row + 1, f", column '{column}': the value is {what}")
+    faults.raise_if_any("Impute them, or remove the rows.")
 
 
-def _check_not_empty(table: Table, path: Path) -> None:
-    if table.X.shape[0] == 0:
-        raise ValueError(f"{path} has column names but no rows.")
-    if table.X.shape[1] == 0:
-        raise ValueError(f"{path} has rows but no columns.")
-
-
-def _check_finite(table: Table, path: Path) -> None:
-    """Check block by block, so that a memory map is never loaded as a whole."""
-    for start in range(0, len(table.X), ROWS_PER_CHECK):
-        invalid = np.argwhere(~np.isfinite(table.X[start : start + ROWS_PER_CHECK]))
-        if not invalid.size:
-            continue
-        row, column = start + int(invalid[0, 0]), int(invalid[0, 1])
-        name = str(column) if table.feature_names is None else table.feature_names[column]
-        if np.isnan(table.X[row, column]):
-            raise _build_missing_value_error(path, row + 1, name)
-        raise ValueError(f"{path}, row {row + 1}, column {name!r}: the value is infinite.")
+def _iterate_starts(X: np.ndarray) -> Iterable[int]:
+    return range(0, len(X), _ROWS_PER_CHUNK)

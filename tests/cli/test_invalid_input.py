@@ -10,6 +10,7 @@ from hostile import STATE, members_of, with_state, write_members
 
 from skdec.cli import main
 
+ONE_CLUSTER = ["--n-clusters", "1", "--prepare", "none"]
 QUICK = ["--dims", "4,2", "--epochs", "1", "--max-iter", "2", "--seed", "0"]
 
 
@@ -56,15 +57,16 @@ TABLES = {
     "text": (b"dear reader\nthis is, a letter\n", "row 1"),
     "words": (b"a,b\n1,x\n", "'x' is not a number"),
     "ragged": (b"a,b\n1,2\n3\n", "row 2: 1 values"),
+    "long rows": (b"a,b\n1,2,3,4\n3,4,5\n", "row 1: 4 values"),
     "missing": (b"a,b\n1,2\n,4\n", "row 2, column 'a': the value is missing"),
     "infinite": (b"a,b\n1,inf\n", "row 1, column 'b'"),
     "same names": (b"a,a\n1,2\n", "more than once"),
-    "binary": (bytes(range(256)) * 40, "not text in UTF-8"),
-    "zeros": (bytes(4096), "csv"),
-    "pickle": (b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01K\x02e.", "UTF-8"),
-    "image": (b"\x89PNG\r\n\x1a\n" + bytes(100), "UTF-8"),
+    "binary": (bytes(range(256)) * 40, "not text"),
+    "zeros": (bytes(4096), "not text"),
+    "pickle": (b"\x80\x04\x95\x0b\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01K\x02e.", "not text"),
+    "image": (b"\x89PNG\r\n\x1a\n" + bytes(100), "not text"),
     "one quote": (b'a,b\n"1,2\n3,4\n', "row 1"),
-    "one long field": (b"a,b\n" + b"1" * 200_000 + b",2\n", "csv"),
+    "one long field": (b"a,b\n" + b"1" * 200_000 + b",2\n", "is not a number"),
 }
 
 
@@ -74,9 +76,9 @@ def test_unusable_tables_are_an_error(kind, command, directory, run_and_fail, tm
     content, message = TABLES[kind]
     (tmp_path / "table.csv").write_bytes(content)
     arguments = {
-        "compare": ["compare", "table.csv", "--n-clusters", "1", "--json", "out.json"],
-        "fit": ["fit", "table.csv", "--n-clusters", "1", "--model", "out.model"],
-        "predict": ["predict", directory / "model", "table.csv", "--labels", "out.csv"],
+        "compare": ["compare", "table.csv", *ONE_CLUSTER, "--json", "out.json"],
+        "fit": ["fit", "table.csv", *ONE_CLUSTER, "--model", "out.model"],
+        "predict": ["predict", directory / "model", "table.csv", "--output", "out.csv"],
     }
     line = run_and_fail(*arguments[command])
     assert message in line or command == "predict", line
@@ -88,8 +90,8 @@ def test_data_that_are_not_a_file_are_an_error(command, run_and_fail, tmp_path):
     outputs = {"compare": ["--json", "out"], "fit": ["--model", "out"]}[command]
     assert "does not exist" in run_and_fail(command, "absent.csv", *outputs)
     assert "is a directory" in run_and_fail(command, "directory.csv", *outputs)
-    (tmp_path / "table.txt").write_text("a\n1\n")
-    assert "'.txt'" in run_and_fail(command, "table.txt", *outputs)
+    (tmp_path / "table.docx").write_text("a\n1\n")
+    assert "'.docx'" in run_and_fail(command, "table.docx", *outputs)
 
 
 def test_missing_values_in_a_label_column_are_an_error(run_and_fail, tmp_path):
@@ -103,7 +105,7 @@ def test_an_error_in_one_of_ten_thousand_columns_is_named(run_and_fail, tmp_path
     row = ["0.5"] * 10_000
     lines = [names, row, [*row[:-1], "?"]]
     (tmp_path / "wide.csv").write_text("\n".join(map(",".join, lines)) + "\n")
-    line = run_and_fail("fit", "wide.csv", "--n-clusters", "2", "--model", "out")
+    line = run_and_fail("fit", "wide.csv", *ONE_CLUSTER, "--model", "out")
     assert "row 2, column 'x9999': the value is missing" in line
     assert "no column 'y'" in run_and_fail("fit", "wide.csv", "--label", "y", "--model", "out")
 
@@ -125,7 +127,7 @@ def test_outputs_that_cannot_be_written_are_an_error(directory, run_and_fail, tm
     for out, message in messages.items():
         assert message in run_and_fail("compare", table, "--n-clusters", "2", "--json", out)
         assert message in run_and_fail("fit", table, "--n-clusters", "2", "--model", out)
-        assert message in run_and_fail("predict", directory / "model", table, "--labels", out)
+        assert message in run_and_fail("predict", directory / "model", table, "--output", out)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
@@ -182,7 +184,7 @@ def write_damaged_model(kind, content, members, path):
 def test_damaged_models_are_an_error(kind, directory, run_and_fail, tmp_path):
     path = directory / "model"
     write_damaged_model(kind, path.read_bytes(), members_of(path), tmp_path / "model")
-    line = run_and_fail("predict", "model", directory / "table.csv", "--labels", "out.csv")
+    line = run_and_fail("predict", "model", directory / "table.csv", "--output", "out.csv")
     assert line.startswith("skdec: model cannot be read as a saved estimator: ")
 
 

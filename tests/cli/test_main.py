@@ -18,9 +18,6 @@ import skdec
 from skdec.cli import main
 from skdec.metrics import clustering_accuracy
 
-# The module, not the function of the same name that the package exports.
-commands = importlib.import_module("skdec.cli.main")
-
 NETWORK = ["--dims", "8,3", "--epochs", "3", "--max-iter", "4", "--seed", "0"]
 
 
@@ -59,18 +56,17 @@ def compared(directory):
 def model(directory):
     """A model of a table that is standardized, with the clusters of its samples next to it."""
     arguments = ["fit", str(directory / "table.csv"), "--label", "kind", "--scale", "standard"]
-    outputs = ["--model", str(directory / "model.skdec"), "--labels", str(directory / "fitted.csv")]
+    outputs = ["--model", str(directory / "model.skdec"), "--output", str(directory / "fitted.csv")]
     assert main([*arguments, *outputs, *NETWORK]) == 0
     return directory / "model.skdec"
 
 
 def read_clusters(path):
-    header, *lines = path.read_text().splitlines()
-    assert header == "cluster,confidence"
-    values = np.array([line.split(",") for line in lines], dtype=float)
-    assert values[:, 1].min() > 0
-    assert values[:, 1].max() <= 1
-    return values[:, 0].astype(int)
+    table = pd.read_csv(path)
+    assert table.columns.tolist() == ["index", "cluster", "confidence", "deviation"]
+    assert table["index"].tolist() == list(range(len(table)))
+    assert table["confidence"].between(0, 1).all()
+    return table["cluster"].to_numpy()
 
 
 def run_and_fail(capsys, *arguments):
@@ -158,9 +154,10 @@ def test_the_model_is_the_estimator_fitted_to_the_scaled_samples(model, blobs):
 def test_samples_get_the_same_labels_everywhere(scale, directory, blobs, tmp_path):
     """By the fit, by the command `predict`, and in Python, from unscaled samples."""
     table, model = str(directory / "table.csv"), str(tmp_path / "model")
-    fit = ["fit", table, "--label", "kind", "--scale", scale, "--model", model, *NETWORK]
-    assert main([*fit, "--labels", str(tmp_path / "fitted.csv")]) == 0
-    assert main(["predict", model, table, "--labels", str(tmp_path / "predicted.csv")]) == 0
+    fit = ["fit", table, "--label", "kind", "--scale", scale, "--prepare", "none", *NETWORK]
+    fit += ["--model", model]
+    assert main([*fit, "--output", str(tmp_path / "fitted.csv")]) == 0
+    assert main(["predict", model, table, "--output", str(tmp_path / "predicted.csv")]) == 0
     labels = read_clusters(tmp_path / "fitted.csv")
     assert len(np.unique(labels)) > 1
     np.testing.assert_array_equal(read_clusters(tmp_path / "predicted.csv"), labels)
@@ -181,7 +178,7 @@ def test_samples_get_the_same_labels_everywhere(scale, directory, blobs, tmp_pat
 def test_predict_scales_as_in_fit(model, tmp_path):
     out = tmp_path / "predicted.csv"
     # The column of classes is text: predict reads only the columns that the model was fitted on.
-    assert main(["predict", str(model), str(model.parent / "table.csv"), "--labels", str(out)]) == 0
+    assert main(["predict", str(model), str(model.parent / "table.csv"), "--output", str(out)]) == 0
     assert out.read_text() == (model.parent / "fitted.csv").read_text()
 
 
@@ -189,7 +186,7 @@ def test_predict_finds_its_columns_by_name(model, tmp_path):
     header, *lines = (model.parent / "table.csv").read_text().splitlines()
     table, out = tmp_path / "reordered.csv", tmp_path / "predicted.csv"
     table.write_text("\n".join(",".join(line.split(",")[::-1]) for line in [header, *lines]))
-    assert main(["predict", str(model), str(table), "--labels", str(out)]) == 0
+    assert main(["predict", str(model), str(table), "--output", str(out)]) == 0
     assert out.read_text() == (model.parent / "fitted.csv").read_text()
 
 
@@ -206,7 +203,7 @@ def test_predict_accepts_a_model_saved_by_python_code(model, tmp_path, capsys, b
     X = StandardScaler().fit_transform(blobs[0])
     np.save(tmp_path / "scaled.npy", X)
     assert main(["predict", str(tmp_path / "model.skdec"), str(tmp_path / "scaled.npy")]) == 0
-    printed = [int(line.split(",")[0]) for line in capsys.readouterr().out.splitlines()[1:]]
+    printed = [int(line.split(",")[1]) for line in capsys.readouterr().out.splitlines()[1:]]
     assert printed == loaded.predict(X).tolist()
 
 
@@ -221,7 +218,8 @@ def test_predict_accepts_a_model_saved_by_python_code(model, tmp_path, capsys, b
 )
 def test_an_unusable_table_is_an_error(content, message, tmp_path, capsys):
     (tmp_path / "table.csv").write_text(content)
-    assert message in run_and_fail(capsys, "compare", tmp_path / "table.csv", "--n-clusters", "2")
+    compare = ["compare", tmp_path / "table.csv", "--n-clusters", "2", "--prepare", "none"]
+    assert message in run_and_fail(capsys, *compare)
 
 
 def test_missing_data_are_an_error(directory, capsys):
@@ -268,12 +266,14 @@ def test_invalid_arguments_are_an_error(arguments, message, tmp_path, capsys, mo
 
 @pytest.mark.parametrize("command", ["compare", "fit", "predict"])
 def test_outputs_are_checked_before_the_data_are_read(command, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(commands, "_load_data", lambda *_: pytest.fail("the data were read"))
+    module = importlib.import_module(f"skdec.cli.{command}")
+    load = "load_model" if command == "predict" else "load_table"
+    monkeypatch.setattr(module, load, lambda *_: pytest.fail("the data were read"))
     unwritable = tmp_path / "absent" / "out"
     arguments = {
         "compare": ["digits", "--json", unwritable],
         "fit": ["digits", "--model", unwritable],
-        "predict": ["model", "digits", "--labels", unwritable],
+        "predict": ["model", "digits", "--output", unwritable],
     }
     assert "is not a directory; create it" in run_and_fail(capsys, command, *arguments[command])
 
@@ -309,7 +309,7 @@ def test_an_interruption_leaves_no_partial_file(tmp_path, capsys, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_load_data", interrupt)
+    monkeypatch.setattr(importlib.import_module("skdec.cli.fit"), "load_table", interrupt)
     assert main(["fit", "digits", "--model", str(tmp_path / "model")]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -343,12 +343,16 @@ def test_reading_a_table_does_not_load_tensorflow(directory):
     assert done.returncode == 2, done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["fit", "digits"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["fit", "digits"], ["fit", "absent.csv", "--model", "m"], ["info", "absent"]],
+    ids=str,
+)
 def test_help_and_invalid_arguments_do_not_load_scikit_learn(arguments):
     code = (
         "import sys; from skdec.cli import main\n"
         f"try: main({arguments})\n"
         "except SystemExit: pass\n"
-        "sys.exit('sklearn' in sys.modules)"
+        "sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)

@@ -1,0 +1,225 @@
+"""What sets clusters apart in the columns of a table, and samples that show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import mutual_info_score
+
+_MISSING = "(missing)"
+_N_VALUES_SHOWN = 3
+_MAX_VALUE_LENGTH = 30
+_N_BINS = 10
+
+
+def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
+    """Describe each cluster by the columns of a table, those that set it apart most first.
+
+    Parameters
+    ----------
+    X : {data frame, array-like} of shape (n_samples, n_columns)
+        The table as it was before it was prepared or scaled: numbers, words, dates and gaps.
+    labels : array-like of shape (n_samples,)
+        Cluster of each sample, from any clusterer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each cluster and column, indexed by both, with
+
+        - ``size`` and ``fraction``: samples in the cluster, and their fraction of all;
+        - ``typical``: of a number or date, the median and the quartiles in the cluster, of a word
+          the most frequent values with their percentages;
+        - ``overall``: the same of all samples;
+        - ``difference``: standardized difference, the mean in the cluster minus the mean of all
+          samples, divided by their standard deviation. Of a word, it is that of being the value
+          named in ``value``, the one with the largest absolute difference;
+        - ``value``: that value; missing for numbers and dates;
+        - ``information``: the mutual information of the column and of being in the cluster, as a
+          fraction of the entropy of the latter: 0 where the column says nothing, 1 where it says
+          all. Numbers are counted in ten bins of equal frequency.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as samples.
+
+    See Also
+    --------
+    find_examples : Typical and doubtful samples of each cluster.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skdec import describe_clusters
+    >>> table = pd.DataFrame({"age": [20, 22, 60, 64], "pet": ["cat", "dog", "cat", "dog"]})
+    >>> described = describe_clusters(table, [0, 0, 1, 1])
+    >>> described.loc[0, ["typical", "overall"]]
+                           typical              overall
+    column
+    age       21 (20.5 to 21.5)      41 (21.5 to 61)
+    pet     cat 50 %, dog 50 %  cat 50 %, dog 50 %
+    """
+    table, labels = _to_frame(X), np.asarray(labels)
+    if labels.shape != (len(table),):
+        raise ValueError(f"labels has shape {labels.shape}, but X has {len(table)} samples.")
+    rows = []
+    for cluster in np.unique(labels):
+        is_member = labels == cluster
+        described = [_describe_column(table[name], is_member) for name in table.columns]
+        described.sort(key=lambda row: -row["information"])
+        about = {"cluster": cluster, "size": int(is_member.sum()), "fraction": is_member.mean()}
+        rows += [about | row for row in described]
+    return pd.DataFrame(rows).set_index(["cluster", "column"])
+
+
+def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
+    """Find the samples nearest to the center of each cluster, the least certain and unlike ones.
+
+    Parameters
+    ----------
+    model : DECClusterer or Pipeline that ends in one
+        Fitted estimator.
+    X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples, as `model` takes them.
+    n_examples : int, default=3
+        Number of samples of each kind in a cluster.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each cluster ``n_examples`` rows of ``kind`` "exemplar", nearest in the embedding to
+        the center of their cluster, as many "doubtful" ones, with the lowest confidence, and up
+        to as many "outlier" ones, unlike the samples of the fit: ``cluster``, ``kind``,
+        ``sample`` (the position in `X`, from 0), ``distance`` from the center, ``confidence``, the
+        largest soft assignment, and ``score``, that of `DECClusterer.score_samples`, below -1 for
+        outliers.
+
+    See Also
+    --------
+    describe_clusters : The columns that set the clusters apart.
+
+    Examples
+    --------
+    >>> from skdec import DECClusterer, find_examples
+    >>> dec = DECClusterer(3, random_state=0).fit(X)  # doctest: +SKIP
+    >>> find_examples(dec, X)  # doctest: +SKIP
+    """
+    clusterer = model
+    if hasattr(model, "steps"):
+        X, clusterer = model[:-1].transform(X), model[-1]
+    q, z = clusterer.predict_proba(X), clusterer.transform(X)
+    samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})
+    samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)
+    samples["confidence"] = q.max(axis=1)
+    samples["score"] = clusterer.score_samples(X)
+    ranked = {
+        "exemplar": samples.sort_values("distance", kind="stable"),
+        "doubtful": samples.sort_values("confidence", kind="stable"),
+        "outlier": samples[samples["score"] < -1].sort_values("score", kind="stable"),
+    }
+    kinds = [
+        found.groupby("cluster").head(n_examples).assign(kind=kind)
+        for kind, found in ranked.items()
+    ]
+    examples = pd.concat(kinds).sort_values("cluster", kind="stable", ignore_index=True)
+    return examples[["cluster", "kind", "sample", "distance", "confidence", "score"]]
+
+
+def _to_frame(X: Any) -> pd.DataFrame:
+    if hasattr(X, "to_pandas"):  # polars
+        X = X.to_pandas()
+    if not isinstance(X, pd.DataFrame):
+        X = np.asarray(X)
+        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    table: pd.DataFrame = X.infer_objects()
+    return table
+
+
+def _describe_column(column: pd.Series, is_member: np.ndarray) -> dict[str, Any]:
+    is_number = _is_number(column)
+    describe = _describe_numbers if is_number else _describe_words
+    difference, value = describe(column, is_member)
+    format_ = _format_numbers if is_number else _format_words
+    return {
+        "column": column.name,
+        "typical": format_(column[is_member]),
+        "overall": format_(column),
+        "difference": difference,
+        "value": value,
+        "information": _compute_information(column, is_member),
+    }
+
+
+def _is_number(column: pd.Series) -> bool:
+    types = pd.api.types
+    return (
+        types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+    ) or types.is_datetime64_any_dtype(column)
+
+
+def _describe_numbers(column: pd.Series, is_member: np.ndarray) -> tuple[float, None]:
+    numbers = _to_float(column)
+    deviation = numbers.std(ddof=0)
+    if not deviation > 0 or numbers[is_member].isna().all():
+        return 0.0, None
+    return float((numbers[is_member].mean() - numbers.mean()) / deviation), None
+
+
+def _describe_words(column: pd.Series, is_member: np.ndarray) -> tuple[float, str]:
+    words = _to_words(column)
+    overall = words.value_counts(normalize=True)
+    inside = words[is_member].value_counts(normalize=True).reindex(overall.index, fill_value=0.0)
+    deviation = np.sqrt(overall * (1 - overall))
+    differences = ((inside - overall) / deviation.where(deviation > 0, np.inf)).fillna(0.0)
+    # Of two values, whose differences are opposite, the one that is more frequent inside.
+    value = max(differences.index, key=lambda v: (round(abs(differences[v]), 9), differences[v]))
+    return float(differences[value]), str(value)
+
+
+def _format_numbers(column: pd.Series) -> str:
+    quartiles = column.quantile([0.5, 0.25, 0.75])
+    if quartiles.isna().any():
+        return _MISSING
+    if pd.api.types.is_datetime64_any_dtype(column):
+        middle, low, high = (f"{value:%Y-%m-%d}" for value in quartiles)
+    else:
+        middle, low, high = (f"{value:.4g}" for value in quartiles)
+    n_missing = int(column.isna().sum())
+    missing = f", missing {n_missing / len(column):.0%}".replace("%", " %") if n_missing else ""
+    return f"{middle} ({low} to {high}){missing}"
+
+
+def _format_words(column: pd.Series) -> str:
+    frequencies = _to_words(column).value_counts(normalize=True).iloc[:_N_VALUES_SHOWN]
+    return ", ".join(
+        f"{str(value)[:_MAX_VALUE_LENGTH]} {100 * frequency:.0f} %"
+        for value, frequency in frequencies.items()
+    )
+
+
+def _to_float(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        first = column.min()
+        return (column - first).dt.total_seconds()
+    return column.astype(np.float64)
+
+
+def _to_words(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), _MISSING).astype(str)
+
+
+def _compute_information(column: pd.Series, is_member: np.ndarray) -> float:
+    """Return the mutual information with being a member, divided by the entropy of the latter."""
+    entropy = mutual_info_score(is_member, is_member)
+    if entropy == 0:
+        return 0.0
+    if _is_number(column):
+        ranks = _to_float(column).rank(pct=True)
+        values = np.ceil(ranks.fillna(0.0) * _N_BINS)
+    else:
+        values = _to_words(column)
+    codes = pd.factorize(np.asarray(values))[0]
+    return float(mutual_info_score(codes, is_member) / entropy)

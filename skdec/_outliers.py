@@ -1,0 +1,63 @@
+"""How unlike the samples of a fit a sample is, by the networks and centers alone."""
+
+from typing import Any
+
+import numpy as np
+
+from skdec._engine.data import to_float32
+from skdec._engine.inference import DECWeights
+
+_QUANTILE = 0.99
+# As many samples give the quantile to a third of a percent.
+_MAX_SAMPLES = 2000
+_BLOCK_BYTES = 2**25
+
+
+def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
+    """Return how far each sample is from what the networks know.
+
+    Parameters
+    ----------
+    weights : DECWeights
+        Fitted networks and centers.
+    X : {ndarray, sparse matrix} of shape (n, n_features)
+        Samples, read in blocks.
+
+    Returns
+    -------
+    ndarray of shape (n, 2), float64
+        The mean squared reconstruction error, and the distance from the nearest center in the
+        embedding.
+    """
+    deviations = np.empty((X.shape[0], 2))
+    block = max(1, _BLOCK_BYTES // (4 * X.shape[1]))
+    for start in range(0, X.shape[0], block):
+        rows = slice(start, min(start + block, X.shape[0]))
+        samples = to_float32(X, rows)
+        z = weights.embed(samples)
+        errors = weights.reconstruct(z) - samples
+        deviations[rows, 0] = np.square(errors, dtype=np.float64).mean(axis=1)
+        distances = np.linalg.norm(z[:, None] - weights.centers[None], axis=2)
+        deviations[rows, 1] = distances.min(axis=1)
+    return deviations
+
+
+def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
+    """Return the two deviations that 99 percent of the samples of a fit do not exceed.
+
+    Parameters
+    ----------
+    weights : DECWeights
+        Fitted networks and centers.
+    samples : DistinctSamples
+        Of more than 2,000, those at equal steps are used.
+
+    Returns
+    -------
+    ndarray of shape (2,), float64
+        Positive numbers.
+    """
+    n_samples = samples.shape[0]
+    indices = np.unique(np.linspace(0, n_samples - 1, min(n_samples, _MAX_SAMPLES)).astype(int))
+    limits = np.quantile(compute_deviations(weights, samples[indices]), _QUANTILE, axis=0)
+    return np.maximum(limits, np.finfo(np.float32).tiny)

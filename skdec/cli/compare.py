@@ -1,0 +1,76 @@
+"""``skdec compare``: k-means, autoencoder + k-means and DEC on the same samples."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from skdec._files import write_atomically
+from skdec._version import __version__
+from skdec.cli.options import (
+    add_columns,
+    add_data,
+    add_fit,
+    add_messages,
+    check_outputs,
+    get_columns,
+    get_n_clusters,
+    get_network_parameters,
+)
+from skdec.cli.output import build_callbacks, log, silence_stderr
+from skdec.cli.preparation import build_preparation, report_preparation
+from skdec.cli.tables import load_table
+
+HELP = "compare k-means, autoencoder + k-means and DEC on the same samples"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_data(parser, default="digits")
+    add_columns(parser)
+    add_fit(parser, dims=(500, 500, 2000, 10))
+    parser.add_argument(
+        "--methods",
+        type=lambda text: tuple(text.split(",")),
+        default=("kmeans", "autoencoder+kmeans", "dec"),
+        metavar="NAME,...",
+        help="which of kmeans, autoencoder+kmeans, dec (all)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores to FILE")
+    add_messages(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    check_outputs([arguments.json], arguments.data)
+    table = load_table(arguments.data, get_columns(arguments))
+    n_clusters = get_n_clusters(arguments, table)
+    preparer, X = build_preparation(arguments, table.X)
+    preparation = f"scale {arguments.scale}"
+    if preparer is not None:
+        X = preparer.fit_transform(X)
+        report_preparation(preparer)
+        if arguments.scale == "none":
+            preparation = "columns prepared"
+    with silence_stderr():
+        from skdec._comparison import compare
+        from skdec.cli.report import format_comparison
+    comparison = compare(
+        X,
+        table.y,
+        methods=arguments.methods,
+        n_clusters=n_clusters,
+        callbacks=build_callbacks(),
+        verbose=int(not log.is_quiet and not log.is_json),
+        random_state=arguments.seed,
+        **get_network_parameters(arguments),
+    )
+    sys.stdout.write(
+        f"{arguments.data}: {comparison.n_samples:,} samples, {comparison.n_features:,} features, "
+        f"{comparison.n_clusters} clusters, {preparation}, seed {comparison.random_state}\n\n"
+        f"{format_comparison(comparison, table.y)}\n"
+    )
+    if arguments.json is not None:
+        settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}
+        with write_atomically(arguments.json) as path:
+            path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")

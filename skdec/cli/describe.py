@@ -1,0 +1,102 @@
+"""``skdec describe``: what sets each cluster of a table apart."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skdec._text_table import format_table
+from skdec.cli.models import add_model, check_model, iterate_samples, load_model
+from skdec.cli.options import add_data, add_id, add_messages, check_outputs
+from skdec.cli.output import open_output
+from skdec.cli.predictions import split_model
+from skdec.cli.tables import check_data
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "describe the clusters of a table with a model from 'fit'"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_model(parser)
+    add_data(parser)
+    add = parser.add_argument
+    add("--n-columns", type=int, default=5, metavar="N", help="columns shown of a cluster (5)")
+    add("--n-examples", type=int, default=3, metavar="N", help="samples shown of a cluster (3)")
+    add(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the description of all columns to a .csv or .parquet file",
+    )
+    add_id(parser)
+    add_messages(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    check_outputs([arguments.output], arguments.data)
+    check_data(arguments.data)
+    check_model(arguments.model)
+    model = load_model(arguments.model)
+    import pandas as pd
+
+    from skdec._description import describe_clusters, find_examples
+    from skdec._table_preparer import TablePreparer, clean_table
+
+    tables = list(iterate_samples(model, arguments.data, arguments.id))
+    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
+    if not hasattr(model, "feature_names_in_"):
+        X = X.to_numpy()
+    ids = pd.concat([table.ids for table in tables], ignore_index=True)
+    examples = find_examples(model, X, arguments.n_examples)
+    preparer, _ = split_model(model)
+    table = clean_table(preparer, X) if isinstance(preparer, TablePreparer) else X
+    described = describe_clusters(table, model.predict(X))
+    if arguments.output is not None:
+        with open_output(arguments.output) as write:
+            write(described.reset_index())
+    parts = [
+        _format_cluster(
+            described.loc[[cluster]].head(arguments.n_columns),
+            examples[examples["cluster"] == cluster],
+            ids,
+        )
+        for cluster in described.index.unique("cluster")
+    ]
+    sys.stdout.write("\n\n".join(parts) + "\n")
+
+
+def _format_cluster(described: pd.DataFrame, examples: pd.DataFrame, ids: pd.Series) -> str:
+    """Return the size of a cluster, the columns that set it apart, and its examples."""
+    first = described.iloc[0]
+    cluster = described.index[0][0]
+    rows = [("column", "in the cluster", "in all", "difference", "information")]
+    rows += [
+        (
+            str(name),
+            row["typical"],
+            row["overall"],
+            _format_difference(row),
+            f"{row['information']:.2f}",
+        )
+        for (_, name), row in described.iterrows()
+    ]
+    lines = [f"cluster {cluster}: {first['size']:,} samples, {100 * first['fraction']:.1f} %"]
+    lines += ["  " + line for line in format_table(rows, align_left=4).splitlines()]
+    for kind, samples in examples.groupby("kind", sort=False):
+        shown = [
+            f"{ids.iloc[example.position]} ({example.confidence:.2f})"
+            for example in samples.rename(columns={"sample": "position"}).itertuples()
+        ]
+        lines.append(f"  {kind}, with confidence: {', '.join(shown)}")
+    return "\n".join(lines)
+
+
+def _format_difference(row: pd.Series) -> str:
+    value = f" of {row['value'][:20]!r}" if isinstance(row["value"], str) else ""
+    return f"{row['difference']:+.2f}{value}"

@@ -1,0 +1,38 @@
+"""What is done to a table before a method is fitted to it."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from skdec.cli.output import log
+from skdec.cli.tables import to_numbers
+
+
+def build_preparation(arguments: argparse.Namespace, X: Any) -> tuple[Any, Any]:
+    """Return the unfitted transformer for the samples, or None, and the samples for it.
+
+    A table is prepared, unless its numbers are scaled or taken as they are: then `X` is returned
+    as finite numbers.
+    """
+    # Imported here, so that --help does not load scikit-learn.
+    from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+    scaler = {"none": None, "minmax": MinMaxScaler(), "standard": StandardScaler()}[arguments.scale]
+    if isinstance(X, np.ndarray):
+        return scaler, X
+    if scaler is None and arguments.prepare == "auto":
+        from skdec._table_preparer import TablePreparer
+
+        return TablePreparer(random_state=arguments.seed), X
+    return scaler, to_numbers(X, arguments.data)
+
+
+def report_preparation(preparer: Any) -> None:
+    """Say what a fitted transformer has made of the columns, if it is one of tables."""
+    for name, reason in getattr(preparer, "dropped_columns_", {}).items():
+        log.write(f"column {name!r} is not used: {reason}.")
+    kinds = getattr(preparer, "column_kinds_", {})
+    for kind in dict.fromkeys(kinds.values()):
+        names = [name for name in kinds if kinds[name] == kind]
+        log.write(f"used as {kind}: {', '.join(names)}.")

@@ -1,0 +1,111 @@
+"""Descriptions of clusters and examples of them, against numbers computed by hand."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skdec import describe_clusters, find_examples
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pd.DataFrame(
+        {
+            "age": [20.0, 24.0, 22.0, np.nan, 60.0, 62.0, 64.0, 66.0],
+            "sex": ["f", "f", "f", "m", "m", "m", "m", None],
+            "day": pd.to_datetime(["2020-01-01", "2020-01-03"] * 4),
+            "same": 1,
+        }
+    )
+
+
+LABELS = [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_sizes_and_typical_values(table):
+    described = describe_clusters(table, LABELS)
+    assert described.index.names == ["cluster", "column"]
+    assert described["size"].tolist() == [4] * 8
+    assert described["fraction"].tolist() == [0.5] * 8
+    young = described.loc[0]
+    assert young.loc["age", "typical"] == "22 (21 to 23), missing 25 %"
+    assert young.loc["age", "overall"] == "60 (23 to 63), missing 12 %"
+    assert young.loc["sex", "typical"] == "f 75 %, m 25 %"
+    assert young.loc["sex", "overall"] == "m 50 %, f 38 %, (missing) 12 %"
+    assert young.loc["day", "typical"] == "2020-01-02 (2020-01-01 to 2020-01-03)"
+
+
+def test_differences_are_standardized(table):
+    described = describe_clusters(table, LABELS)
+    age = table["age"]
+    expected = (age[:4].mean() - age.mean()) / age.std(ddof=0)
+    assert described.loc[(0, "age"), "difference"] == pytest.approx(expected)
+    # Being "f" has a frequency of 3/8 in all and 3/4 in the cluster.
+    fraction = 3 / 8
+    expected = (3 / 4 - fraction) / np.sqrt(fraction * (1 - fraction))
+    assert described.loc[(0, "sex"), "difference"] == pytest.approx(expected)
+    assert described.loc[(0, "sex"), "value"] == "f"
+    assert pd.isna(described.loc[(0, "age"), "value"])
+    assert described.loc[(0, "same"), "difference"] == 0
+
+
+def test_information_is_the_fraction_of_the_entropy_of_membership():
+    table = pd.DataFrame(
+        {"tells": ["a", "a", "b", "b"], "half": ["a", "a", "a", "b"], "no": [1] * 4}
+    )
+    information = describe_clusters(table, [0, 0, 1, 1]).loc[0, "information"]
+    assert information["tells"] == pytest.approx(1)
+    joint = np.array([[1 / 2, 0], [1 / 4, 1 / 4]])
+    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    positive = joint > 0
+    mutual = (joint[positive] * np.log(joint[positive] / independent[positive])).sum()
+    assert information["half"] == pytest.approx(mutual / np.log(2))
+    assert information["no"] == pytest.approx(0, abs=1e-12)
+
+
+def test_columns_that_tell_most_come_first(table):
+    described = describe_clusters(table, LABELS)
+    for cluster in (0, 1):
+        information = described.loc[cluster, "information"].to_numpy()
+        assert (np.diff(information) <= 0).all()
+    assert described.loc[0].index[0] == "age"
+
+
+@pytest.mark.parametrize("container", ["polars", "array"])
+def test_other_containers_give_the_same(container, random):
+    X = pd.DataFrame(random(0).normal(size=(30, 3)), columns=["x0", "x1", "x2"])
+    labels = random(1).integers(0, 3, 30)
+    other = pl.from_pandas(X) if container == "polars" else X.to_numpy()
+    pd.testing.assert_frame_equal(describe_clusters(other, labels), describe_clusters(X, labels))
+
+
+def test_labels_of_another_length_are_refused(table):
+    with pytest.raises(ValueError, match=r"labels has shape \(3,\), but X has 8 samples"):
+        describe_clusters(table, [0, 1, 0])
+
+
+def test_examples_are_nearest_least_certain_and_unlike(fitted, samples):
+    X = np.vstack([samples, samples[:2] + 5])
+    q, z = fitted.predict_proba(X), fitted.transform(X)
+    examples = find_examples(fitted, X, n_examples=2)
+    labels = q.argmax(axis=1)
+    for cluster in range(3):
+        members = np.flatnonzero(labels == cluster)
+        found = examples[examples["cluster"] == cluster].set_index("kind")["sample"]
+        distances = np.linalg.norm(z[members] - fitted.cluster_centers_[cluster], axis=1)
+        assert found["exemplar"].tolist() == members[np.argsort(distances)[:2]].tolist()
+        expected = members[np.argsort(q[members].max(axis=1), kind="stable")[:2]]
+        assert found["doubtful"].tolist() == expected.tolist()
+    outliers = examples[examples["kind"] == "outlier"]
+    assert (outliers["score"] < -1).all()
+    assert {150, 151} <= set(outliers["sample"])
+    np.testing.assert_allclose(examples["confidence"], q.max(axis=1)[examples["sample"]])
+
+
+def test_examples_of_a_pipeline_are_those_of_its_last_step(fitted, samples):
+    pipeline = make_pipeline(FunctionTransformer(lambda X: X / 10), fitted)
+    found = find_examples(pipeline, samples * 10)
+    pd.testing.assert_frame_equal(found, find_examples(fitted, samples), atol=1e-5)
