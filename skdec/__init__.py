@@ -9,18 +9,22 @@ if TYPE_CHECKING:
     from skdec import datasets, display, layers, metrics, model_selection, networks
     from skdec._comparison import Comparison, compare
     from skdec._estimator import DECClusterer
+    from skdec._report import Report, report
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
 _MODULES = ("datasets", "display", "layers", "metrics", "model_selection", "networks")
 _MODULE_OF_NAME = {
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec._estimator",
+    "Report": "skdec._report",
     "compare": "skdec._comparison",
+    "report": "skdec._report",
 }
 
 __all__ = [
     "Comparison",
     "DECClusterer",
+    "Report",
     "__version__",
     "compare",
     "datasets",
@@ -30,6 +34,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "networks",
+    "report",
 ]
 
 

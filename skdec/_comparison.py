@@ -132,6 +132,16 @@ class Comparison:
 
     def __str__(self) -> str:
         """Return a table with one line per method; of several seeds, mean and deviation."""
+        return format_table(self.to_rows())
+
+    def to_rows(self) -> list[tuple[str, ...]]:
+        """Return the cells of the printed table.
+
+        Returns
+        -------
+        list of tuple of str
+            The titles of the columns, and the cells of each method.
+        """
         fits = self.to_frame().groupby("method", sort=False)
         columns = {
             title: [_format_scores(values, 3) for _, values in fits[name]]
@@ -142,9 +152,7 @@ class Comparison:
         # A score that no method has (accuracy without classes) gets no column.
         columns = {title: cells for title, cells in columns.items() if any(cells)}
         rows = zip(self.methods, *columns.values(), strict=True)
-        return format_table(
-            [("method", *columns), *([cell or "-" for cell in row] for row in rows)]
-        )
+        return [("method", *columns), *(tuple(cell or "-" for cell in row) for row in rows)]
 
     def to_frame(self) -> pd.DataFrame:
         """Return the scores as a table with one row per method and seed.
@@ -196,6 +204,49 @@ class Comparison:
                 for result in self.results
             ],
         }
+
+    def to_html(
+        self,
+        path: Any = None,
+        *,
+        method: str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        title: str = "Comparison of clusterings",
+    ) -> str | None:
+        """Return a report as an HTML page, or write it to a file.
+
+        The page has the table of scores, and the clusters of one method as in `skdec.report`; the
+        embedding can also be colored by the clusters of the other methods. It needs no network.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            The file, replaced if it exists.
+        method : str, default=None
+            Name of the method whose clusters are shown. None is ``"dec"``, or the last one if that
+            is not among the methods.
+        image_shape : tuple of int, default=None
+            Height and width of the samples, if they are images, and 3 or 4 if they have colors.
+        title : str, default="Comparison of clusterings"
+            Title of the page.
+
+        Returns
+        -------
+        str or None
+            The page; None if it was written to a file.
+
+        Raises
+        ------
+        KeyError
+            If there is no such method.
+        ImportError
+            If plotly is not installed.
+        """
+        from skdec._report import report_comparison
+
+        if method is None:
+            method = "dec" if "dec" in self.methods else self.methods[-1]
+        return report_comparison(self, method, image_shape, title).to_html(path)
 
 
 def _format_scores(values: pd.Series, n_digits: int) -> str:

@@ -12,6 +12,7 @@ _MIN_ANCHORS_PER_CLUSTER = 20
 _PERPLEXITY = 30
 _N_ITERATIONS = 500
 _N_NEIGHBORS = 5
+_MAX_MEDOID_CANDIDATES = 300
 
 
 def lay_out(
@@ -60,6 +61,14 @@ def lay_out(
     others = np.setdiff1d(np.arange(n_samples), anchors)
     positions[others] = _place_beside_neighbors(Z[others], Z[anchors], layout)
     return positions
+
+
+def find_medoid(positions: np.ndarray) -> np.ndarray:
+    """Return the position with the least summed distance to the others, among a few hundred."""
+    step = -(-len(positions) // _MAX_MEDOID_CANDIDATES)
+    candidates = positions[::step]
+    distances = np.linalg.norm(candidates[:, None] - candidates, axis=2)
+    return candidates[distances.sum(axis=1).argmin()]
 
 
 def _select_anchors(

@@ -6,7 +6,7 @@ from sklearn.datasets import make_blobs
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_info
 
-from skdec._layout import lay_out
+from skdec._layout import find_medoid, lay_out
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +58,12 @@ def test_few_samples(n_samples, random):
 def test_equal_samples():
     assert np.isfinite(lay_out(np.ones((40, 3)))).all()
     assert np.isfinite(lay_out(np.ones((400, 3)), max_anchors=30)).all()
+
+
+def test_the_medoid_is_a_position_in_the_middle(random):
+    positions = random(0).normal(size=(1000, 2))
+    medoid = find_medoid(positions)
+    assert (positions == medoid).all(axis=1).any()
+    assert np.linalg.norm(medoid) < 0.2
+    # One that lies apart does not matter, unlike in a mean.
+    assert find_medoid(np.array([[0.0, 0], [1, 0], [2, 0], [1000, 0]])).tolist() in ([1, 0], [2, 0])

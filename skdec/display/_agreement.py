@@ -4,30 +4,30 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics.cluster import contingency_matrix
 
 from skdec._cluster_summary import predict_clusters
 from skdec.display._axes import create_axes, create_colormap, get_contrasting_color
-from skdec.metrics import clustering_accuracy, convert_labels, match_labels
+from skdec.metrics import NOISE, clustering_accuracy, convert_labels, match_labels
 
 _MIN_FONT_SIZE = 5.0
 _MAX_FONT_SIZE = 11.0
 
 
 class ConfusionDisplay:
-    """Confusion matrix of classes and the clusters that are matched to them.
+    """Confusion matrix of classes and clusters, in the order of the best matching.
 
-    Use `from_estimator` or `from_predictions` to create one. A cluster that is matched to no class
-    has a column of its own, on the right.
+    Use `from_estimator` or `from_predictions` to create one. Clusters are in the order of the
+    classes that they are matched to; those that are matched to none are on the right.
 
     Parameters
     ----------
-    confusion_matrix : ndarray of shape (n_classes, n_columns), int
+    confusion_matrix : ndarray of shape (n_classes, n_clusters), int
         Number of samples of each class in each cluster.
     class_names : sequence of str of length n_classes
         Names of the classes.
-    cluster_names : sequence of str of length n_columns
-        Names of the clusters, for a matched one that of its class.
+    cluster_names : sequence of str of length n_clusters
+        Names of the clusters.
     accuracy : float, default=None
         Fraction of the samples that agree.
 
@@ -140,7 +140,7 @@ class ConfusionDisplay:
         for tick in (*ax.get_xticklabels(), *ax.get_yticklabels()):
             tick.set_parse_math(False)
         _rotate_if_crowded(ax, self.cluster_names)
-        ax.set(xlabel="Cluster, matched to a class", ylabel="Class")
+        ax.set(xlabel="Cluster", ylabel="Class")
         if self.accuracy is not None:
             ax.set_title(f"Accuracy {self.accuracy:.3f}")
         self.texts_ = self._add_counts(ax, counts)
@@ -180,18 +180,22 @@ class ConfusionDisplay:
 
 
 def count_matches(y_true: Any, y_pred: Any) -> tuple[np.ndarray, list[str], list[str]]:
-    """Count the samples of each class in each cluster after matching, with their names."""
-    classes = convert_labels(y_true, "y_true")
-    matched = match_labels(classes, y_pred)
-    rows = np.unique(classes).tolist()
-    columns = [*rows, *(label for label in np.unique(matched).tolist() if label not in rows)]
-    counts = confusion_matrix(classes, matched, labels=columns)[: len(rows)]
-    names = [str(label) for label in columns]
-    if classes.dtype.kind != "U":  # an unmatched cluster has a number that is no class
-        names[len(rows) :] = [
-            "noise" if name == "-1" else f"+{name}" for name in names[len(rows) :]
-        ]
-    return counts, names[: len(rows)], names
+    """Count the samples of each class in each cluster; return the names of both as well.
+
+    The clusters are in the order of the classes that they are matched to, then those without a
+    class, and noise last.
+    """
+    classes, clusters = convert_labels(y_true, "y_true"), convert_labels(y_pred, "y_pred")
+    matched = match_labels(classes, clusters)
+    labels, first = np.unique(clusters, return_index=True)
+    names = np.unique(classes).tolist()
+    positions = {name: position for position, name in enumerate(names)}
+    order = np.lexsort(
+        [labels == NOISE, [positions.get(label, len(names)) for label in matched[first].tolist()]]
+    )
+    counts = contingency_matrix(classes, clusters)[:, order]
+    cluster_names = ["noise" if label == NOISE else str(label) for label in labels[order].tolist()]
+    return counts, [str(name) for name in names], cluster_names
 
 
 def _shorten(count: int) -> str:

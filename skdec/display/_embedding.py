@@ -7,10 +7,9 @@ import numpy as np
 
 from skdec._cluster_summary import embed, predict_clusters
 from skdec._colors import assign_colors
-from skdec._layout import lay_out
+from skdec._layout import find_medoid, lay_out
 from skdec.display._axes import create_axes, get_text_color, is_dark, outline, separate_texts
 
-_MAX_MEDOID_CANDIDATES = 300
 _COLORINGS = ("cluster", "class", "confidence")
 
 
@@ -264,14 +263,6 @@ class EmbeddingDisplay:
             for label in labels
         }
         separate_texts(ax, list(self.texts_.values()))
-
-
-def find_medoid(positions: np.ndarray) -> np.ndarray:
-    """Return the position with the least summed distance to the others, among a few hundred."""
-    step = -(-len(positions) // _MAX_MEDOID_CANDIDATES)
-    candidates = positions[::step]
-    distances = np.linalg.norm(candidates[:, None] - candidates, axis=2)
-    return candidates[distances.sum(axis=1).argmin()]
 
 
 def _choose_size(n_samples: int) -> float:

@@ -1,7 +1,7 @@
 """The quantities that a fit records while it trains."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -20,6 +20,32 @@ _QUANTITY_TITLES = {
 }
 _N_COLUMNS = 3
 _MIN_RATIO_OF_LOG_SCALE = 30
+
+
+class Quantity(NamedTuple):
+    """A quantity recorded in a phase of a fit, and its titles."""
+
+    phase: str
+    name: str
+    values: np.ndarray
+    title: str
+    x_title: str
+
+
+def list_quantities(history: Mapping[str, Mapping[str, Any]]) -> list[Quantity]:
+    """Return the quantities that have been computed, without the seconds."""
+    return [
+        Quantity(
+            phase,
+            name,
+            np.asarray(values, dtype=float),
+            f"{_PHASE_TITLES.get(phase, phase)}: {_QUANTITY_TITLES.get(name, name)}",
+            "epoch" if phase == "pretrain" else "update of the targets",
+        )
+        for phase, quantities in history.items()
+        for name, values in quantities.items()
+        if name != "seconds" and np.isfinite(np.asarray(values, dtype=float)).any()
+    ]
 
 
 class HistoryDisplay:
@@ -90,12 +116,7 @@ class HistoryDisplay:
         ValueError
             If nothing has been recorded.
         """
-        recorded = {
-            (phase, name): np.asarray(values, dtype=float)
-            for phase, quantities in self.history.items()
-            for name, values in quantities.items()
-            if name != "seconds" and np.isfinite(np.asarray(values, dtype=float)).any()
-        }
+        recorded = list_quantities(self.history)
         if not recorded:
             raise ValueError("history has no recorded values to plot.")
         n_columns = min(_N_COLUMNS, len(recorded))
@@ -105,34 +126,31 @@ class HistoryDisplay:
             unused.remove()
         self.axes_ = grid.ravel()[: len(recorded)]
         self.lines_ = {
-            key: _plot_quantity(axes, *key, values)
-            for axes, (key, values) in zip(self.axes_, recorded.items(), strict=True)
+            (quantity.phase, quantity.name): _plot_quantity(axes, quantity)
+            for axes, quantity in zip(self.axes_, recorded, strict=True)
         }
         self.figure_ = self.axes_[0].figure
         return self
 
 
-def _plot_quantity(ax: Any, phase: str, name: str, values: np.ndarray) -> Any:
+def _plot_quantity(ax: Any, quantity: Quantity) -> Any:
     from matplotlib.ticker import MaxNLocator
 
-    color = assign_colors(_PHASE_TITLES, dark=is_dark(ax)).get(phase)
+    values = quantity.values
     (line,) = ax.plot(
         np.arange(1, len(values) + 1),
         values,
         marker="o" if len(values) <= 30 else None,
         markersize=4,
-        color=color,
+        color=assign_colors(_PHASE_TITLES, dark=is_dark(ax)).get(quantity.phase),
     )
-    ax.set_title(
-        f"{_PHASE_TITLES.get(phase, phase)}: {_QUANTITY_TITLES.get(name, name)}", fontsize="medium"
-    )
-    ax.set_xlabel("epoch" if phase == "pretrain" else "update of the targets")
+    ax.set_title(quantity.title, fontsize="medium")
+    ax.set_xlabel(quantity.x_title)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     finite = values[np.isfinite(values)]
-    if name == "loss" and finite.min() > 0:
-        if finite.max() / finite.min() > _MIN_RATIO_OF_LOG_SCALE:
-            ax.set_yscale("log")
-    elif name == "clusters":
+    if quantity.name == "clusters":
         ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    elif quantity.name == "loss" and finite.max() > _MIN_RATIO_OF_LOG_SCALE * finite.min() > 0:
+        ax.set_yscale("log")
     ax.grid(alpha=0.3)
     return line

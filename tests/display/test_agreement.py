@@ -22,14 +22,17 @@ def test_matched_clusters_are_on_the_diagonal(clustered, style, assert_no_overla
     assert_no_overlap(display.figure_, display.texts_)
 
 
-def test_clusters_without_a_class_are_on_the_right():
+def test_clusters_are_in_the_order_of_their_classes():
     counts, classes, clusters = count_matches(["No", "No", "Yes", "Yes", "Yes"], [1, 1, 0, 0, 2])
     assert counts.tolist() == [[2, 0, 0], [0, 2, 1]]
     assert classes == ["No", "Yes"]
-    assert clusters == ["No", "Yes", "cluster 2"]
+    assert clusters == ["1", "0", "2"]
     counts, _, clusters = count_matches([0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 2, -1])
     assert counts.tolist() == [[2, 0, 0, 0], [0, 2, 1, 1]]
-    assert clusters == ["0", "1", "noise", "+2"]
+    assert clusters == ["1", "0", "2", "noise"]
+    counts, _, clusters = count_matches([0, 1, 1, 2], [5, 5, 5, 3])
+    assert counts.tolist() == [[1, 0], [2, 0], [0, 1]]
+    assert clusters == ["5", "3"]
 
 
 def test_long_names_are_turned_and_symbols_are_no_mathematics(assert_no_overlap):

@@ -8,7 +8,6 @@ from sklearn.cluster import KMeans
 
 from skdec._colors import NOISE_COLOR
 from skdec.display import EmbeddingDisplay
-from skdec.display._embedding import find_medoid
 
 
 def test_clusters_have_colors_and_names_of_their_own(clustered, style, assert_no_overlap):
@@ -81,12 +80,3 @@ def test_a_clusterer_without_probabilities_is_shown(samples):
     display = EmbeddingDisplay.from_estimator(KMeans(3, random_state=0).fit(samples), samples)
     assert display.confidence is None
     assert len(display.texts_) == 3
-
-
-def test_the_medoid_is_a_position_in_the_middle(random):
-    positions = random(0).normal(size=(1000, 2))
-    medoid = find_medoid(positions)
-    assert (positions == medoid).all(axis=1).any()
-    assert np.linalg.norm(medoid) < 0.2
-    # One that lies apart does not matter, unlike in a mean.
-    assert find_medoid(np.array([[0.0, 0], [1, 0], [2, 0], [1000, 0]])).tolist() in ([1, 0], [2, 0])
