@@ -49,7 +49,7 @@ def select_members(
 
 
 def decode_centers(estimator: Any) -> np.ndarray | None:
-    """Return the centers of the clusters as samples, None if the estimator has none.
+    """Return the centers of the clusters as samples, None if that is not possible.
 
     The centers of a `DECClusterer` are decoded; in a Pipeline, the steps before it are undone.
     """
@@ -58,9 +58,11 @@ def decode_centers(estimator: Any) -> np.ndarray | None:
     if centers is None:
         return None
     if hasattr(clusterer, "inverse_transform"):
-        return np.asarray(estimator.inverse_transform(centers))
+        centers = clusterer.inverse_transform(centers)
     if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        return np.asarray(estimator[:-1].inverse_transform(centers))
+        if not hasattr(estimator[:-1], "inverse_transform"):
+            return None
+        centers = estimator[:-1].inverse_transform(centers)
     return np.asarray(centers)
 
 

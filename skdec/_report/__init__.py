@@ -4,6 +4,6 @@ The module is private because `skdec.report` is the function: a module of the sa
 replace it in the package as soon as it is imported.
 """
 
-from skdec._report.report import Report, report, report_comparison
+from skdec._report.page import Report, check_plotly, report, report_comparison
 
-__all__ = ["Report", "report", "report_comparison"]
+__all__ = ["Report", "check_plotly", "report", "report_comparison"]

@@ -1,4 +1,4 @@
-"""The commands of ``skdec``: compare, fit and predict.
+"""The commands of ``skdec``: compare, fit, predict and report.
 
 Results are written to standard output, progress and warnings to standard error. Exit code 2 means
 an error that the user can correct; one line on standard error says how.
@@ -16,6 +16,7 @@ import numpy as np
 
 from skdec._files import check_writable, write_atomically
 from skdec._version import __version__
+from skdec.cli import html_report
 from skdec.cli.output import show_warnings_in_one_line, silence_stderr, write_labels, write_message
 from skdec.cli.parser import build_parser
 from skdec.cli.scaling import build_scaler
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             # The reader, such as head, has closed the pipe; Python would report it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (ValueError, OSError, FloatingPointError) as error:
+        except (ValueError, OSError, FloatingPointError, ImportError) as error:
             message = " ".join(str(error).split())
             if len(message) > MAX_MESSAGE_LENGTH:
                 message = f"{message[:MAX_MESSAGE_LENGTH]} ..."
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    _check_outputs([arguments.json], arguments.data)
+    _check_outputs([arguments.json, arguments.report], arguments.data)
+    html_report.check_report(arguments)
     table = _load_data(arguments.data, arguments.label)
     n_clusters = _get_n_clusters(arguments, table)
     scaler = build_scaler(arguments.scale)
@@ -101,6 +103,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
+    html_report.write_comparison(comparison, arguments)
 
 
 def _fit(arguments: argparse.Namespace) -> None:
@@ -156,6 +159,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "compare": _compare,
     "fit": _fit,
     "predict": _predict,
+    "report": html_report.run,
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from skdec._version import __version__
+from skdec.cli import html_report
 from skdec.cli.scaling import SCALES
 
 
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="which of kmeans, autoencoder+kmeans, dec (all)",
     )
     compare.add_argument("--json", type=Path, metavar="FILE", help="write the scores to FILE")
+    html_report.add_report_option(compare)
 
     fit = commands.add_parser("fit", help="fit DEC and save the model and the clusters")
     _add_data(fit)
@@ -48,6 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("model", type=Path, metavar="MODEL", help="a file from 'skdec fit'")
     _add_data(predict)
     _add_labels(predict)
+
+    html_report.add_arguments(commands.add_parser("report", help=html_report.HELP))
     return parser
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -140,6 +141,7 @@ def report(
     >>> import skdec
     >>> skdec.report(dec, X, image_shape=(28, 28)).to_html("report.html")  # doctest: +SKIP
     """
+    X = X if hasattr(X, "shape") else np.asarray(X)
     labels, confidence = predict_clusters(estimator, X)
     clustering = build_clustering(estimator, X, labels, y, confidence=confidence)
     content = build_content(clustering, image_shape=image_shape, random_state=random_state)
@@ -193,21 +195,32 @@ def build_clustering(
     estimator: Any, X: Any, labels: np.ndarray, y: Any = None, **further: Any
 ) -> Clustering:
     """Collect what an estimator knows about its clusters `labels` of the samples."""
-    X = X if hasattr(X, "shape") else np.asarray(X)
     clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     classes = None if y is None else convert_labels(y, "y")
     if classes is not None and len(classes) != len(labels):
         raise ValueError(f"y has {len(classes)} labels, but X has {len(labels)} samples.")
+    numbers, names = _get_numbers(estimator, X)
     return Clustering(
-        X.tocsr() if issparse(X) else np.asarray(X),
+        numbers,
         labels,
         embed(estimator, X),
-        get_feature_names(X, estimator),
+        names,
         classes=classes,
         prototypes=decode_centers(estimator),
         history=getattr(clusterer, "history_", None),
         **further,
     )
+
+
+def _get_numbers(estimator: Any, X: Any) -> tuple[Any, list[str]]:
+    """Return samples as numbers, with names; of a table with words, as a Pipeline prepares it."""
+    if issparse(X):
+        return X.tocsr(), get_feature_names(X, estimator)
+    if np.asarray(X).dtype.kind not in "biuf" and isinstance(estimator, Pipeline):
+        prepared = estimator[:-1].transform(X)
+        names = [str(name) for name in estimator[:-1].get_feature_names_out()]
+        return np.asarray(prepared.toarray() if issparse(prepared) else prepared), names
+    return np.asarray(X), get_feature_names(X, estimator)
 
 
 def escape_json(content: Any) -> str:
@@ -218,12 +231,15 @@ def escape_json(content: Any) -> str:
     return text
 
 
+def check_plotly() -> None:
+    """Raise an ImportError that names the extra unless plotly is installed."""
+    if find_spec("plotly") is None:
+        raise ImportError("A report needs plotly: install it with `pip install skdec[plot]`.")
+
+
 def _get_plotly_script() -> str:
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError as error:
-        raise ImportError(
-            "A report needs plotly: install it with `pip install skdec[plot]`."
-        ) from error
+    check_plotly()
+    from plotly.offline import get_plotlyjs
+
     script: str = get_plotlyjs()
     return script.replace("</script", r"<\/script")
