@@ -308,7 +308,8 @@ def compare(
     callbacks : sequence of keras.callbacks.Callback, default=None
         Called during the pretraining and the refinement, as by `DECClusterer`.
     verbose : int, default=0
-        If 1, the start and the end of each method are written to standard error.
+        If 1, the start and the end of each method and the progress of its fit are written to
+        standard error.
     random_state : int, RandomState instance or None, default=None
         First seed; the others follow it one by one. All methods use the same.
 
@@ -374,6 +375,7 @@ def compare(
         "alpha": alpha,
         "pretrain_epochs": pretrain_epochs,
         "callbacks": callbacks,
+        "verbose": verbose,
     }
     # The cache, deleted after the comparison, is how two fits use the same pretraining.
     with TemporaryDirectory(prefix="skdec-compare-") as cache:

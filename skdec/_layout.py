@@ -96,7 +96,7 @@ def _run_tsne(Z: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     )
     # With so few samples, threads wait for each other longer than they compute, many times longer
     # where other processes use the cores.
-    with threadpool_limits(1):
+    with threadpool_limits(1, user_api="openmp"):
         return tsne.fit_transform(Z).astype(np.float32)
 
 

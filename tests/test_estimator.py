@@ -500,8 +500,16 @@ def test_verbose_writes_progress_to_standard_error(tiny, samples, capsys):
     DECClusterer(**tiny | {"verbose": 1}).fit(samples)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "pretrain 5/5" in err
-    assert "refine" in err
+    steps = [line.replace(",", " ").split()[0] for line in err.splitlines()]
+    assert list(dict.fromkeys(steps)) == [
+        "neighbors",
+        "pretrain",
+        "initialize",
+        "refine",
+        "decoder",
+    ]
+    n_steps = 5 * 5  # epochs of 150 samples in batches of 32
+    assert f"pretrain {n_steps}/{n_steps}, " in err
     DECClusterer(**tiny).fit(samples)
     assert capsys.readouterr() == ("", "")
 

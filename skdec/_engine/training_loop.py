@@ -16,6 +16,7 @@ from skdec._engine.callbacks import PhaseCallbacks
 from skdec._engine.checkpoint import Checkpoint, CheckpointState
 from skdec._engine.data import count_steps_per_chunk, iterate_shuffled_batches
 from skdec._engine.distribute import has_other_workers
+from skdec._engine.progress import open_bar
 from skdec._engine.trainer import Trainer, has_own_schedule
 
 # Factor of the learning rate after steps were undone.
@@ -135,12 +136,14 @@ class TrainingLoop:
         self.stop_reason = "max_iter"
 
     def __enter__(self) -> "TrainingLoop":
+        self._bar = open_bar(self._phase, len(self._learning_rates))
         self._callbacks.on_train_begin()
         return self
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        self._bar.close()
         # Other workers would wait for this one forever, so there Ctrl-C ends the process.
         is_interrupted = kind is KeyboardInterrupt and not has_other_workers()
         if is_interrupted:
@@ -189,6 +192,7 @@ class TrainingLoop:
                 self._begin_batch(losses)
                 losses.append(self._trainer.run(batches, learning_rates, scalars))
                 self._end_batch(losses)
+                self._bar.update(self.n_steps + sum(map(len, losses)))
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
                 self.n_steps += sum(map(len, losses))
@@ -201,6 +205,7 @@ class TrainingLoop:
         for name, value in values.items():
             self._history[name].append(value)
         self._history["seconds"].append(time.perf_counter() - self._start_time)
+        self._bar.update(self.n_steps, values)
         with self._apply_learning_rate_of_callbacks():
             self._callbacks.on_epoch_end(epoch, values)
         if self._trainer.model.stop_training:

@@ -82,14 +82,12 @@ def _compare(arguments: argparse.Namespace) -> None:
     X = table.X if scaler is None else scaler.fit_transform(table.X)
     with silence_stderr():
         from skdec._comparison import compare
-        from skdec._engine.progress import ProgressCallback
         from skdec.cli.report import format_comparison
     comparison = compare(
         X,
         table.y,
         methods=arguments.methods,
         n_clusters=n_clusters,
-        callbacks=[ProgressCallback()],
         verbose=1,
         random_state=arguments.seed,
         **_get_network_parameters(arguments),
@@ -114,13 +112,12 @@ def _fit(arguments: argparse.Namespace) -> None:
     with silence_stderr():
         from sklearn.pipeline import make_pipeline
 
-        from skdec._engine.progress import ProgressCallback
         from skdec._estimator import DECClusterer
         from skdec._model_file import save_model
         from skdec.cli.report import format_matching
     clusterer = DECClusterer(
         n_clusters,
-        callbacks=[ProgressCallback()],
+        verbose=1,
         random_state=arguments.seed,
         **_get_network_parameters(arguments),
     )
