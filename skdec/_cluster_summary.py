@@ -25,8 +25,12 @@ def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | N
 
 def embed(estimator: Any, X: Any) -> np.ndarray:
     """Return the output of the estimator's `transform`, the samples themselves without one."""
-    Z = estimator.transform(X) if hasattr(estimator, "transform") else X
-    return np.asarray(Z.toarray() if issparse(Z) else Z)
+    return to_dense(estimator.transform(X) if hasattr(estimator, "transform") else X)
+
+
+def to_dense(X: Any) -> np.ndarray:
+    """Return samples of any container as an array."""
+    return X.toarray() if issparse(X) else np.asarray(X)
 
 
 def select_members(
@@ -107,7 +111,10 @@ def get_feature_names(X: Any, estimator: Any = None) -> list[str]:
     columns = getattr(X, "columns", None)
     if columns is None:
         columns = getattr(estimator, "feature_names_in_", None)
-    return [f"x{i}" for i in range(X.shape[1])] if columns is None else [str(c) for c in columns]
+    if columns is None:
+        n_features = X.shape[1] if hasattr(X, "shape") else len(X[0])
+        columns = [f"x{i}" for i in range(n_features)]
+    return [str(column) for column in columns]
 
 
 def infer_image_shape(n_features: int, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:

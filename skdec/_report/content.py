@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from skdec._cluster_summary import (
     compute_means,
     compute_profiles,
     infer_image_shape,
     select_members,
+    to_dense,
 )
 from skdec._colors import ON_DARK, ON_LIGHT, assign_colors
 from skdec._layout import find_medoid, lay_out
@@ -119,7 +119,7 @@ def build_content(
         prototypes = None
     else:
         shape = infer_image_shape(n_features, image_shape)
-        images = np.asarray(_take(clustering.X, rows))
+        images = to_dense(clustering.X[rows])
         value_range = float(images.min()), float(images.max())
         samples["images"] = build_sheets(images, shape, value_range)
         centers = _get_prototypes(clustering)
@@ -227,16 +227,11 @@ def _add_columns(clusters: list[Content], clustering: Clustering, rows: np.ndarr
             }
             for column in columns
         ]
-    values = np.asarray(_take(clustering.X[:, best], rows))
+    values = to_dense(clustering.X[rows][:, best])
     return {
         "names": [clustering.feature_names[column] for column in best],
         "values": encode_array(values.astype(np.float32)),
     }
-
-
-def _take(X: Any, rows: np.ndarray) -> np.ndarray:
-    taken = X[rows]
-    return taken.toarray() if issparse(taken) else np.asarray(taken)
 
 
 def _get_prototypes(clustering: Clustering) -> np.ndarray:

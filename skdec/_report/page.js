@@ -74,8 +74,8 @@
   }
 
   function buildMarker() {
-    const widest = Math.min(8, plot.clientWidth / 100);
-    const size = Math.max(2.5, Math.min(widest, 400 / Math.sqrt(state.rows.length + 1)));
+    const widest = Math.min(7, plot.clientWidth / 100);
+    const size = Math.max(2.5, Math.min(widest, 300 / Math.sqrt(state.rows.length + 1)));
     if (state.coloring === "confidence") {
       return {
         size,

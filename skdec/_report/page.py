@@ -12,7 +12,13 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
-from skdec._cluster_summary import decode_centers, embed, get_feature_names, predict_clusters
+from skdec._cluster_summary import (
+    decode_centers,
+    embed,
+    get_feature_names,
+    predict_clusters,
+    to_dense,
+)
 from skdec._files import write_atomically
 from skdec._report.content import Clustering, Content, build_content
 from skdec._version import __version__
@@ -219,7 +225,7 @@ def _get_numbers(estimator: Any, X: Any) -> tuple[Any, list[str]]:
     if np.asarray(X).dtype.kind not in "biuf" and isinstance(estimator, Pipeline):
         prepared = estimator[:-1].transform(X)
         names = [str(name) for name in estimator[:-1].get_feature_names_out()]
-        return np.asarray(prepared.toarray() if issparse(prepared) else prepared), names
+        return to_dense(prepared), names
     return np.asarray(X), get_feature_names(X, estimator)
 
 

@@ -12,6 +12,7 @@ from skdec._cluster_summary import (
     infer_image_shape,
     predict_clusters,
     select_members,
+    to_dense,
 )
 from skdec.display._axes import create_axes, is_dark
 
@@ -81,7 +82,7 @@ class PrototypesDisplay:
         estimator : object
             Fitted clusterer with a `predict_proba`, or a Pipeline that ends in one. The prototypes
             are its decoded centers; if it has none, the means of the clusters.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples, each an image in the order of its rows.
         image_shape : tuple of int, default=None
             Height and width of the images, and 3 or 4 if they have colors. None is a square.
@@ -108,7 +109,7 @@ class PrototypesDisplay:
                 f"The members are ordered by predict_proba, which {type(estimator).__name__} "
                 "does not have."
             )
-        X = np.asarray(X)
+        X = to_dense(X)
         members = select_members(labels, confidence, n_members)
         found = list(members)
         centers = decode_centers(estimator)
@@ -212,7 +213,7 @@ class ReconstructionDisplay:
         ----------
         estimator : DECClusterer or Pipeline
             Fitted estimator with an `inverse_transform`.
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples, each an image in the order of its rows.
         image_shape : tuple of int, default=None
             Height and width of the images, and 3 or 4 if they have colors. None is a square.
@@ -234,11 +235,11 @@ class ReconstructionDisplay:
         ValueError
             If `image_shape` does not fit to the number of features.
         """
-        shape = infer_image_shape(X.shape[1], image_shape)
-        n_samples = min(X.shape[0], _MAX_RECONSTRUCTED)
+        n_samples = min(_count_samples(X), _MAX_RECONSTRUCTED)
         X = resample(X, replace=False, n_samples=n_samples, random_state=random_state)
         reconstructed = np.asarray(estimator.inverse_transform(estimator.transform(X)))
-        X = np.asarray(X)
+        X = to_dense(X)
+        shape = infer_image_shape(X.shape[1], image_shape)
         order = np.argsort(np.square(X - reconstructed).mean(axis=1))
         selected = order[np.linspace(0, n_samples - 1, min(n_images, n_samples)).astype(int)]
         return cls(X[selected], reconstructed[selected], image_shape=shape).plot(ax=ax)
@@ -275,6 +276,10 @@ class ReconstructionDisplay:
         ax.set_xlabel("Mean squared error")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+
+def _count_samples(X: Any) -> int:
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 class Mosaic:

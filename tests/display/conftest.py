@@ -32,11 +32,8 @@ def clustered(request):
 
 
 def find_overlaps(texts):
-    """Return the pairs of visible texts of which the bounding boxes overlap, after drawing."""
+    """Return the pairs of visible texts of which the bounding boxes overlap, in a drawn figure."""
     texts = [text for text in texts if text.get_visible() and text.get_text()]
-    if not texts:
-        return []
-    texts[0].figure.canvas.draw()
     boxes = [text.get_window_extent() for text in texts]
     return [
         (texts[i].get_text(), texts[j].get_text())
@@ -51,6 +48,7 @@ def assert_no_overlap():
     """Fail if texts of a figure overlap: those given, tick labels, titles and axis labels."""
 
     def check(figure, texts=()):
+        figure.canvas.draw()
         for ax in figure.axes:
             assert not find_overlaps(ax.get_xticklabels())
             assert not find_overlaps(ax.get_yticklabels())
