@@ -747,7 +747,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 f"{reason} Lower n_clusters, scale the columns alike, or refine with a lower "
                 "learning rate in optimizer or a smaller max_iter.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _validate_samples(self, X: Any, *, reset: bool) -> Any:
@@ -758,7 +758,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
         feature_ranges = check_finite(X, getattr(self, "feature_names_in_", None))
         if reset:
-            warn_if_scales_differ(feature_ranges)
+            warn_if_scales_differ(feature_ranges, stacklevel=5)
         return X
 
     def _find_distinct_samples(self, X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:

@@ -514,6 +514,20 @@ def test_verbose_writes_progress_to_standard_error(tiny, samples, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_warnings_point_to_the_line_that_fits(tiny, samples):
+    scales = samples * [1, 1, 1, 1, 1, 1e6]
+    two = np.repeat(samples[:2], 30, axis=0)
+    simple = tiny | {"init": "k-means++", "n_neighbors": 0}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        DECClusterer(**simple).fit(scales)
+        DECClusterer(**simple).fit(two)
+    messages = " ".join(str(warning.message) for warning in caught)
+    assert "very different scales" in messages
+    assert "Only 2 of n_clusters=3" in messages
+    assert {warning.filename for warning in caught} == {__file__}
+
+
 # ---- optimizers, networks
 
 

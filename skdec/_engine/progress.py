@@ -93,7 +93,10 @@ def show_progress() -> Iterator[None]:
 def report_progress(
     method: Callable[Concatenate[Any, _P], _R],
 ) -> Callable[Concatenate[Any, _P], _R]:
-    """Decorate a method of an estimator to show its progress if `verbose` is above 0."""
+    """Decorate a method of an estimator to show its progress if `verbose` is above 0.
+
+    It adds a call between the method and its caller, which the `stacklevel` of warnings counts.
+    """
 
     @wraps(method)
     def reporting(self: Any, *args: _P.args, **kwargs: _P.kwargs) -> _R:

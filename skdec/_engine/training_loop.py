@@ -331,7 +331,7 @@ class TrainingLoop:
             f"{divergence}. The phase continues from there with {_RETRY_FACTOR} times the "
             "learning rate; scale the columns of X alike, or pass an optimizer with a lower one.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 
