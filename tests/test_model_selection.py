@@ -348,7 +348,7 @@ def test_choice_is_plotted(choice):
     pyplot.switch_backend("agg")
     display = choice.plot()
     assert isinstance(display, ClusterCountDisplay)
-    assert set(display.lines_) == {"evidence", "stability", "leak", "silhouette", "NMI"}
+    assert set(display.lines_) == {"stability", "leak", "silhouette", "NMI"}
     pyplot.close("all")
 
 

@@ -60,16 +60,14 @@ class ClusterCountDisplay:
         choice : skdec.model_selection.ClusterCountChoice
             The result.
         ax : matplotlib.axes.Axes, default=None
-            Axes to divide among the plots. If None, a new figure is created.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         ClusterCountDisplay
-            The plots of evidence, by which the number is recommended, stability, leak, silhouette
-            and, if available, NMI.
+            The plot of stability, leak, silhouette and, if available, NMI.
         """
         scores = {
-            "evidence": choice.evidence,
             "stability": choice.stability,
             "leak": choice.leak,
             "silhouette": choice.silhouette,
