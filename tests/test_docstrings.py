@@ -97,7 +97,7 @@ def test_docstring_is_valid(name):
     assert not errors, errors
 
 
-@pytest.mark.parametrize("module", filter(is_public, MODULES))
+@pytest.mark.parametrize("module", [*filter(is_public, MODULES)])
 def test_modules_have_a_docstring(module):
     assert importlib.import_module(module).__doc__.rstrip().endswith(".")
 
