@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from skdec._comparison import Comparison, compare
     from skdec._description import describe_clusters, find_examples
     from skdec._estimator import DECClusterer
+    from skdec._report import Report, report
     from skdec._table_preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
@@ -17,15 +18,18 @@ _MODULES = ("callbacks", "datasets", "display", "layers", "metrics", "model_sele
 _MODULE_OF_NAME = {
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec._estimator",
+    "Report": "skdec._report",
     "TablePreparer": "skdec._table_preparer",
     "compare": "skdec._comparison",
     "describe_clusters": "skdec._description",
     "find_examples": "skdec._description",
+    "report": "skdec._report",
 }
 
 __all__ = [
     "Comparison",
     "DECClusterer",
+    "Report",
     "TablePreparer",
     "__version__",
     "callbacks",
@@ -39,6 +43,7 @@ __all__ = [
     "metrics",
     "model_selection",
     "networks",
+    "report",
 ]
 
 

@@ -1,17 +1,21 @@
-"""Compare k-means, k-means in the embedding of an autoencoder, and DEC on the same samples.
+"""Compare k-means, k-means in the embedding of an autoencoder, DEC and any other clusterers.
 
 The module is private because `skdec.compare` is the function: a module of the same name would
 replace it in the package as soon as it is imported.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.metrics import (
     adjusted_rand_score,
@@ -28,23 +32,24 @@ from skdec._validation import check_finite, warn_if_scales_differ
 from skdec.metrics import NOISE, clustering_accuracy, convert_labels
 
 METHODS = ("kmeans", "autoencoder+kmeans", "dec")
+_ALLOWED_METHODS = f"{', '.join(map(repr, METHODS))}, clusterers or (name, clusterer)"
 MAX_SILHOUETTE_SAMPLES = 5000
 
-_HEADER = ("method", "accuracy", "NMI", "ARI", "silhouette", "clusters", "seconds")
+_SCORE_TITLES = {"accuracy": "accuracy", "nmi": "NMI", "ari": "ARI", "silhouette": "silhouette"}
 
 Scores = Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """Clusters and scores of one method.
+    """Clusters and scores of one method with one seed.
 
     Parameters
     ----------
     method : str
         Name of the method.
     labels : ndarray of shape (n_samples,), int
-        Cluster of each sample.
+        Cluster of each sample; -1 is noise.
     n_clusters : int
         Number of clusters that are not empty.
     seconds : float
@@ -54,6 +59,10 @@ class MethodResult:
     silhouette : float or None
         Mean silhouette of a subset of the samples in the input space; None if there are classes,
         or if fewer than two clusters were found.
+    random_state : int
+        Seed of the fit.
+    estimator : object or None
+        The fitted estimator; None for the second and later seeds, to save memory.
     """
 
     method: str
@@ -64,6 +73,8 @@ class MethodResult:
     nmi: float | None = None
     ari: float | None = None
     silhouette: float | None = None
+    random_state: int = 0
+    estimator: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -73,23 +84,36 @@ class Comparison:
     Parameters
     ----------
     results : tuple of MethodResult
-        One for each method, in the order requested.
+        One for each method and seed: the methods in the order requested, the seeds of a method
+        one after the other.
     n_samples, n_features : int
         Shape of the input.
-    n_clusters : int
-        Number of clusters requested.
+    n_clusters : int or None
+        Number of clusters requested; None if only clusterers with a number of their own are
+        compared.
     random_state : int
-        Seed of all methods, with which each can be fitted again.
+        First seed of all methods, with which each can be fitted again.
+    X : {array-like, sparse matrix} or None
+        The samples, not a copy.
+    y : ndarray of shape (n_samples,) or None
+        The classes, if there are any.
     """
 
     results: tuple[MethodResult, ...]
     n_samples: int
     n_features: int
-    n_clusters: int
+    n_clusters: int | None
     random_state: int
+    X: Any = field(default=None, repr=False, compare=False)
+    y: np.ndarray | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods in their order."""
+        return tuple(dict.fromkeys(result.method for result in self.results))
 
     def __getitem__(self, method: str) -> MethodResult:
-        """Return the result of a method by name.
+        """Return the result of a method by name, the one of the first seed.
 
         Parameters
         ----------
@@ -107,19 +131,64 @@ class Comparison:
         raise KeyError(method)
 
     def __str__(self) -> str:
-        """Return a table with one line per method."""
-        rows = [_HEADER, *map(_format_cells, self.results)]
+        """Return a table with one line per method; of several seeds, mean and deviation."""
+        return format_table(self.to_rows())
+
+    def to_rows(self) -> list[tuple[str, ...]]:
+        """Return the cells of the printed table.
+
+        Returns
+        -------
+        list of tuple of str
+            The titles of the columns, and the cells of each method.
+        """
+        fits = self.to_frame().groupby("method", sort=False)
+        columns = {
+            title: [_format_scores(values, 3) for _, values in fits[name]]
+            for name, title in _SCORE_TITLES.items()
+        }
+        columns["clusters"] = [_format_range(values) for _, values in fits["n_clusters"]]
+        columns["seconds"] = [_format_scores(values, 1) for _, values in fits["seconds"]]
         # A score that no method has (accuracy without classes) gets no column.
-        columns = [cells for cells in zip(*rows, strict=True) if any(cells[1:])]
-        return format_table([[cell or "-" for cell in row] for row in zip(*columns, strict=True)])
+        columns = {title: cells for title, cells in columns.items() if any(cells)}
+        rows = zip(self.methods, *columns.values(), strict=True)
+        return [("method", *columns), *(tuple(cell or "-" for cell in row) for row in rows)]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the scores as a table with one row per method and seed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns: method, random_state, accuracy, nmi, ari, silhouette (NaN where a score does
+            not exist), n_clusters, seconds.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from skdec import compare
+        >>> X, y = make_blobs(60, centers=[[0, 0], [9, 9]], random_state=0)
+        >>> frame = compare(X, y, methods=("kmeans",), n_seeds=2, random_state=0).to_frame()
+        >>> frame.groupby("method")["ari"].agg(["count", "min"])
+                count  min
+        method
+        kmeans      2  1.0
+        """
+        columns = ("method", "random_state", *_SCORE_TITLES, "n_clusters", "seconds")
+        frame = pd.DataFrame(
+            [[getattr(result, name) for name in columns] for result in self.results],
+            columns=list(columns),
+        )
+        return frame.astype(dict.fromkeys(_SCORE_TITLES, float))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything except the labels as plain Python values, ready for JSON.
+        """Return everything except labels, estimators and samples as plain Python values.
 
         Returns
         -------
         dict
-            Shape, number of clusters and seed, and under ``"results"`` one dict per method.
+            Shape, number of clusters and first seed, and under ``"results"`` one dict per method
+            and seed, ready for JSON.
         """
         return {
             "n_samples": self.n_samples,
@@ -127,28 +196,80 @@ class Comparison:
             "n_clusters": self.n_clusters,
             "random_state": self.random_state,
             "results": [
-                {name: value for name, value in vars(result).items() if name != "labels"}
+                {
+                    name: value
+                    for name, value in vars(result).items()
+                    if name not in ("labels", "estimator")
+                }
                 for result in self.results
             ],
         }
 
+    def to_html(
+        self,
+        path: Any = None,
+        *,
+        method: str | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        title: str = "Comparison of clusterings",
+    ) -> str | None:
+        """Return a report as an HTML page, or write it to a file.
 
-def _format_cells(result: MethodResult) -> tuple[str, ...]:
-    scores = (result.accuracy, result.nmi, result.ari, result.silhouette)
-    return (
-        result.method,
-        *("" if score is None else f"{score:.3f}" for score in scores),
-        str(result.n_clusters),
-        f"{result.seconds:.1f}",
-    )
+        The page has the table of scores, and the clusters of one method as in `skdec.report`; the
+        embedding can also be colored by the clusters of the other methods. It needs no network.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            The file, replaced if it exists.
+        method : str, default=None
+            Name of the method whose clusters are shown. None is ``"dec"``, or the last one if that
+            is not among the methods.
+        image_shape : tuple of int, default=None
+            Height and width of the samples, if they are images, and 3 or 4 if they have colors.
+        title : str, default="Comparison of clusterings"
+            Title of the page.
+
+        Returns
+        -------
+        str or None
+            The page; None if it was written to a file.
+
+        Raises
+        ------
+        KeyError
+            If there is no such method.
+        ImportError
+            If plotly is not installed.
+        """
+        from skdec._report import report_comparison
+
+        if method is None:
+            method = "dec" if "dec" in self.methods else self.methods[-1]
+        return report_comparison(self, method, image_shape, title).to_html(path)
+
+
+def _format_scores(values: pd.Series, n_digits: int) -> str:
+    """Format a score, or mean and standard deviation of those that exist; "" if none does."""
+    values = values.dropna()
+    if values.empty:
+        return ""
+    deviation = f" ± {values.std():.{n_digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{n_digits}f}{deviation}"
+
+
+def _format_range(values: pd.Series) -> str:
+    lowest, highest = values.min(), values.max()
+    return str(lowest) if lowest == highest else f"{lowest}-{highest}"
 
 
 def compare(
     X: Any,
     y: Any = None,
     *,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[Any] = METHODS,
     n_clusters: int | None = None,
+    n_seeds: int = 1,
     dims: Sequence[int] = (500, 500, 2000, 10),
     alpha: float = 1.0,
     pretrain_epochs: int | str = "auto",
@@ -157,7 +278,7 @@ def compare(
     verbose: int = 0,
     random_state: Any = None,
 ) -> Comparison:
-    """Fit k-means, an autoencoder with k-means, and DEC to the same samples, and score each.
+    """Fit several clusterers to the same samples, and score each.
 
     Parameters
     ----------
@@ -165,12 +286,17 @@ def compare(
         The samples. They are used as given: scale them beforehand if needed.
     y : array-like of shape (n_samples,), default=None
         Classes, used for the scores only; no method is fitted with them.
-    methods : sequence of str, default=("kmeans", "autoencoder+kmeans", "dec")
+    methods : sequence of str, clusterer or (str, clusterer), \
+            default=("kmeans", "autoencoder+kmeans", "dec")
         The methods to fit: ``"kmeans"`` in the input space, best of 20 runs;
         ``"autoencoder+kmeans"`` in the embedding of the pretrained autoencoder, best of 20 runs;
-        ``"dec"``, a `DECClusterer` with default parameters.
+        ``"dec"``, a `DECClusterer` with default parameters; any estimator with a `fit_predict`,
+        such as ``HDBSCAN()`` or a Pipeline, of which clones are fitted whose random states are
+        set to the seed. It is named by its class, or by the first element of a tuple.
     n_clusters : int, default=None
-        Number of clusters. By default the number of classes in `y`.
+        Number of clusters of the methods given by name. By default the number of classes in `y`.
+    n_seeds : int, default=1
+        Number of seeds with which each method is fitted.
     dims : sequence of int, default=(500, 500, 2000, 10)
         Widths of the encoder's layers, the last one that of the embedding.
     alpha : float, default=1.0
@@ -182,22 +308,24 @@ def compare(
     callbacks : sequence of keras.callbacks.Callback, default=None
         Called during the pretraining and the refinement, as by `DECClusterer`.
     verbose : int, default=0
-        If 1, the start and the end of each method are written to standard error.
+        If 1, the start and the end of each method and the progress of its fit are written to
+        standard error.
     random_state : int, RandomState instance or None, default=None
-        Seed. All methods use the same.
+        First seed; the others follow it one by one. All methods use the same.
 
     Returns
     -------
     Comparison
         If there are classes, accuracy, normalized mutual information and adjusted Rand index, else
         the silhouette in the input space, on the same up to 5,000 samples for all methods;
-        seconds; number of clusters found.
+        seconds; number of clusters found. Printed, it shows of several seeds the mean and the
+        standard deviation.
 
     Raises
     ------
     ValueError
-        If a method is unknown, the number of clusters is not given, `y` does not match `X`, or a
-        number is out of its range.
+        If a method is unknown, two have the same name, the number of clusters is not given, `y`
+        does not match `X`, or a number is out of its range.
     TypeError
         If a parameter or the labels are of the wrong type.
 
@@ -216,19 +344,29 @@ def compare(
     >>> from skdec.datasets import load_digits
     >>> X, y = load_digits()
     >>> print(compare(X, y, random_state=0))  # doctest: +SKIP
+
+    Any clusterer of scikit-learn can be one of the methods:
+
+    >>> from sklearn.cluster import AgglomerativeClustering, BisectingKMeans
+    >>> ward = ("ward", AgglomerativeClustering(10))
+    >>> result = compare(X, y, methods=("kmeans", ward, BisectingKMeans(10)), random_state=0)
+    >>> result.methods
+    ('kmeans', 'ward', 'BisectingKMeans')
     """
-    _check_methods(methods)
+    clusterers = _name_methods(methods)
     X = X if hasattr(X, "shape") else np.asarray(X)
     if len(X.shape) != 2:
         raise ValueError(f"X must be two-dimensional, got shape {tuple(X.shape)}.")
     classes = None if y is None else _convert_classes(y, X.shape[0])
-    n_clusters = _get_n_clusters(n_clusters, classes, X.shape[0])
+    if n_clusters is not None or None in clusterers.values():
+        n_clusters = _get_n_clusters(n_clusters, classes, X.shape[0])
+    Integer(1).check("n_seeds", n_seeds)
     # Checked here as well as by the estimator, to fail before k-means has run.
     Widths().check("dims", dims)
     Positive().check("alpha", alpha)
     Integer(0, words=("auto",)).check("pretrain_epochs", pretrain_epochs)
     Integer(0, words=("auto",)).check("max_iter", max_iter)
-    if "kmeans" in methods and len(methods) == 1 and hasattr(X, "dtype"):
+    if list(clusterers) == ["kmeans"] and hasattr(X, "dtype"):
         # The other methods check the samples themselves.
         warn_if_scales_differ(check_finite(X), stacklevel=3)
     seed = _get_seed(random_state)
@@ -237,45 +375,71 @@ def compare(
         "alpha": alpha,
         "pretrain_epochs": pretrain_epochs,
         "callbacks": callbacks,
-        "random_state": seed,
+        "verbose": verbose,
     }
     # The cache, deleted after the comparison, is how two fits use the same pretraining.
     with TemporaryDirectory(prefix="skdec-compare-") as cache:
-        estimators = {
-            "kmeans": KMeans(n_clusters, n_init=20, random_state=seed),
-            "autoencoder+kmeans": DECClusterer(
+        builders: dict[str, Callable[[int], Any]] = {
+            "kmeans": lambda seed: KMeans(n_clusters, n_init=20, random_state=seed),
+            "autoencoder+kmeans": lambda seed: DECClusterer(
                 n_clusters,
                 init="k-means++",
                 n_init=20,
                 n_neighbors=0,  # neighbors would change the clusters of k-means
                 max_iter=0,
                 memory=cache,
+                random_state=seed,
                 **network,
             ),
-            "dec": DECClusterer(n_clusters, max_iter=max_iter, memory=cache, **network),
+            "dec": lambda seed: DECClusterer(
+                n_clusters, max_iter=max_iter, memory=cache, random_state=seed, **network
+            ),
         }
-        selected = {method: estimators[method] for method in methods}
+        selected = {
+            method: builders[method] if clusterer is None else partial(_clone_with_seed, clusterer)
+            for method, clusterer in clusterers.items()
+        }
         compute_scores = _build_scorer(X, classes, seed)
-        results = tuple(_fit_methods(selected, X, compute_scores, verbose))
+        seeds = range(seed, seed + n_seeds)
+        results = tuple(_fit_methods(selected, seeds, X, compute_scores, verbose))
+        for result in results:
+            if getattr(result.estimator, "memory", None) == cache:
+                result.estimator.memory = None
     n_samples, n_features = map(int, X.shape)
-    return Comparison(results, n_samples, n_features, n_clusters, seed)
+    return Comparison(results, n_samples, n_features, n_clusters, seed, X, classes)
 
 
 def _fit_methods(
-    estimators: Mapping[str, Any],
+    builders: Mapping[str, Callable[[int], Any]],
+    seeds: Sequence[int],
     X: Any,
     compute_scores: Callable[[np.ndarray], Scores],
     verbose: int,
 ) -> Iterator[MethodResult]:
     pretrainings: list[np.ndarray] = []
-    for method, estimator in estimators.items():
-        _report(verbose, f"{method}: started")
+    for (method, build), seed in product(builders.items(), seeds):
+        title = method if len(seeds) == 1 else f"{method}, seed {seed}"
+        _report(verbose, f"{title}: started")
+        estimator = build(seed)
         start = perf_counter()
-        labels = estimator.fit(X).labels_
+        labels = np.asarray(estimator.fit_predict(X))
         seconds = perf_counter() - start + _get_cached_seconds(estimator, pretrainings)
-        _report(verbose, f"{method}: {seconds:.1f} s")
-        n_found = len(set(labels.tolist()) - {NOISE})
-        yield MethodResult(method, labels, n_found, seconds, **compute_scores(labels))
+        _report(verbose, f"{title}: {seconds:.1f} s")
+        yield MethodResult(
+            method,
+            labels,
+            n_clusters=len(set(labels.tolist()) - {NOISE}),
+            seconds=seconds,
+            random_state=seed,
+            estimator=estimator if seed == seeds[0] else None,
+            **compute_scores(labels),
+        )
+
+
+def _clone_with_seed(estimator: Any, seed: int) -> Any:
+    """Return an unfitted copy, of which all random states are the seed."""
+    names = [name for name in estimator.get_params() if name.rpartition("__")[2] == "random_state"]
+    return clone(estimator).set_params(**dict.fromkeys(names, seed))
 
 
 def _get_cached_seconds(estimator: Any, pretrainings: list[np.ndarray]) -> float:
@@ -312,13 +476,29 @@ def _build_scorer(X: Any, classes: np.ndarray | None, seed: int) -> Callable[[np
     return lambda labels: {"silhouette": score_clusters(silhouette_score, subset, labels[indices])}
 
 
-def _check_methods(methods: Sequence[str]) -> None:
-    if isinstance(methods, str):
-        raise ValueError(f"methods must be a sequence of names, such as ({methods!r},).")
-    unknown = [method for method in methods if method not in METHODS]
-    if unknown or not methods:
-        got = repr(unknown[0]) if unknown else "none"
-        raise ValueError(f"methods must be of {', '.join(map(repr, METHODS))}; got {got}.")
+def _name_methods(methods: Sequence[Any]) -> dict[str, Any]:
+    """Return the clusterer of each method by name, None for those given by name."""
+    if isinstance(methods, str) or not isinstance(methods, Iterable):
+        raise ValueError(f"methods must be a sequence, such as ({methods!r},).")
+    named = [_name_method(method) for method in methods]
+    if not named:
+        raise ValueError(f"methods must be of {_ALLOWED_METHODS}; got none.")
+    for position, (name, _) in enumerate(named):
+        if name in dict(named[:position]):
+            raise ValueError(
+                f"methods has two of the name {name!r}; name clusterers by tuples such as "
+                f"('{name} 2', clusterer)."
+            )
+    return dict(named)
+
+
+def _name_method(method: Any) -> tuple[str, Any]:
+    if isinstance(method, str) and method in METHODS:
+        return method, None
+    name, clusterer = method if isinstance(method, tuple) and len(method) == 2 else ("", method)
+    if isinstance(name, str) and hasattr(clusterer, "fit_predict"):
+        return name or type(clusterer).__name__, clusterer
+    raise ValueError(f"methods must be of {_ALLOWED_METHODS}; got {method!r}.")
 
 
 def _convert_classes(y: Any, n_samples: int) -> np.ndarray:

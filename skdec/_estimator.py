@@ -26,7 +26,7 @@ from skdec._engine.data import DistinctSamples, SampleSubset
 from skdec._engine.distribute import run_outside_scope
 from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
-from skdec._engine.progress import ProgressCallback
+from skdec._engine.progress import open_bar, report_progress
 from skdec._engine.threads import check_not_forked
 from skdec._math import cluster_frequencies
 from skdec._outliers import compute_deviation_limits, compute_deviations
@@ -180,7 +180,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Directory for training checkpoints. A killed fit resumes from the last one with identical
         results; it is deleted on success. `random_state` must be an integer.
     verbose : int, default=0
-        Above 0, progress is written to standard error.
+        Above 0, the progress of each step is shown on standard error: bars in a terminal or a
+        notebook with ipywidgets, lines elsewhere.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. The same integer gives the same clusters on the same machine
         with the same number of threads.
@@ -312,6 +313,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.verbose = verbose
         self.random_state = random_state
 
+    @report_progress
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
         """Cluster the samples of `X`.
 
@@ -372,6 +374,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._warn_about_convergence()
         return self
 
+    @report_progress
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
         """Refine encoder and centers on further samples for one epoch.
 
@@ -425,6 +428,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._raise_if_interrupted()
         return self
 
+    @report_progress
     def fit_blocks(
         self, blocks: Iterable[Any], sample_weight: Any = None, *, folder: Any = None
     ) -> "DECClusterer":
@@ -715,11 +719,12 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _find_neighbors(self, samples: DistinctSamples, settings: Settings) -> Neighbors:
         arguments = (settings.n_graph_neighbors, settings.neighbors_seed)
-        return StepCache(self.memory).get(
-            "neighbors",
-            (samples.digest, *arguments),
-            lambda: find_neighbors(samples, *arguments),
-        )
+        with open_bar("neighbors"):
+            return StepCache(self.memory).get(
+                "neighbors",
+                (samples.digest, *arguments),
+                lambda: find_neighbors(samples, *arguments),
+            )
 
     def _pretrain(
         self, samples: DistinctSamples, settings: Settings, checkpoint: Checkpoint
@@ -756,13 +761,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> Initialization:
         z = pretraining.weights.embed(samples)
         method = (settings.init, self.n_clusters, settings.n_init)
-        initialization = StepCache(self.memory).get(
-            "initialization",
-            (samples.digest, z, *method, settings.n_graph_neighbors, *settings.seeds),
-            lambda: initialize_clusters(
-                *method, z, neighbors, samples.sample_weight, settings.init_seed
-            ),
-        )
+        with open_bar("initialize"):
+            initialization = StepCache(self.memory).get(
+                "initialization",
+                (samples.digest, z, *method, settings.n_graph_neighbors, *settings.seeds),
+                lambda: initialize_clusters(
+                    *method, z, neighbors, samples.sample_weight, settings.init_seed
+                ),
+            )
         # Without neighbors the first targets follow from the centers, like all later ones.
         return initialization if self.n_neighbors else initialization._replace(targets=None)
 
@@ -871,7 +877,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), previous)
 
     def _get_callbacks(self) -> list[keras.callbacks.Callback]:
-        return [*(self.callbacks or []), *([ProgressCallback()] if self.verbose else [])]
+        return list(self.callbacks or [])
 
     def _set_fitted_attributes(
         self,
@@ -932,7 +938,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 f"{reason} Lower n_clusters, scale the columns alike, or refine with a lower "
                 "learning rate in optimizer or a smaller max_iter.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _validate_samples(self, X: Any, *, reset: bool) -> Any:
@@ -943,7 +949,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
         feature_ranges = check_finite(X, getattr(self, "feature_names_in_", None))
         if reset:
-            warn_if_scales_differ(feature_ranges)
+            warn_if_scales_differ(feature_ranges, stacklevel=5)
         return X
 
     def _find_distinct_samples(self, X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:

@@ -5,13 +5,17 @@ import time
 
 import numpy as np
 import pytest
-from sklearn.cluster import KMeans
+from keras.callbacks import LambdaCallback
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.datasets import make_blobs
+from sklearn.decomposition import PCA
 from sklearn.metrics import (
     adjusted_rand_score,
     normalized_mutual_info_score,
     silhouette_score,
 )
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skdec import DECClusterer, _comparison, compare
@@ -144,12 +148,79 @@ def test_the_table_is_aligned():
     ]
 
 
+def test_the_table_shows_mean_and_deviation_over_seeds():
+    scores = [(0.75, 3, 1.0), (0.25, 2, 2.0)]
+    results = tuple(
+        MethodResult("dec", np.zeros(2), n_clusters, seconds, accuracy, random_state=seed)
+        for seed, (accuracy, n_clusters, seconds) in enumerate(scores)
+    )
+    deviation = np.std([0.75, 0.25], ddof=1)
+    assert str(Comparison(results, 2, 3, 3, 0)).splitlines() == [
+        "method       accuracy  clusters    seconds",
+        f"dec     0.500 ± {deviation:.3f}       2-3  1.5 ± 0.7",
+    ]
+
+
+def test_seeds_follow_one_another(blobs):
+    methods = ("kmeans", "dec")
+    both = compare(*blobs, **TINY, methods=methods, n_seeds=2)
+    frame = both.to_frame()
+    assert frame["method"].tolist() == ["kmeans", "kmeans", "dec", "dec"]
+    assert frame["random_state"].tolist() == [0, 1, 0, 1]
+    second = compare(*blobs, **TINY | {"random_state": 1}, methods=methods)
+    for result, alone in zip(both.results[1::2], second.results, strict=True):
+        np.testing.assert_array_equal(result.labels, alone.labels)
+        assert result.estimator is None
+    assert both["dec"] is both.results[2]
+    assert both["dec"].estimator.random_state == 0
+
+
+def test_the_frame_has_the_scores_and_nan_for_none(compared, blobs):
+    frame = compared.to_frame().set_index("method")
+    assert frame.loc["dec", "ari"] == compared["dec"].ari
+    assert frame["silhouette"].isna().all()
+    assert frame.dtypes[["accuracy", "silhouette"]].eq(float).all()
+    assert frame["n_clusters"].tolist() == [result.n_clusters for result in compared.results]
+
+
+def test_any_clusterer_is_a_method(blobs):
+    X, y = blobs
+    pipeline = make_pipeline(PCA(2), KMeans(3, n_init=1))
+    methods = (HDBSCAN(min_cluster_size=20, copy=True), ("pca", pipeline), GaussianMixture(3))
+    result = compare(X, y, methods=methods, random_state=5)
+    assert result.methods == ("HDBSCAN", "pca", "GaussianMixture")
+    assert result.n_clusters is None
+    hdbscan = HDBSCAN(min_cluster_size=20, copy=True).fit(X)
+    np.testing.assert_array_equal(result["HDBSCAN"].labels, hdbscan.labels_)
+    assert result["HDBSCAN"].n_clusters == hdbscan.labels_.max() + 1  # noise is no cluster
+    seeded = make_pipeline(PCA(2, random_state=5), KMeans(3, n_init=1, random_state=5)).fit(X)
+    np.testing.assert_array_equal(result["pca"].labels, seeded[-1].labels_)
+    assert pipeline[-1].random_state is None
+    assert not hasattr(pipeline[-1], "labels_")
+
+
+def test_samples_classes_and_estimators_are_kept(compared, blobs):
+    X, y = blobs
+    assert compared.X is X
+    np.testing.assert_array_equal(compared.y, y)
+    dec = compared["dec"].estimator
+    np.testing.assert_array_equal(dec.predict(X), compared["dec"].labels)
+    assert dec.memory is None
+
+
+def test_callbacks_are_called_not_copies_of_them(blobs):
+    phases = []
+    callback = LambdaCallback(on_train_begin=lambda logs: phases.append(callback.params["phase"]))
+    compare(*blobs, **TINY, methods=("dec",), callbacks=[callback])
+    assert phases == ["pretrain", "refine"]
+
+
 def test_the_dict_can_be_written_as_json(compared):
     restored = json.loads(json.dumps(compared.to_dict()))
     assert restored["random_state"] == 0
     assert [result["method"] for result in restored["results"]] == list(_comparison.METHODS)
     assert restored["results"][2]["accuracy"] == compared["dec"].accuracy
-    assert "labels" not in restored["results"][0]
+    assert not {"labels", "estimator", "X", "y"} & {*restored, *restored["results"][0]}
 
 
 def test_a_generated_seed_is_reported_and_reproduces_the_result(blobs):
@@ -180,9 +251,13 @@ def test_the_input_is_not_modified(blobs):
     [
         (
             {"methods": ("kmeans", "dbscan")},
-            "'kmeans', 'autoencoder\\+kmeans', 'dec'; got 'dbscan'",
+            r"'dec', clusterers or \(name, clusterer\); got 'dbscan'",
         ),
-        ({"methods": "dec"}, r"methods must be a sequence of names, such as \('dec',\)"),
+        ({"methods": "dec"}, r"methods must be a sequence, such as \('dec',\)"),
+        ({"methods": 5}, r"methods must be a sequence, such as \(5,\)"),
+        ({"methods": (object(),)}, "got <object"),
+        ({"methods": ("dec", ("dec", KMeans()))}, "methods has two of the name 'dec'"),
+        ({"n_seeds": 0}, "n_seeds must be an integer of at least 1; got 0"),
         ({"methods": ()}, "got none"),
         ({"y": None}, "n_clusters must be given"),
         ({"y": np.zeros(149)}, "y has 149 labels, but X has 150 samples"),

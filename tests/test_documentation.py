@@ -37,6 +37,7 @@ def get_id(path):
 def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
     for name in ("_MIN_PRETRAIN_STEPS", "_MIN_REFINE_STEPS", "_MIN_DECODER_STEPS", "_N_INIT_FEW"):
         monkeypatch.setattr(parameters, name, 1)  # whether it runs matters, not the result
+    monkeypatch.setattr("skdec._layout._N_ITERATIONS", 250)  # the least that t-SNE takes
     monkeypatch.chdir(tmp_path)
     X = random(0).random((80, 6)).astype(np.float32)
     # What the pages assume.

@@ -502,10 +502,32 @@ def test_verbose_writes_progress_to_standard_error(tiny, samples, capsys):
     DECClusterer(**tiny | {"verbose": 1}).fit(samples)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "pretrain 5/5" in err
-    assert "refine" in err
+    steps = [line.replace(",", " ").split()[0] for line in err.splitlines()]
+    assert list(dict.fromkeys(steps)) == [
+        "neighbors",
+        "pretrain",
+        "initialize",
+        "refine",
+        "decoder",
+    ]
+    n_steps = 5 * 5  # epochs of 150 samples in batches of 32
+    assert f"pretrain {n_steps}/{n_steps}, " in err
     DECClusterer(**tiny).fit(samples)
     assert capsys.readouterr() == ("", "")
+
+
+def test_warnings_point_to_the_line_that_fits(tiny, samples):
+    scales = samples * [1, 1, 1, 1, 1, 1e6]
+    two = np.repeat(samples[:2], 30, axis=0)
+    simple = tiny | {"init": "k-means++", "n_neighbors": 0}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        DECClusterer(**simple).fit(scales)
+        DECClusterer(**simple).fit(two)
+    messages = " ".join(str(warning.message) for warning in caught)
+    assert "very different scales" in messages
+    assert "Only 2 of n_clusters=3" in messages
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 # ---- optimizers, networks

@@ -93,16 +93,15 @@ def test_a_loop_of_partial_fit_ends(parameters, samples):
 
 COMMAND = """
 import os, signal, sys
-import keras
-from skdec._engine.progress import ProgressCallback
+from skdec._engine.callbacks import PhaseCallbacks
 phase = sys.argv[1]
 del sys.argv[1]
-report = ProgressCallback.on_epoch_end
+report = PhaseCallbacks.on_epoch_end
 def interrupt(self, epoch, logs=None):
     report(self, epoch, logs)
     if self.params["phase"] == phase:
         os.kill(os.getpid(), signal.SIGINT)
-ProgressCallback.on_epoch_end = interrupt
+PhaseCallbacks.on_epoch_end = interrupt
 from skdec.cli import main
 sys.exit(main())
 """

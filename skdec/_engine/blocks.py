@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skdec._engine.data import to_float32
+from skdec._engine.progress import open_bar
 from skdec._validation import check_finite, check_samples
 
 
@@ -39,17 +40,19 @@ def store_blocks(
     """
     n_samples, first = 0, None
     with tempfile.TemporaryFile(dir=directory) as file:
-        for position, block in enumerate(blocks):
-            samples, names = _read_block(block, position)
-            first = first or (samples.shape[1], names)
-            if (samples.shape[1], names) != first:
-                raise ValueError(
-                    f"All blocks must have the columns of the first; that has "
-                    f"{_format_columns(*first)}, block {position} has "
-                    f"{_format_columns(samples.shape[1], names)}."
-                )
-            file.write(samples.data)
-            n_samples += len(samples)
+        with open_bar("read") as bar:
+            for position, block in enumerate(blocks):
+                samples, names = _read_block(block, position)
+                first = first or (samples.shape[1], names)
+                if (samples.shape[1], names) != first:
+                    raise ValueError(
+                        f"All blocks must have the columns of the first; that has "
+                        f"{_format_columns(*first)}, block {position} has "
+                        f"{_format_columns(samples.shape[1], names)}."
+                    )
+                file.write(samples.data)
+                n_samples += len(samples)
+                bar.update(n_samples)
         if first is None or n_samples == 0:
             raise ValueError(
                 "There are no samples in blocks; note that an iterator can be read only once."

@@ -1,72 +1,239 @@
-"""Progress of a fit on standard error: a live line on a terminal, a few lines when redirected."""
+"""Progress of a fit on standard error: bars in a terminal or a notebook, lines elsewhere.
+
+The steps of a fit open bars wherever they are; what is shown is decided once, by `show_progress`
+around the whole fit.
+"""
 
 import sys
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from importlib.util import find_spec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.text import Text
 
-LINES_PER_PHASE = 10
+LINES_PER_STEP = 10
+# Characters that the columns take at most, the most important first.
+_WIDTHS = {"name": 11, "done": 6, "time": 17, "values": 26, "bar": 11, "rate": 14}
+_LONG_BAR = 14  # further characters of a bar where there is room
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-class ProgressCallback(keras.callbacks.Callback):
-    """Report the progress of pretraining and refinement.
+class Bar:
+    """Progress of one step of a fit; this one shows nothing.
 
-    The name of the phase and its number of epochs are read from Keras' ``params``. ``sys.stderr``
-    is looked up for each line, so that the callback can be copied and follows redirections.
+    Used as a context manager: a step is over at its end, also after fewer units than announced.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._phase = "fit"
-        self._n_epochs: int | None = None
-        self._line = ""
-        self._written = ""
+    def __enter__(self) -> "Bar":
+        return self
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Store the name of the phase and its number of epochs."""
-        params = self.params or {}
-        self._phase, self._n_epochs = str(params.get("phase", "fit")), params.get("epochs")
-        self._line = self._written = ""
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Update the live line, or write a line each time a tenth of the phase is done."""
-        n_done = epoch + 1
-        # Updates that are undone and repeated count again, so there may be more than announced.
-        of_total = "" if self._n_epochs is None else f"/{max(n_done, self._n_epochs)}"
-        self._line = f"{self._phase} {n_done}{of_total}{_format_logs(logs or {})}"
-        if _is_terminal():
-            # Padded with blanks to erase a longer previous line.
-            self._write("\r" + self._line.ljust(len(self._written)))
-        elif self._is_due(n_done):
-            self._write(self._line + "\n")
+    def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
+        """Report how many units are done, and values such as the loss."""
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """End the live line, or write the last line if it has not been written."""
-        if not self._line:
-            return
-        if _is_terminal():
-            self._write("\n")
-        elif self._line != self._written:
-            self._write(self._line + "\n")
+    def close(self) -> None:
+        """Report the end of the step."""
 
-    def _is_due(self, n_done: int) -> bool:
-        """Whether this epoch completes a tenth of the phase."""
-        if self._n_epochs is None:
-            return n_done % LINES_PER_PHASE == 0
-        tenths_before = (n_done - 1) * LINES_PER_PHASE // self._n_epochs
-        return n_done * LINES_PER_PHASE // self._n_epochs > tenths_before
 
-    def _write(self, text: str) -> None:
-        sys.stderr.write(text)
+# Opens a bar for a step's name and, if it is known, its number of units.
+_Opener = Callable[[str, int | None], Bar]
+_open: ContextVar[_Opener | None] = ContextVar("open_bar", default=None)
+
+
+def open_bar(name: str, total: int | None = None) -> Bar:
+    """Open a bar for a step of the current fit.
+
+    Parameters
+    ----------
+    name : str
+        Name of the step.
+    total : int, default=None
+        Number of units, at most; None if it is not known. A step of none has no bar.
+
+    Returns
+    -------
+    Bar
+        The bar. It shows nothing unless `show_progress` is in force.
+    """
+    opener = _open.get()
+    return Bar() if opener is None or total == 0 else opener(name, total)
+
+
+@contextmanager
+def show_progress() -> Iterator[None]:
+    """Show the bars that are opened meanwhile in this thread."""
+    with ExitStack() as stack:
+        console = Console(stderr=True)
+        opener: _Opener = _LineBar
+        if _is_live(console):
+            columns = _choose_columns(console.width)
+            progress = Progress(*columns, console=console, refresh_per_second=5)
+            stack.enter_context(progress)
+
+            def opener(name: str, total: int | None) -> Bar:
+                return _LiveBar(progress, name, total)
+
+        token = _open.set(opener)
+        try:
+            yield
+        finally:
+            _open.reset(token)
+
+
+def report_progress(
+    method: Callable[Concatenate[Any, _P], _R],
+) -> Callable[Concatenate[Any, _P], _R]:
+    """Decorate a method of an estimator to show its progress if `verbose` is above 0.
+
+    It adds a call between the method and its caller, which the `stacklevel` of warnings counts.
+    """
+
+    @wraps(method)
+    def reporting(self: Any, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if not isinstance(self.verbose, int) or self.verbose <= 0 or _open.get() is not None:
+            return method(self, *args, **kwargs)
+        with show_progress():
+            return method(self, *args, **kwargs)
+
+    return reporting
+
+
+def _is_live(console: Console) -> bool:
+    """Whether lines can be redrawn; in a notebook rich needs ipywidgets for it."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+class _LiveBar(Bar):
+    """A line of rich's progress display."""
+
+    def __init__(self, progress: Progress, name: str, total: int | None) -> None:
+        self._progress = progress
+        self._task: TaskID = progress.add_task(name, total=total, values="")
+
+    def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
+        if values:
+            self._progress.update(self._task, values=format_values(values))
+        self._progress.update(self._task, completed=n_done)
+
+    def close(self) -> None:
+        (task,) = (task for task in self._progress.tasks if task.id == self._task)
+        if task.total is None:
+            self._progress.update(self._task, total=1, completed=1)
+        self._progress.stop_task(self._task)
+
+
+class _LineBar(Bar):
+    """A line each time a tenth is done, and one at the end.
+
+    ``sys.stderr`` is looked up for each line, so that redirections are followed.
+    """
+
+    def __init__(self, name: str, total: int | None) -> None:
+        self._name, self._total = name, total
+        self._n_done, self._values = 0, ""
+        self._start = time.perf_counter()
+
+    def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
+        self._values = format_values(values) if values else self._values
+        if self._total and values:
+            tenths, tenths_before = (
+                n * LINES_PER_STEP // self._total for n in (n_done, self._n_done)
+            )
+            if tenths_before < tenths < LINES_PER_STEP:
+                self._write(f"{self._name} {n_done}/{self._total}{_prefix(self._values)}")
+        if values or self._total is None:
+            self._n_done = n_done
+
+    def close(self) -> None:
+        seconds = time.perf_counter() - self._start
+        done = f" {self._n_done}" if self._n_done else ""
+        done += "" if self._total is None else f"/{self._total}"
+        self._write(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
+
+    @staticmethod
+    def _write(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
-        self._written = self._line
 
 
-def _format_logs(logs: dict[str, Any]) -> str:
-    loss = f", loss {float(logs['loss']):.4g}" if "loss" in logs else ""
-    changed = f", {float(logs['changed']):.2%} of samples changed" if "changed" in logs else ""
-    return loss + changed
+def format_values(values: Mapping[str, float]) -> str:
+    """Format the loss and the fraction of labels that an update has changed."""
+    parts = []
+    if "loss" in values:
+        parts.append(f"loss {float(values['loss']):.4g}")
+    if "changed" in values:
+        parts.append(f"{float(values['changed']):.2%} changed")
+    return ", ".join(parts)
 
 
-def _is_terminal() -> bool:
-    return sys.stderr.isatty()
+def _prefix(text: str) -> str:
+    return f", {text}" if text else ""
+
+
+def _choose_columns(width: int) -> list[ProgressColumn]:
+    """Return as many columns as a terminal of this width has room for."""
+    chosen = set()
+    for name in _WIDTHS:
+        if _WIDTHS[name] <= width:
+            chosen.add(name)
+            width -= _WIDTHS[name]
+    columns: dict[str, ProgressColumn] = {
+        "name": TextColumn("{task.description}"),
+        "bar": BarColumn(bar_width=10 + (_LONG_BAR if width >= _LONG_BAR else 0)),
+        "done": _DoneColumn(),
+        "time": _TimeColumn(),
+        "rate": _RateColumn(),
+        "values": TextColumn("{task.fields[values]}"),
+    }
+    return [column for name, column in columns.items() if name in chosen]
+
+
+class _DoneColumn(ProgressColumn):
+    """The percentage done; while the total is not known, the number of units."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text(f"{task.completed:,.0f}" if task.completed else "")
+        return Text(f"{task.percentage:>3.0f} %")
+
+
+class _RateColumn(ProgressColumn):
+    """Units per second, if their number is known."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        is_known = speed is not None and task.total is not None and task.total > 1
+        return Text(f"{speed:,.0f} steps/s" if is_known else "")
+
+
+class _TimeColumn(ProgressColumn):
+    """The time left while a step runs, as far as it is known, and then the time that it took."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        is_running = task.stop_time is None
+        if is_running and task.total is not None:
+            left = task.time_remaining
+            return Text("" if left is None else f"{_format_seconds(left)} left")
+        return Text(_format_seconds(task.elapsed or 0.0))
+
+
+def _format_seconds(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

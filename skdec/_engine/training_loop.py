@@ -17,6 +17,7 @@ from skdec._engine.callbacks import PhaseCallbacks
 from skdec._engine.checkpoint import Checkpoint, CheckpointState
 from skdec._engine.data import count_steps_per_chunk, iterate_shuffled_batches
 from skdec._engine.distribute import has_other_workers
+from skdec._engine.progress import open_bar
 from skdec._engine.trainer import Trainer, has_own_schedule
 
 # Factor of the learning rate after steps were undone.
@@ -138,12 +139,14 @@ class TrainingLoop:
         self.stop_reason = "max_iter"
 
     def __enter__(self) -> "TrainingLoop":
+        self._bar = open_bar(self._phase, len(self._learning_rates))
         self._callbacks.on_train_begin()
         return self
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        self._bar.close()
         # Other workers would wait for this one forever, so there Ctrl-C ends the process.
         is_interrupted = kind is KeyboardInterrupt and not has_other_workers()
         if is_interrupted:
@@ -192,6 +195,7 @@ class TrainingLoop:
                 self._begin_batch(losses)
                 losses.append(self._trainer.run(batches, learning_rates, seeds, scalars))
                 self._end_batch(losses)
+                self._bar.update(self.n_steps + sum(map(len, losses)))
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
                 self.n_steps += sum(map(len, losses))
@@ -204,6 +208,7 @@ class TrainingLoop:
         The history also gets what the callbacks add to their logs.
         """
         epoch, logs = len(self._history["seconds"]), dict(values)
+        self._bar.update(self.n_steps, values)
         with self._apply_learning_rate_of_callbacks():
             self._callbacks.on_epoch_end(epoch, logs)
         logs["seconds"] = time.perf_counter() - self._start_time
@@ -335,7 +340,7 @@ class TrainingLoop:
             f"{divergence}. The phase continues from there with {_RETRY_FACTOR} times the "
             "learning rate; scale the columns of X alike, or pass an optimizer with a lower one.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
 
 

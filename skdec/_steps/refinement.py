@@ -228,5 +228,5 @@ def _undo_collapsed_update(loop: TrainingLoop, n_found: int, n_clusters: int) ->
         f"After {loop.n_steps} steps of the refinement an update left {n_found} of {n_clusters} "
         "clusters with samples. It is undone and repeated with a lower learning rate.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

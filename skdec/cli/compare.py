@@ -7,6 +7,7 @@ from pathlib import Path
 
 from skdec._files import write_atomically
 from skdec._version import __version__
+from skdec.cli import html_report
 from skdec.cli.options import (
     add_columns,
     add_data,
@@ -37,12 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which of kmeans, autoencoder+kmeans, dec (all)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores to FILE")
+    html_report.add_report_option(parser)
     add_messages(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    check_outputs([arguments.json], arguments.data)
+    check_outputs([arguments.json, arguments.report], arguments.data)
+    html_report.check_report(arguments)
     table = load_table(arguments.data, get_columns(arguments))
     n_clusters = get_n_clusters(arguments, table)
     preparer, X = build_preparation(arguments, table.X)
@@ -74,3 +77,4 @@ def run(arguments: argparse.Namespace) -> None:
         settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
+    html_report.write_comparison(comparison, arguments)

@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
         memory=arguments.memory,
         checkpoint=arguments.checkpoint,
         callbacks=build_callbacks(),
+        verbose=int(not log.is_quiet and not log.is_json),
         random_state=arguments.seed,
         **get_network_parameters(arguments),
     )

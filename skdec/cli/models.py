@@ -33,15 +33,17 @@ def load_model(path: Path) -> Any:
     return load_model(DECClusterer, path)
 
 
-def iterate_samples(model: Any, data: str, id_column: str | None = None) -> Iterator[Table]:
+def iterate_samples(
+    model: Any, data: str, id_column: str | None = None, label: str | None = None
+) -> Iterator[Table]:
     """Iterate over the rows of a table in chunks, each with the columns that the model uses."""
-    columns = Columns(id=id_column)
+    columns = Columns(label, id=id_column)
     if has_named_columns(data):
         names = getattr(model, "feature_names_in_", None)
         kinds = getattr(split_model(model)[0], "column_kinds_", {})
         as_text = [name for name in kinds if kinds[name] in ("category", "text")]
         only = None if names is None else names.tolist()
-        columns = Columns(id=id_column, only=only, as_text=as_text)
+        columns = Columns(label, id=id_column, only=only, as_text=as_text)
     unused: tuple[str, ...] = ()
     n_rows = 0
     for table in iterate_table(data, columns):

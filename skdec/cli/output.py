@@ -77,14 +77,8 @@ def silence_stderr() -> Iterator[None]:
 
 
 def build_callbacks() -> list[Any]:
-    """Return the Keras callbacks that report the progress of a fit."""
-    if log.is_quiet:
-        return []
-    if log.is_json:
-        return [_build_json_callback()]
-    from skdec._engine.progress import ProgressCallback
-
-    return [ProgressCallback()]
+    """Return the Keras callbacks that report the progress of a fit as JSON, if that is wanted."""
+    return [_build_json_callback()] if log.is_json and not log.is_quiet else []
 
 
 def _build_json_callback() -> Any:

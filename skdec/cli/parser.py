@@ -4,7 +4,7 @@ import argparse
 from typing import NoReturn
 
 from skdec._version import __version__
-from skdec.cli import compare, describe, fit, info, predict
+from skdec.cli import compare, describe, fit, html_report, info, predict
 
 # In the order of --help.
 _COMMANDS = {
@@ -12,6 +12,7 @@ _COMMANDS = {
     "fit": fit,
     "predict": predict,
     "describe": describe,
+    "report": html_report,
     "info": info,
 }
 

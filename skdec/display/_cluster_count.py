@@ -1,15 +1,16 @@
-"""Plots that follow scikit-learn's Display convention; matplotlib is imported when needed."""
+"""Scores over the number of clusters."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["ClusterCountDisplay"]
+from skdec._colors import assign_colors
+from skdec.display._axes import get_text_color, is_dark, split_axes
 
 
 class ClusterCountDisplay:
-    """Plot of scores over the number of clusters, with the recommended number marked.
+    """Plots of scores over the number of clusters, with the recommended number marked.
 
     Use `from_choice` or `skdec.model_selection.ClusterCountChoice.plot` to create one.
 
@@ -25,10 +26,10 @@ class ClusterCountDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-        Axes of the plot.
+    axes_ : ndarray of matplotlib.axes.Axes
+        Axes of the plots, one for each score.
     figure_ : matplotlib.figure.Figure
-        Figure of the plot.
+        Figure of the plots.
     lines_ : dict of matplotlib.lines.Line2D
         Line of each score.
 
@@ -72,47 +73,49 @@ class ClusterCountDisplay:
         return cls(choice.n_clusters, scores, recommended=choice.recommended).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> "ClusterCountDisplay":
-        """Plot the scores.
+        """Plot the scores, each in a plot of its own above the next.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+            Axes to divide among the plots. If None, a new figure is created.
 
         Returns
         -------
         ClusterCountDisplay
-            The object itself, with `ax_`, `figure_` and `lines_` set.
+            The object itself, with the attributes set.
 
         Raises
         ------
         ImportError
             If matplotlib is not installed.
         """
-        ax = _create_axes() if ax is None else ax
-        self.lines_ = {}
-        for name, values in self.scores.items():
-            by_seed = np.asarray(values, dtype=float).reshape(len(self.n_clusters), -1)
-            (line,) = ax.plot(self.n_clusters, by_seed.mean(axis=1), marker="o", label=name)
-            if by_seed.shape[1] > 1:
-                lowest, highest = by_seed.min(axis=1), by_seed.max(axis=1)
-                ax.fill_between(
-                    self.n_clusters, lowest, highest, color=line.get_color(), alpha=0.2, linewidth=0
-                )
-            self.lines_[name] = line
+        from_top = split_axes(ax, len(self.scores), 1, (6.0, 0.8 + 1.5 * len(self.scores)))
+        self.axes_ = from_top[:, 0]
+        self.lines_ = {
+            name: self._plot_score(axes, name, np.asarray(values, dtype=float))
+            for axes, (name, values) in zip(self.axes_, self.scores.items(), strict=True)
+        }
+        for axes in self.axes_[:-1]:
+            axes.tick_params(labelbottom=False)
+        self.axes_[-1].set_xlabel("Number of clusters")
         if self.recommended is not None:
-            ax.axvline(self.recommended, color="black", linestyle=":", label="recommended")
-        ax.set(xlabel="Number of clusters", ylabel="Score", xticks=list(self.n_clusters))
-        ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
+            self.axes_[0].set_title(f"Recommended: {self.recommended} clusters")
+        self.figure_ = self.axes_[0].figure
         return self
 
+    def _plot_score(self, ax: Any, name: str, values: np.ndarray) -> Any:
+        from matplotlib.ticker import MaxNLocator
 
-def _create_axes() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "Plotting needs matplotlib: install it with `pip install skdec[plot]`."
-        ) from error
-    return pyplot.subplots()[1]
+        color = assign_colors(self.scores, dark=is_dark(ax))[name]
+        by_seed = values.reshape(len(self.n_clusters), -1)
+        (line,) = ax.plot(self.n_clusters, by_seed.mean(axis=1), marker="o", color=color)
+        if by_seed.shape[1] > 1:
+            lowest, highest = by_seed.min(axis=1), by_seed.max(axis=1)
+            ax.fill_between(self.n_clusters, lowest, highest, color=color, alpha=0.25, linewidth=0)
+        if self.recommended is not None:
+            ax.axvline(self.recommended, color=get_text_color(), linestyle=":")
+        ax.set_ylabel(name)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.grid(alpha=0.3)
+        return line

@@ -1,0 +1,137 @@
+"""What pictures and reports show of clusters: confidence, typical members, prototypes, profiles."""
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_matrix, issparse
+from sklearn.pipeline import Pipeline
+
+
+def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Predict clusters and, where the estimator has a `predict_proba`, their probabilities.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_samples,)
+        Clusters.
+    confidence : ndarray of shape (n_samples,) or None
+        Probability, or soft assignment, of the predicted cluster.
+    """
+    if not hasattr(estimator, "predict_proba"):
+        return np.asarray(estimator.predict(X)), None
+    q = np.asarray(estimator.predict_proba(X))
+    return q.argmax(axis=1), q.max(axis=1)
+
+
+def embed(estimator: Any, X: Any) -> np.ndarray:
+    """Return the output of the estimator's `transform`, the samples themselves without one."""
+    return to_dense(estimator.transform(X) if hasattr(estimator, "transform") else X)
+
+
+def to_dense(X: Any) -> np.ndarray:
+    """Return samples of any container as an array."""
+    return X.toarray() if issparse(X) else np.asarray(X)
+
+
+def select_members(
+    labels: np.ndarray, confidence: np.ndarray, n_members: int
+) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    """Return, by cluster, the indices of its most and of its least certain members.
+
+    The first of both are the most extreme. A small cluster's members are divided among them, so
+    that none is in both.
+    """
+    members = {}
+    for label in np.unique(labels):
+        indices = np.flatnonzero(labels == label)
+        indices = indices[np.argsort(-confidence[indices], kind="stable")]
+        n_typical = min(n_members, (len(indices) + 1) // 2)
+        n_doubtful = min(n_members, len(indices) - n_typical)
+        doubtful = indices[len(indices) - n_doubtful :][::-1]
+        members[int(label)] = indices[:n_typical], doubtful
+    return members
+
+
+def decode_centers(estimator: Any) -> np.ndarray | None:
+    """Return the centers of the clusters as samples, None if that is not possible.
+
+    The centers of a `DECClusterer` are decoded; in a Pipeline, the steps before it are undone.
+    """
+    clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    centers = getattr(clusterer, "cluster_centers_", None)
+    if centers is None:
+        return None
+    if hasattr(clusterer, "inverse_transform"):
+        centers = clusterer.inverse_transform(centers)
+    if isinstance(estimator, Pipeline) and len(estimator) > 1:
+        if not hasattr(estimator[:-1], "inverse_transform"):
+            return None
+        centers = estimator[:-1].inverse_transform(centers)
+    return np.asarray(centers)
+
+
+def compute_means(X: Any, labels: np.ndarray) -> np.ndarray:
+    """Return the mean of each cluster's samples, in the order of the sorted labels."""
+    names, codes = np.unique(labels, return_inverse=True)
+    indicator = csr_matrix(
+        (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(len(names), len(codes))
+    )
+    sums = indicator @ X
+    sums = sums.toarray() if issparse(sums) else np.asarray(sums)
+    return sums / np.bincount(codes)[:, np.newaxis]
+
+
+def compute_profiles(X: Any, labels: np.ndarray) -> np.ndarray:
+    """Return how far each cluster's mean is from the mean of all, in standard deviations.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    labels : ndarray of shape (n_samples,)
+        Clusters.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_features)
+        Differences in the order of the sorted labels; 0 for a feature that does not vary.
+    """
+    one_cluster = np.zeros(X.shape[0], dtype=int)
+    mean = compute_means(X, one_cluster)
+    squares = X.multiply(X) if issparse(X) else np.square(X, dtype=np.float64)
+    variance = compute_means(squares, one_cluster) - mean**2
+    deviation = np.sqrt(np.maximum(variance, 0.0))
+    is_constant = deviation <= 1e-6 * np.abs(mean)
+    differences = compute_means(X, labels) - mean
+    return np.where(is_constant, 0.0, differences / np.where(is_constant, 1.0, deviation))
+
+
+def get_feature_names(X: Any, estimator: Any = None) -> list[str]:
+    """Return the columns of a DataFrame, the names that the estimator was fitted with, or x0..."""
+    columns = getattr(X, "columns", None)
+    if columns is None:
+        columns = getattr(estimator, "feature_names_in_", None)
+    if columns is None:
+        n_features = X.shape[1] if hasattr(X, "shape") else len(X[0])
+        columns = [f"x{i}" for i in range(n_features)]
+    return [str(column) for column in columns]
+
+
+def infer_image_shape(n_features: int, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Return the shape of an image with these features, a square if it is not given."""
+    if image_shape is None:
+        side = round(n_features**0.5)
+        if side * side != n_features:
+            raise ValueError(
+                f"image_shape must be given, such as (28, 28) or (32, 32, 3): {n_features} "
+                "features are no square image."
+            )
+        return side, side
+    shape = tuple(image_shape)
+    is_image = len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
+    if not is_image or np.prod(shape) != n_features:
+        raise ValueError(
+            f"image_shape must be (height, width), (height, width, 3) or (height, width, 4) with "
+            f"as many values as there are features, {n_features}; got {image_shape!r}."
+        )
+    return shape

@@ -1,0 +1,251 @@
+"""Reports of a fitted clusterer, and the HTML page that they are written as."""
+
+import json
+from dataclasses import dataclass, field
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.pipeline import Pipeline
+
+from skdec._cluster_summary import (
+    decode_centers,
+    embed,
+    get_feature_names,
+    predict_clusters,
+    to_dense,
+)
+from skdec._files import write_atomically
+from skdec._report.content import Clustering, Content, build_content
+from skdec._version import __version__
+from skdec.metrics import convert_labels
+
+
+@dataclass(frozen=True)
+class Report:
+    """Page that shows clusters in a browser: `to_html` writes it, notebooks display it.
+
+    Parameters
+    ----------
+    title : str
+        Title of the page.
+    content : dict
+        What the page shows.
+
+    See Also
+    --------
+    skdec.report : Build the report of a fitted clusterer.
+    skdec.Comparison.to_html : Write the report of a comparison.
+    """
+
+    title: str
+    content: Content = field(repr=False)
+
+    def to_html(self, path: Any = None) -> str | None:
+        """Return the page, or write it to a file.
+
+        The page is one file of about 5 MB and more, which needs no network: the script of plotly
+        and the samples are in it.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            The file, replaced if it exists.
+
+        Returns
+        -------
+        str or None
+            The page; None if it was written to a file.
+
+        Raises
+        ------
+        ImportError
+            If plotly is not installed.
+        """
+        page = self._render()
+        if path is None:
+            return page
+        with write_atomically(Path(path)) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        return None
+
+    def _render(self) -> str:
+        folder = files("skdec._report")
+        texts = {
+            name: (folder / name).read_text(encoding="utf-8")
+            for name in ("page.html", "page.css", "page.js")
+        }
+        content = {"title": self.title, "version": __version__, "comparison": None, **self.content}
+        return Template(texts["page.html"]).substitute(
+            style=texts["page.css"],
+            plotly=_get_plotly_script(),
+            content=escape_json(content),
+            script=texts["page.js"],
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a frame with the page, for notebooks."""
+        from html import escape
+
+        return (
+            f'<iframe title="{escape(self.title)}" srcdoc="{escape(self._render())}" '
+            'style="width: 100%; height: 90vh; border: 0"></iframe>'
+        )
+
+
+def report(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    image_shape: tuple[int, ...] | None = None,
+    title: str = "Clusters",
+    random_state: int = 0,
+) -> Report:
+    """Report the clusters that a fitted estimator finds in samples.
+
+    The page shows the embedding, to zoom, filter, select with a lasso and export as CSV; a card for
+    each cluster with its size, its prototype or the columns that set it apart, its most and its
+    least certain members; the history of the fit; and, given classes, the confusion matrix.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted clusterer with a `predict`, such as `DECClusterer`, or a Pipeline that ends in one.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Samples. Of more than 100,000, a random subset is shown.
+    y : array-like of shape (n_samples,), default=None
+        Known classes.
+    image_shape : tuple of int, default=None
+        Height and width of the samples, if they are images, and 3 or 4 if they have colors.
+    title : str, default="Clusters"
+        Title of the page.
+    random_state : int, default=0
+        Seed of the layout and of the subset.
+
+    Returns
+    -------
+    Report
+        The page: `Report.to_html` returns or writes it; notebooks display it.
+
+    Raises
+    ------
+    ValueError
+        If `y` does not match `X`, or `image_shape` does not fit to the number of features.
+
+    See Also
+    --------
+    skdec.compare : Compare methods; the result has a report of its own.
+    skdec.display : Plots with matplotlib.
+
+    Examples
+    --------
+    >>> import skdec
+    >>> skdec.report(dec, X, image_shape=(28, 28)).to_html("report.html")  # doctest: +SKIP
+    """
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    labels, confidence = predict_clusters(estimator, X)
+    clustering = build_clustering(estimator, X, labels, y, confidence=confidence)
+    content = build_content(clustering, image_shape=image_shape, random_state=random_state)
+    return Report(title, content)
+
+
+def report_comparison(
+    comparison: Any, method: str, image_shape: tuple[int, ...] | None, title: str
+) -> Report:
+    """Build the report of a comparison, which shows the clusters of one method.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison, with samples and estimators.
+    method : str
+        Name of the method whose clusters have cards.
+    image_shape : tuple of int or None
+        As in `report`.
+    title : str
+        Title of the page.
+
+    Returns
+    -------
+    Report
+        The page.
+    """
+    result = comparison[method]
+    confidence = None
+    if hasattr(result.estimator, "predict_proba"):
+        confidence = np.asarray(result.estimator.predict_proba(comparison.X)).max(axis=1)
+    clustering = build_clustering(
+        result.estimator,
+        comparison.X,
+        result.labels,
+        comparison.y,
+        confidence=confidence,
+        others={name: comparison[name].labels for name in comparison.methods if name != method},
+    )
+    content = build_content(
+        clustering,
+        method=method,
+        image_shape=image_shape,
+        random_state=comparison.random_state,
+    )
+    columns, *rows = comparison.to_rows()
+    return Report(title, {**content, "comparison": {"columns": columns, "rows": rows}})
+
+
+def build_clustering(
+    estimator: Any, X: Any, labels: np.ndarray, y: Any = None, **further: Any
+) -> Clustering:
+    """Collect what an estimator knows about its clusters `labels` of the samples."""
+    clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    classes = None if y is None else convert_labels(y, "y")
+    if classes is not None and len(classes) != len(labels):
+        raise ValueError(f"y has {len(classes)} labels, but X has {len(labels)} samples.")
+    numbers, names = _get_numbers(estimator, X)
+    return Clustering(
+        numbers,
+        labels,
+        embed(estimator, X),
+        names,
+        classes=classes,
+        prototypes=decode_centers(estimator),
+        history=getattr(clusterer, "history_", None),
+        **further,
+    )
+
+
+def _get_numbers(estimator: Any, X: Any) -> tuple[Any, list[str]]:
+    """Return samples as numbers, with names; of a table with words, as a Pipeline prepares it."""
+    if issparse(X):
+        return X.tocsr(), get_feature_names(X, estimator)
+    if np.asarray(X).dtype.kind not in "biuf" and isinstance(estimator, Pipeline):
+        prepared = estimator[:-1].transform(X)
+        names = [str(name) for name in estimator[:-1].get_feature_names_out()]
+        return to_dense(prepared), names
+    return np.asarray(X), get_feature_names(X, estimator)
+
+
+def escape_json(content: Any) -> str:
+    """Return JSON that can stand in a script element: no character begins or ends a tag."""
+    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def check_plotly() -> None:
+    """Raise an ImportError that names the extra unless plotly is installed."""
+    if find_spec("plotly") is None:
+        raise ImportError("A report needs plotly: install it with `pip install skdec[plot]`.")
+
+
+def _get_plotly_script() -> str:
+    check_plotly()
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    return script.replace("</script", r"<\/script")

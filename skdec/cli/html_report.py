@@ -1,0 +1,108 @@
+"""``skdec report``, and the option ``--report`` of ``skdec compare``: clusters as an HTML page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skdec.cli.models import add_model, check_model, iterate_samples, load_model
+from skdec.cli.options import add_data, add_messages, check_outputs
+from skdec.cli.tables import check_data
+
+if TYPE_CHECKING:
+    from skdec._comparison import Comparison
+
+HELP = "show the clusters of a model from 'fit' in a web page"
+
+IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28), "fashion_mnist": (28, 28)}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_model(parser)
+    add_data(parser)
+    parser.add_argument("--label", metavar="COLUMN", help="column with the classes, to compare")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="the page to write (report.html)",
+    )
+    _add_image_shape(parser)
+    add_messages(parser)
+
+
+def add_report_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option to write a comparison as a page."""
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a web page to FILE")
+    _add_image_shape(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    check_outputs([arguments.output], arguments.data)
+    if arguments.output.resolve() == arguments.model.resolve():
+        raise ValueError(f"{arguments.output} is the model; name another file to write.")
+    check_data(arguments.data)
+    check_model(arguments.model)
+    from skdec._report import check_plotly, report
+
+    check_plotly()
+    model = load_model(arguments.model)
+    X, y = _load_samples(model, arguments)
+    page = report(model, X, y, image_shape=_get_image_shape(arguments), title=arguments.data)
+    page.to_html(arguments.output)
+    sys.stdout.write(f"{len(X):,} samples; the page is in {arguments.output}\n")
+
+
+def check_report(arguments: argparse.Namespace) -> None:
+    """Check before the comparison that its page can be written."""
+    if arguments.report is not None:
+        from skdec._report import check_plotly
+
+        check_plotly()
+
+
+def write_comparison(comparison: Comparison, arguments: argparse.Namespace) -> None:
+    """Write the page of a comparison, if the option is given."""
+    if arguments.report is not None:
+        shape = _get_image_shape(arguments)
+        comparison.to_html(arguments.report, image_shape=shape, title=arguments.data)
+
+
+def _load_samples(model: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Load the columns that the model was fitted on, and the classes."""
+    import pandas as pd
+
+    tables = list(iterate_samples(model, arguments.data, label=arguments.label))
+    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
+    y = None if tables[0].y is None else np.concatenate([table.y for table in tables])
+    return (X if hasattr(model, "feature_names_in_") else X.to_numpy()), y
+
+
+def _add_image_shape(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--image-shape",
+        type=_parse_shape,
+        metavar="HEIGHT,WIDTH",
+        help="show the samples as images in the page (those of the built-in data sets)",
+    )
+
+
+def _get_image_shape(arguments: argparse.Namespace) -> tuple[int, ...] | None:
+    shape: tuple[int, ...] | None = arguments.image_shape
+    return IMAGE_SHAPES.get(arguments.data) if shape is None else shape
+
+
+def _parse_shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(side) for side in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a height and width such as 28,28"
+        ) from None

@@ -1,0 +1,118 @@
+"""Axes, colors and texts that all displays share; matplotlib is imported when they are used."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def import_pyplot() -> Any:
+    """Import `matplotlib.pyplot`, or say how to install it."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "Plotting needs matplotlib: install it with `pip install skdec[plot]`."
+        ) from error
+    return pyplot
+
+
+def create_axes(ax: Any, figsize: tuple[float, float]) -> Any:
+    """Return the axes given, or else those of a new figure."""
+    pyplot = import_pyplot()
+    return pyplot.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
+
+
+def split_axes(ax: Any, n_rows: int, n_columns: int, figsize: tuple[float, float]) -> np.ndarray:
+    """Return a grid of axes, in the place of the axes given or else in a new figure."""
+    pyplot = import_pyplot()
+    if ax is None:
+        figure = pyplot.figure(figsize=figsize, layout="constrained")
+        return figure.subplots(n_rows, n_columns, squeeze=False)
+    ax.set_axis_off()
+    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+    return grid.subplots(squeeze=False)
+
+
+def is_dark(ax: Any) -> bool:
+    """Whether the axes have a dark background, as in matplotlib's style "dark_background"."""
+    from matplotlib.colors import to_rgb
+
+    return float(np.dot(to_rgb(ax.get_facecolor()), (0.299, 0.587, 0.114))) < 0.5
+
+
+def get_text_color() -> Any:
+    """Return the color of text in the current style."""
+    return import_pyplot().rcParams["text.color"]
+
+
+def create_colormap(ax: Any, *, diverging: bool = False) -> Any:
+    """Return a colormap from the background to blue or, if `diverging`, from blue over it to red.
+
+    So that small values recede on light and on dark backgrounds.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
+    blue, red = ("#4aa3e0", "#f0803c") if is_dark(ax) else ("#0072b2", "#d55e00")
+    background = ax.get_facecolor()
+    colors = [blue, background, red] if diverging else [background, blue]
+    return LinearSegmentedColormap.from_list("from background", colors)
+
+
+def get_contrasting_color(color: Any) -> str:
+    """Return black or white, whichever can be read better on the color."""
+    return "black" if np.dot(color[:3], (0.299, 0.587, 0.114)) > 0.55 else "white"
+
+
+def outline(ax: Any, width: float = 2.5) -> list[Any]:
+    """Return path effects that set text off from what is behind it."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground=ax.get_facecolor())]
+
+
+def separate_texts(ax: Any, texts: Sequence[Any], n_rounds: int = 500) -> None:
+    """Move texts apart until none overlap, within the axes, each as little as possible.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes of the texts.
+    texts : sequence of matplotlib.text.Text
+        Texts that are centered at their positions, in data coordinates.
+    n_rounds : int, default=500
+        Maximum number of rounds in which all overlapping pairs are pushed apart.
+    """
+    if not texts:
+        return
+    ax.figure.draw_without_rendering()  # sets the positions of the axes
+    boxes = [text.get_window_extent().padded(1) for text in texts]
+    sizes = np.array([(box.width, box.height) for box in boxes])
+    centers = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes])
+    beginnings = centers.copy()
+    lowest = np.array([ax.bbox.x0, ax.bbox.y0]) + sizes / 2
+    highest = np.maximum(np.array([ax.bbox.x1, ax.bbox.y1]) - sizes / 2, lowest)
+    for _ in range(n_rounds):
+        centers = np.clip(centers, lowest, highest)
+        pairs = _find_overlaps(centers, sizes)
+        if not len(pairs):
+            break
+        for one, other in pairs:
+            gap = centers[one] - centers[other]
+            overlap = np.maximum((sizes[one] + sizes[other]) / 2 - np.abs(gap), 0.0)
+            axis = int(overlap.argmin())
+            move = (1.0 if gap[axis] >= 0 else -1.0) * (overlap[axis] / 2 + 0.5)
+            centers[one, axis] += move
+            centers[other, axis] -= move
+    moves = ax.transData.inverted().transform(centers) - ax.transData.inverted().transform(
+        beginnings
+    )
+    for text, move in zip(texts, moves, strict=True):
+        text.set_position(np.asarray(text.get_position()) + move)
+
+
+def _find_overlaps(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the pairs of rectangles that overlap, shape (n_pairs, 2)."""
+    distances = np.abs(centers[:, np.newaxis] - centers)
+    is_overlapping = (distances < (sizes[:, np.newaxis] + sizes) / 2).all(axis=2)
+    return np.argwhere(np.triu(is_overlapping, k=1))

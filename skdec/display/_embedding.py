@@ -1,0 +1,276 @@
+"""The embedding in a plane."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from skdec._cluster_summary import embed, predict_clusters
+from skdec._colors import assign_colors
+from skdec._layout import find_medoid, lay_out
+from skdec.display._axes import create_axes, get_text_color, is_dark, outline, separate_texts
+
+_COLORINGS = ("cluster", "class", "confidence")
+
+
+class EmbeddingDisplay:
+    """Plot of the embedded samples in a plane, with the clusters' names at their places.
+
+    Use `from_estimator` or `from_predictions` to create one.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n_samples, 2)
+        Positions in the plane.
+    labels : ndarray of shape (n_samples,)
+        Clusters; -1 is noise.
+    confidence : ndarray of shape (n_samples,), default=None
+        Probability of the cluster.
+    classes : ndarray of shape (n_samples,), default=None
+        Known classes.
+    names : mapping of int to str, default=None
+        Names of the clusters; the labels by default.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes of the plot.
+    figure_ : matplotlib.figure.Figure
+        Figure of the plot.
+    scatter_ : matplotlib.collections.PathCollection
+        The samples.
+    texts_ : dict of matplotlib.text.Text
+        Name of each cluster or class.
+
+    See Also
+    --------
+    skdec.report : The embedding in a browser, to zoom, filter and select.
+
+    Notes
+    -----
+    By default the layout is a t-SNE of at most 2,500 samples, with the others beside their nearest
+    neighbors among them. It shows which clusters are apart and which touch; distances between
+    clusters and the areas of clusters mean nothing.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdec.display import EmbeddingDisplay
+    >>> X, y = make_blobs(100, n_features=5, centers=3, random_state=0)
+    >>> EmbeddingDisplay.from_predictions(X, y)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        positions: np.ndarray,
+        labels: np.ndarray,
+        *,
+        confidence: np.ndarray | None = None,
+        classes: np.ndarray | None = None,
+        names: Mapping[int, str] | None = None,
+    ) -> None:
+        self.positions = positions
+        self.labels = labels
+        self.confidence = confidence
+        self.classes = classes
+        self.names = names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        names: Mapping[int, str] | None = None,
+        random_state: int = 0,
+        color_by: str = "cluster",
+        ax: Any = None,
+        **scatter_kwargs: Any,
+    ) -> "EmbeddingDisplay":
+        """Plot the embedding of a fitted clusterer, colored by its predictions.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted clusterer with `predict` and `transform`, or a Pipeline that ends in one.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,), default=None
+            Known classes.
+        names : mapping of int to str, default=None
+            Names of the clusters.
+        random_state : int, default=0
+            Seed of the layout.
+        color_by : {"cluster", "class", "confidence"}, default="cluster"
+            What the colors show.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+        **scatter_kwargs : dict
+            Further arguments of `matplotlib.axes.Axes.scatter`.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The plot.
+        """
+        labels, confidence = predict_clusters(estimator, X)
+        return cls.from_predictions(
+            embed(estimator, X),
+            labels,
+            confidence=confidence,
+            y=y,
+            names=names,
+            random_state=random_state,
+            color_by=color_by,
+            ax=ax,
+            **scatter_kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        Z: Any,
+        labels: Any,
+        *,
+        confidence: Any = None,
+        y: Any = None,
+        names: Mapping[int, str] | None = None,
+        random_state: int = 0,
+        color_by: str = "cluster",
+        ax: Any = None,
+        **scatter_kwargs: Any,
+    ) -> "EmbeddingDisplay":
+        """Plot an embedding, colored by given clusters.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_dims)
+            Embedded samples. Two dimensions are plotted as they are.
+        labels : array-like of shape (n_samples,)
+            Clusters; -1 is noise.
+        confidence : array-like of shape (n_samples,), default=None
+            Probability of the cluster.
+        y : array-like of shape (n_samples,), default=None
+            Known classes.
+        names : mapping of int to str, default=None
+            Names of the clusters.
+        random_state : int, default=0
+            Seed of the layout.
+        color_by : {"cluster", "class", "confidence"}, default="cluster"
+            What the colors show.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+        **scatter_kwargs : dict
+            Further arguments of `matplotlib.axes.Axes.scatter`.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The plot.
+        """
+        labels = np.asarray(labels)
+        display = cls(
+            lay_out(np.asarray(Z), labels, random_state=random_state),
+            labels,
+            confidence=None if confidence is None else np.asarray(confidence),
+            classes=None if y is None else np.asarray(y),
+            names=names,
+        )
+        return display.plot(color_by=color_by, ax=ax, **scatter_kwargs)
+
+    def plot(
+        self, *, color_by: str = "cluster", ax: Any = None, **scatter_kwargs: Any
+    ) -> "EmbeddingDisplay":
+        """Plot the samples.
+
+        Parameters
+        ----------
+        color_by : {"cluster", "class", "confidence"}, default="cluster"
+            What the colors show.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+        **scatter_kwargs : dict
+            Further arguments of `matplotlib.axes.Axes.scatter`, such as ``s`` or ``alpha``.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The object itself, with the attributes set.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If `color_by` is unknown, or the display has no classes or confidence.
+        """
+        groups = self._get_groups(color_by)
+        ax = create_axes(ax, (6.4, 6.4))
+        # In random order, no cluster covers another.
+        order = np.random.default_rng(0).permutation(len(groups))
+        settings: dict[str, Any] = {
+            "s": _choose_size(len(groups)),
+            "linewidths": 0,
+            "rasterized": True,
+        }
+        if color_by == "confidence":
+            confidence = np.asarray(self.confidence)[order]
+            settings |= {"c": confidence, "cmap": "viridis"}
+        else:
+            colors = assign_colors(np.unique(groups).tolist(), dark=is_dark(ax))
+            settings["c"] = [colors[group] for group in groups[order].tolist()]
+        self.scatter_ = ax.scatter(*self.positions[order].T, **settings | scatter_kwargs)
+        ax.set(xticks=[], yticks=[])
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.set_title(_format_title(groups, color_by))
+        if color_by == "confidence":
+            ax.figure.colorbar(self.scatter_, ax=ax, label="Confidence", shrink=0.8)
+        self._add_names(ax, groups, {} if color_by == "class" else self.names or {})
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _get_groups(self, color_by: str) -> np.ndarray:
+        """Return what the samples are grouped and named by."""
+        if color_by not in _COLORINGS:
+            allowed = ", ".join(map(repr, _COLORINGS))
+            raise ValueError(f"color_by must be one of {allowed}; got {color_by!r}.")
+        if color_by == "confidence" and self.confidence is None:
+            raise ValueError(
+                "color_by='confidence' needs the confidence of the clusters, which clusterers "
+                "with a predict_proba have."
+            )
+        if color_by != "class":
+            return self.labels
+        if self.classes is None:
+            raise ValueError("color_by='class' needs the classes; give them as y.")
+        return self.classes
+
+    def _add_names(self, ax: Any, groups: np.ndarray, names: Mapping[Any, str]) -> None:
+        labels = [label for label in np.unique(groups).tolist() if label != -1]
+        self.texts_ = {
+            label: ax.text(
+                *find_medoid(self.positions[groups == label]),
+                names.get(label, str(label)),
+                ha="center",
+                va="center",
+                fontsize=12 if len(labels) <= 12 else 9,
+                fontweight="bold",
+                color=get_text_color(),
+                path_effects=outline(ax),
+                parse_math=False,
+            )
+            for label in labels
+        }
+        separate_texts(ax, list(self.texts_.values()))
+
+
+def _choose_size(n_samples: int) -> float:
+    """Return the area of a marker in square points, smaller for more samples."""
+    return float(np.clip(20_000 / n_samples, 1.0, 30.0))
+
+
+def _format_title(groups: np.ndarray, color_by: str) -> str:
+    n_groups = len(set(np.unique(groups).tolist()) - {-1})
+    kind = "classes" if color_by == "class" else "clusters"
+    return f"{len(groups):,} samples in {n_groups} {kind}"

@@ -1,0 +1,62 @@
+"""The confusion matrix after matching."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from sklearn.metrics import confusion_matrix
+
+from skdec.display import ConfusionDisplay
+from skdec.display._agreement import _shorten, count_matches
+
+
+def test_matched_clusters_are_on_the_diagonal(clustered, style, assert_no_overlap, random):
+    moved = (clustered.labels + 1) % clustered.n_clusters
+    wrong = random(0).integers(clustered.n_clusters, size=len(moved))
+    clusters = np.where(random(1).random(len(moved)) < 0.2, wrong, moved)
+    display = ConfusionDisplay.from_predictions(clustered.labels, clusters)
+    expected = confusion_matrix(clustered.labels, (clusters - 1) % clustered.n_clusters)
+    np.testing.assert_array_equal(display.confusion_matrix, expected)
+    assert display.accuracy == np.trace(expected) / expected.sum()
+    assert display.ax_.get_title() == f"Accuracy {display.accuracy:.3f}"
+    assert [text.get_text() for text in display.texts_] == [str(n) for n in expected[expected > 0]]
+    assert_no_overlap(display.figure_, display.texts_)
+
+
+def test_clusters_are_in_the_order_of_their_classes():
+    counts, classes, clusters = count_matches(["No", "No", "Yes", "Yes", "Yes"], [1, 1, 0, 0, 2])
+    assert counts.tolist() == [[2, 0, 0], [0, 2, 1]]
+    assert classes == ["No", "Yes"]
+    assert clusters == ["1", "0", "2"]
+    counts, _, clusters = count_matches([0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 2, -1])
+    assert counts.tolist() == [[2, 0, 0, 0], [0, 2, 1, 1]]
+    assert clusters == ["1", "0", "2", "noise"]
+    counts, _, clusters = count_matches([0, 1, 1, 2], [5, 5, 5, 3])
+    assert counts.tolist() == [[1, 0], [2, 0], [0, 1]]
+    assert clusters == ["5", "3"]
+
+
+def test_long_names_are_turned_and_symbols_are_no_mathematics(assert_no_overlap):
+    classes = [f"a name_of^class ${i}$" for i in range(6)]
+    display = ConfusionDisplay.from_predictions(classes, [*range(6)])
+    assert_no_overlap(display.figure_)
+    assert not any(label.get_parse_math() for label in display.ax_.get_yticklabels())
+
+
+def test_counts_are_left_out_where_they_do_not_fit():
+    _, ax = pyplot.subplots(figsize=(1, 1))
+    display = ConfusionDisplay(np.full((30, 30), 1000), range(30), range(30)).plot(ax=ax)
+    assert display.texts_ == []
+    assert not ax.texts
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(7, "7"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (1_500_000, "1.5M")],
+)
+def test_large_counts_are_shortened(count, text):
+    assert _shorten(count) == text
+
+
+def test_predictions_of_an_estimator_are_counted(fitted, samples):
+    display = ConfusionDisplay.from_estimator(fitted, samples, fitted.labels_)
+    assert display.confusion_matrix.tolist() == np.diag(np.bincount(fitted.labels_)).tolist()

@@ -1,0 +1,93 @@
+"""What all displays share: axes, colors, texts that do not overlap, and the missing matplotlib."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+import skdec.display
+from skdec.display._axes import (
+    create_colormap,
+    get_contrasting_color,
+    is_dark,
+    separate_texts,
+    split_axes,
+)
+
+
+def test_separated_texts_stay_near_and_within_the_axes(assert_no_overlap, random):
+    figure, ax = pyplot.subplots()
+    positions = random(0).random((30, 2)) * 0.4
+    positions[0] = 0, 0  # at the corner, so that half of the text is outside
+    texts = [
+        ax.text(x, y, f"cluster {i}", ha="center", va="center", fontsize=7)
+        for i, (x, y) in enumerate(positions)
+    ]
+    separate_texts(ax, texts)
+    assert_no_overlap(figure, texts)
+    for text, position in zip(texts, positions, strict=True):
+        box = text.get_window_extent()
+        assert box.x0 >= ax.bbox.x0 - 1
+        assert box.y0 >= ax.bbox.y0 - 1
+        assert np.abs(np.array(text.get_position()) - position).max() < 0.4
+
+
+def test_texts_without_overlap_are_not_moved():
+    _, ax = pyplot.subplots()
+    texts = [ax.text(x, 0.5, "name", ha="center", va="center") for x in (0.2, 0.8)]
+    separate_texts(ax, texts)
+    np.testing.assert_allclose([text.get_position() for text in texts], [[0.2, 0.5], [0.8, 0.5]])
+    separate_texts(ax, [])
+
+
+def test_small_values_have_the_color_of_the_background(style):
+    _, ax = pyplot.subplots()
+    assert is_dark(ax) == (style == "dark_background")
+    background = ax.get_facecolor()[:3]
+    assert create_colormap(ax)(0)[:3] == pytest.approx(background)
+    low, middle, high = (create_colormap(ax, diverging=True)(x)[:3] for x in (0.0, 0.5, 1.0))
+    assert middle == pytest.approx(background, abs=0.01)
+    assert low[2] > low[0]  # blue
+    assert high[0] > high[2]  # red
+
+
+@pytest.mark.parametrize(("color", "text"), [("white", "black"), ("navy", "white")])
+def test_text_contrasts_with_its_background(color, text):
+    assert get_contrasting_color(pyplot.matplotlib.colors.to_rgb(color)) == text
+
+
+def test_given_axes_are_divided_in_their_place():
+    figure, (left, right) = pyplot.subplots(1, 2)
+    place = right.get_position()
+    grid = split_axes(right, 2, 2, (1, 1))
+    assert grid.shape == (2, 2)
+    assert {ax.figure for ax in grid.flat} == {figure}
+    assert not right.axison
+    for ax in grid.flat:
+        assert ax.get_position().x0 >= place.x0
+        assert ax.get_position().x1 <= place.x1
+    assert left.axison
+
+
+def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    display = skdec.display.ClusterSizesDisplay(np.array([0, 1]))
+    with pytest.raises(ImportError, match=r"pip install skdec\[plot\]"):
+        display.plot()
+
+
+def test_importing_imports_neither_matplotlib_nor_tensorflow():
+    check = (
+        "import skdec.display, sys;"
+        "assert not {'matplotlib', 'tensorflow', 'plotly'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", skdec.display.__all__)
+def test_displays_follow_the_convention(name):
+    display = getattr(skdec.display, name)
+    assert display.__module__.startswith("skdec.display.")
+    assert any(hasattr(display, f"from_{kind}") for kind in ("estimator", "comparison", "choice"))

@@ -1,0 +1,52 @@
+"""Samples in any container that the estimator takes can be shown."""
+
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.sparse import csr_matrix
+
+import skdec
+from skdec.display import (
+    ClusterSizesDisplay,
+    EmbeddingDisplay,
+    ProfileDisplay,
+    PrototypesDisplay,
+    ReconstructionDisplay,
+    SilhouetteDisplay,
+)
+
+CONTAINERS = {
+    "array": lambda X: X,
+    "list": lambda X: X.tolist(),
+    "sparse": csr_matrix,
+    "pandas": lambda X: pd.DataFrame(X, columns=list("abcdef")),
+    "polars": lambda X: pl.DataFrame(X, schema=list("abcdef")),
+}
+IMAGES = {"image_shape": (2, 3)}
+
+
+@pytest.fixture(params=CONTAINERS)
+def contained(request, samples):
+    return CONTAINERS[request.param](samples)
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")  # the fit had none
+def test_samples_of_any_container_are_shown(fitted, contained):
+    for display, arguments in {
+        ClusterSizesDisplay: {},
+        EmbeddingDisplay: {},
+        ProfileDisplay: {},
+        PrototypesDisplay: IMAGES,
+        ReconstructionDisplay: IMAGES,
+        SilhouetteDisplay: {"space": "input"},
+    }.items():
+        assert display.from_estimator(fitted, contained, **arguments).figure_ is not None
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")
+def test_samples_of_any_container_are_reported(fitted, contained):
+    columns = skdec.report(fitted, contained).content["samples"]["columns"]["names"]
+    has_names = hasattr(contained, "columns")
+    assert sorted(columns) == (list("abcdef") if has_names else [f"x{i}" for i in range(6)])
+    images = skdec.report(fitted, contained, **IMAGES).content["samples"]["images"]
+    assert images["width"] == 3

@@ -1,0 +1,82 @@
+"""The embedding in a plane."""
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.colors import to_hex
+from sklearn.cluster import KMeans
+
+from skdec._colors import NOISE_COLOR
+from skdec.display import EmbeddingDisplay
+
+
+def test_clusters_have_colors_and_names_of_their_own(clustered, style, assert_no_overlap):
+    display = EmbeddingDisplay.from_predictions(clustered.X, clustered.labels)
+    drawn = display.scatter_.get_offsets()
+    order = [np.abs(display.positions - point).sum(axis=1).argmin() for point in drawn]
+    colors = [to_hex(color) for color in display.scatter_.get_facecolors()]
+    pairs = set(zip(clustered.labels[order].tolist(), colors, strict=True))
+    assert len(pairs) == clustered.n_clusters == len({color for _, color in pairs})
+    assert list(display.texts_) == list(range(clustered.n_clusters))
+    assert_no_overlap(display.figure_, display.texts_.values())
+
+
+def test_names_are_at_the_places_of_their_clusters():
+    X, labels = np.array([[0.0, 0.0]] * 5 + [[8.0, 9.0]] * 5), np.repeat([0, 1], 5)
+    display = EmbeddingDisplay(X, labels, names={1: "$right$"}).plot()
+    assert display.texts_[0].get_text() == "0"
+    assert display.texts_[1].get_text() == "$right$"
+    assert not display.texts_[1].get_parse_math()
+    np.testing.assert_allclose(display.texts_[1].get_position(), [8, 9], atol=0.5)
+
+
+def test_noise_is_gray_without_a_name(clustered):
+    labels = np.where(np.arange(len(clustered.labels)) < 5, -1, clustered.labels)
+    display = EmbeddingDisplay(clustered.X, labels).plot()
+    colors = [to_hex(color) for color in display.scatter_.get_facecolors()]
+    assert colors.count(NOISE_COLOR) == 5
+    assert -1 not in display.texts_
+    assert display.ax_.get_title().endswith(f"in {clustered.n_clusters} clusters")
+
+
+def test_colors_show_classes_or_confidence(clustered):
+    display = EmbeddingDisplay(
+        clustered.X, clustered.labels, confidence=clustered.confidence, classes=clustered.labels % 2
+    )
+    display.plot(color_by="confidence")
+    assert sorted(display.scatter_.get_array()) == sorted(clustered.confidence)
+    assert len(display.figure_.axes) == 2  # the color bar
+    assert len(display.texts_) == clustered.n_clusters
+    display.plot(color_by="class")
+    assert list(display.texts_) == [0, 1]
+    assert display.ax_.get_title().endswith("in 2 classes")
+
+
+@pytest.mark.parametrize(
+    ("color_by", "message"),
+    [
+        ("label", "color_by must be one of 'cluster', 'class', 'confidence'; got 'label'"),
+        ("class", "needs the classes; give them as y"),
+        ("confidence", "needs the confidence"),
+    ],
+)
+def test_what_cannot_be_shown_is_an_error(color_by, message):
+    with pytest.raises(ValueError, match=message):
+        EmbeddingDisplay(np.zeros((2, 2)), np.zeros(2)).plot(color_by=color_by)
+
+
+def test_a_fitted_estimator_is_shown(fitted, samples):
+    _, ax = pyplot.subplots()
+    display = EmbeddingDisplay.from_estimator(fitted, samples, fitted.labels_, ax=ax, s=3)
+    assert display.ax_ is ax
+    assert display.positions.shape == (150, 2)
+    np.testing.assert_array_equal(display.labels, fitted.labels_)
+    np.testing.assert_array_equal(display.confidence, fitted.predict_proba(samples).max(axis=1))
+    np.testing.assert_array_equal(display.classes, fitted.labels_)
+    assert display.scatter_.get_sizes().tolist() == [3]
+
+
+def test_a_clusterer_without_probabilities_is_shown(samples):
+    display = EmbeddingDisplay.from_estimator(KMeans(3, random_state=0).fit(samples), samples)
+    assert display.confidence is None
+    assert len(display.texts_) == 3

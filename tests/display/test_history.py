@@ -1,0 +1,45 @@
+"""The quantities that a fit records."""
+
+import numpy as np
+import pytest
+from sklearn.pipeline import make_pipeline
+
+from skdec.display import HistoryDisplay
+
+
+def test_every_recorded_quantity_is_plotted(fitted, style, assert_no_overlap):
+    display = HistoryDisplay.from_estimator(fitted)
+    expected = {
+        (phase, name): values
+        for phase, quantities in fitted.history_.items()
+        for name, values in quantities.items()
+        if name != "seconds"
+    }
+    assert display.lines_.keys() == expected.keys()
+    for key, values in expected.items():
+        np.testing.assert_array_equal(display.lines_[key].get_ydata(), values)
+        assert display.lines_[key].get_xdata().tolist() == list(range(1, len(values) + 1))
+    assert display.axes_[0].get_title() == "Pretraining: loss"
+    assert len(display.figure_.axes) == len(expected)
+    assert_no_overlap(display.figure_)
+
+
+def test_the_last_step_of_a_pipeline_is_plotted(fitted):
+    display = HistoryDisplay.from_estimator(make_pipeline("passthrough", fitted))
+    assert ("refine", "loss") in display.lines_
+
+
+def test_what_was_not_computed_is_left_out():
+    history = {
+        "pretrain": {"loss": []},
+        "refine": {"loss": [9.0, 0.1], "score": [np.nan, np.nan], "mine": [1, 2]},
+    }
+    display = HistoryDisplay(history).plot()
+    assert list(display.lines_) == [("refine", "loss"), ("refine", "mine")]
+    assert [ax.get_yscale() for ax in display.axes_] == ["log", "linear"]
+    assert display.axes_[1].get_title() == "Refinement: mine"
+
+
+def test_an_empty_history_is_an_error():
+    with pytest.raises(ValueError, match="no recorded values"):
+        HistoryDisplay({"pretrain": {"loss": []}}).plot()

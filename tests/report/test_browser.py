@@ -1,0 +1,353 @@
+"""The page in a headless Chromium: hover, filter, lasso, export, keyboard, dark mode, a phone."""
+
+import csv
+import shutil
+import time
+
+import numpy as np
+import pytest
+from hostile_page import CLASSES, COLUMNS
+
+import skdec
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is in the extra test")
+ui = pytest.importorskip("selenium.webdriver.support.ui")
+ActionChains, By, Keys = webdriver.ActionChains, webdriver.common.by.By, webdriver.Keys
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMEDRIVER = shutil.which("chromedriver")
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+N_CLUSTERS = 30
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        CHROMIUM is None or CHROMEDRIVER is None, reason="chromium or chromedriver is not installed"
+    ),
+]
+
+
+class Browser(webdriver.Chrome):
+    """Chromium with the elements of the page at hand."""
+
+    def find(self, selector):
+        return self.find_element(By.CSS_SELECTOR, selector)
+
+    def find_all(self, selector):
+        return self.find_elements(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return self.find(selector).text
+
+    def evaluate(self, expression):
+        return self.execute_script(f"return {expression}")
+
+    def wait_for(self, condition):
+        return ui.WebDriverWait(self, 20).until(lambda _: condition())
+
+    def emulate(self, *, width=1280, height=1000, dark=False):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},  # no smooth scrolling
+        ]
+        self.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def place_of(self, row):
+        """Return the position of a sample within the plot, in pixels from its middle."""
+        x, y, width, height = self.execute_script(
+            """
+            const plot = document.getElementById("plot"), { xaxis, yaxis } = plot.layout;
+            const { x, y } = plot.data[0], row = arguments[0];
+            const place = (value, [low, high], size) =>
+              ((value - low) / (high - low)) * (size - 8) + 4;
+            return [place(x[row], xaxis.range, plot.clientWidth),
+                    plot.clientHeight - place(y[row], yaxis.range, plot.clientHeight),
+                    plot.clientWidth, plot.clientHeight];
+            """,
+            row,
+        )
+        return round(x - width / 2), round(y - height / 2)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    folder = tmp_path_factory.mktemp("profile")
+    for option in (*OPTIONS, f"--user-data-dir={folder}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with Browser(options=options, service=webdriver.ChromeService(CHROMEDRIVER)) as browser:
+        downloads = tmp_path_factory.mktemp("downloads")
+        browser.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}
+        )
+        browser.downloads = downloads
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pages(built, random, tmp_path_factory):
+    """Pages of hostile names, and of 30 clusters of images with a comparison."""
+    folder = tmp_path_factory.mktemp("pages")
+    built.to_html(folder / "hostile.html")
+    centers = random(0).random((N_CLUSTERS, 16))
+    y = np.repeat(np.arange(N_CLUSTERS), 20)
+    X = centers[y] + random(1).normal(0, 0.05, (len(y), 16))
+    methods = ("kmeans", "dec")
+    tiny = {"dims": (32, 5), "pretrain_epochs": 10, "max_iter": 20, "random_state": 0}
+    skdec.compare(X, y, methods=methods, **tiny).to_html(folder / "images.html", image_shape=(4, 4))
+    return folder
+
+
+@pytest.fixture
+def open_page(browser, pages):
+    def open_page(name, **emulation):
+        browser.emulate(**emulation)
+        for kind in ("browser", "performance"):
+            browser.get_log(kind)  # what earlier pages have logged
+        browser.get(f"file://{pages / name}.html")
+        browser.wait_for(lambda: browser.evaluate("document.querySelectorAll('.card').length"))
+        browser.wait_for(lambda: browser.evaluate("!!document.querySelector('#plot canvas')"))
+        return browser
+
+    return open_page
+
+
+def read_counts(browser):
+    """Return how many samples are shown and how many are selected."""
+    numbers = [
+        int(word.replace(",", "")) for word in browser.text("#counts").split() if word[0].isdigit()
+    ]
+    return numbers[0], (numbers[2] if len(numbers) > 2 else 0)
+
+
+def read_download(browser):
+    """Click the button, and return the lines of the file that Chromium then has written."""
+    browser.find("#export").click()
+    path = browser.downloads / "samples.csv"
+    browser.wait_for(path.exists)  # renamed when it is complete
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    path.unlink()
+    return lines
+
+
+def test_names_stay_text_and_nothing_is_loaded(open_page):
+    browser = open_page("hostile")
+    assert browser.title == "<script>alert(3)</script>"
+    assert browser.text("h1") == "<script>alert(3)</script>"
+    assert not browser.find_all("main b, main script")
+    headings = [cell.get_attribute("title") for cell in browser.find_all(".matrix tbody th")]
+    assert headings == sorted(CLASSES)
+    shown = {cell.text for cell in browser.find_all(".card:first-child .profile th")}
+    assert shown == set(COLUMNS)
+    ui.Select(browser.find("#coloring")).select_by_visible_text("class")
+    names = [text.text for text in browser.find_all("#plot .annotation-text")]
+    assert sorted(names) == sorted(CLASSES)
+    messages = [entry["message"] for entry in browser.get_log("browser")]
+    assert not [message for message in messages if "WebGL" not in message]
+    requested = [entry["message"] for entry in browser.get_log("performance")]
+    assert not [message for message in requested if '"url":"http' in message]
+
+
+def test_a_sample_is_shown_under_the_pointer(open_page, fitted, table, classes):
+    browser = open_page("hostile")
+    plot = browser.find("#plot")
+    browser.execute_script("arguments[0].scrollIntoView()", plot)
+    for row in (0, 7):
+        x, y = browser.place_of(row)
+        actions = ActionChains(browser).move_to_element_with_offset(plot, x + 9, y + 9)
+        actions.move_by_offset(-5, -5).move_by_offset(-4, -4).perform()
+        browser.wait_for(lambda: len(browser.find_all("#details table")) == 2)
+        sample = int(browser.find("#sample").get_attribute("value"))
+        text = browser.text("#details")
+        assert f"cluster {fitted.labels_[sample]}" in text
+        assert f"class {classes[sample]}" in text
+        confidence = fitted.predict_proba(table.to_numpy()).max(axis=1)[sample]
+        assert f"confidence {confidence:.3f}" in text
+        assert f"plain {table['plain'][sample]:.4g}" in text
+
+
+def test_groups_and_confidence_are_filters(open_page, fitted, table):
+    browser = open_page("hostile")
+    assert read_counts(browser) == (150, 0)
+    browser.find_all("#groups input")[1].click()
+    n_first = np.count_nonzero(fitted.labels_ == 1)
+    assert read_counts(browser) == (150 - n_first, 0)
+    browser.find("#no-groups").click()
+    assert read_counts(browser) == (0, 0)
+    browser.find("#reset").click()
+    confidence = fitted.predict_proba(table.to_numpy()).max(axis=1)
+    least = float(np.median(confidence).round(2))
+    browser.execute_script(
+        "const slider = document.getElementById('confidence'); slider.value = arguments[0];"
+        "slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change'))",
+        least,
+    )
+    least = float(browser.find("#confidence").get_attribute("value"))
+    assert read_counts(browser) == (np.count_nonzero(confidence >= least), 0)
+    browser.find("#reset").click()
+    assert read_counts(browser) == (150, 0)
+    browser.find(".card:nth-child(2) .top button").click()
+    assert read_counts(browser) == (n_first, 0)
+
+
+def test_all_samples_or_a_lasso_are_exported(open_page, fitted, table, classes):
+    browser = open_page("hostile")
+    lines = read_download(browser)
+    assert [int(line["sample"]) for line in lines] == list(range(150))
+    assert [line["cluster"] for line in lines] == fitted.labels_.astype(str).tolist()
+    assert [line["class"] for line in lines] == classes.tolist()
+    for name in COLUMNS:
+        np.testing.assert_allclose([float(line[name]) for line in lines], table[name], rtol=1e-6)
+    browser.find("input[value=lasso]").click()
+    plot = browser.find("#plot")
+    browser.execute_script("arguments[0].scrollIntoView()", plot)
+    size = plot.size
+    corner = -size["width"] // 2 + 10, -size["height"] // 2 + 10
+    lasso = ActionChains(browser, duration=30).move_to_element_with_offset(plot, *corner)
+    lasso.click_and_hold().move_by_offset(size["width"] - 20, 0)
+    lasso.move_by_offset(0, size["height"] // 2).move_by_offset(20 - size["width"], 0).release()
+    lasso.perform()
+    browser.wait_for(lambda: read_counts(browser)[1])
+    n_selected = read_counts(browser)[1]
+    assert 0 < n_selected < 150
+    selected = read_download(browser)
+    assert len(selected) == n_selected
+    heights = np.array([float(line["y"]) for line in lines])
+    rows = [int(line["sample"]) for line in selected]
+    others = np.setdiff1d(np.arange(150), rows)
+    assert heights[rows].min() >= heights[others].max()  # the upper half
+    browser.find("#reset").click()
+    assert read_counts(browser) == (150, 0)
+
+
+def test_everything_can_be_done_with_the_keyboard(open_page):
+    browser = open_page("hostile")
+    body = browser.find("body")
+    body.send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.text == "Skip to the clusters"
+    reached = set()
+    for _ in range(80):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        element = browser.switch_to.active_element
+        reached.add(element.get_attribute("id") or element.get_attribute("aria-label"))
+    needed = {
+        "coloring",
+        "confidence",
+        "reset",
+        "export",
+        "sample",
+        "previous",
+        "next",
+        "no-groups",
+    }
+    assert needed <= reached
+    assert {"Show only cluster 0", "Confusion matrix"} <= reached
+    number = browser.find("#sample")
+    number.send_keys("12")
+    assert "cluster" in browser.text("#details")
+    number.send_keys(Keys.ARROW_UP)
+    assert number.get_attribute("value") == "13"
+    browser.find("#next").send_keys(Keys.ENTER)
+    assert number.get_attribute("value") != "13"
+    browser.find("#previous").send_keys(Keys.ENTER)
+    assert number.get_attribute("value") == "13"
+    assert browser.evaluate("document.getElementById('plot').data[1].x.length") == 1
+    browser.find("#groups input").send_keys(Keys.SPACE)
+    assert read_counts(browser)[0] < 150
+
+
+@pytest.mark.parametrize("name", ["hostile", "images"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_nothing_is_wider_than_the_screen_or_too_pale(name, width, dark, open_page):
+    browser = open_page(name, width=width, dark=dark)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    for element in browser.find_all("main > section:not([hidden])"):
+        assert element.rect["x"] + element.rect["width"] <= width
+    for selector in ("h1", ".hint", ".card p", "button", ".matrix th", "legend"):
+        assert measure_contrast(browser, selector) >= 4.5, selector
+    background = browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(parse_color(background)) < 200) == dark
+    assert browser.evaluate("document.getElementById('plot').layout.paper_bgcolor") == (
+        "#111418" if dark else "#ffffff"
+    )
+
+
+def test_the_colors_follow_the_system(open_page):
+    browser = open_page("images")
+    color = "document.querySelector('.swatch').style.background"
+    light = browser.evaluate(color)
+    browser.emulate(dark=True)
+    browser.wait_for(lambda: browser.evaluate(color) != light)
+
+
+def test_thirty_clusters_of_images_with_a_comparison(open_page):
+    browser = open_page("images")
+    assert len(browser.find_all(".card")) == N_CLUSTERS
+    assert len(browser.find_all(".prototype canvas")) == N_CLUSTERS
+    rows = [row.text.split()[0] for row in browser.find_all("#comparison tbody tr")]
+    assert rows == ["kmeans", "dec"]
+    options = [option.text for option in ui.Select(browser.find("#coloring")).options]
+    assert options == ["dec", "kmeans", "class", "confidence"]
+    for option in options:
+        ui.Select(browser.find("#coloring")).select_by_visible_text(option)
+        assert read_counts(browser)[0] == 20 * N_CLUSTERS
+    # No names overlap, whichever are shown.
+    time.sleep(0.5)
+    boxes = [one.rect for one in browser.find_all("#plot .annotation-text")]
+    assert len(boxes) == N_CLUSTERS
+    for i, one in enumerate(boxes):
+        for other in boxes[:i]:
+            apart_x = abs(one["x"] - other["x"]) >= min(one["width"], other["width"]) * 0.9
+            apart_y = abs(one["y"] - other["y"]) >= min(one["height"], other["height"]) * 0.9
+            assert apart_x or apart_y
+    # The image of a member is the one that a click on it shows.
+    member = browser.find(".card .images button")
+    pixels = "Array.from({0}.getContext('2d').getImageData(0, 0, 4, 4).data).join()"
+    small = "document.querySelector('.card .images button canvas')"
+    browser.wait_for(
+        lambda: browser.evaluate(f"new Set({pixels.format(small)}.split(',')).size") > 2
+    )
+    member.click()
+    large = "document.querySelector('#details canvas')"
+    browser.wait_for(lambda: browser.evaluate(f"{pixels.format(large)} === {pixels.format(small)}"))
+    label = member.get_attribute("title").split(",")[0]
+    assert label == f"Sample {browser.find('#sample').get_attribute('value')}"
+
+
+def parse_color(text):
+    return [float(part) for part in text[text.index("(") + 1 : -1].split(",")[:3]]
+
+
+def measure_contrast(browser, selector):
+    """Return the contrast of an element's text and background, as WCAG defines it."""
+    colors = browser.execute_script(
+        """
+        const element = document.querySelector(arguments[0]);
+        let behind = element;
+        const background = (one) => getComputedStyle(one).backgroundColor;
+        while (/, 0\\)$/.test(background(behind))) behind = behind.parentElement;
+        return [getComputedStyle(element).color, background(behind)];
+        """,
+        selector,
+    )
+    luminances = []
+    for color in colors:
+        values = np.array(parse_color(color)) / 255
+        linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+        luminances.append(linear @ [0.2126, 0.7152, 0.0722])
+    return (max(luminances) + 0.05) / (min(luminances) + 0.05)
