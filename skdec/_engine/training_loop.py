@@ -203,19 +203,22 @@ class TrainingLoop:
             self._retry_after_divergence(loss)
 
     def record(self, **values: float) -> None:
-        """Call the callbacks with these values, and add them to the history.
+        """Add an entry to the history and call the callbacks with it.
 
-        The history also gets what the callbacks add to their logs.
+        What they add to their logs becomes part of the history, too.
         """
         epoch, logs = len(self._history["seconds"]), dict(values)
         self._bar.update(self.n_steps, values)
+        self._append({**values, "seconds": time.perf_counter() - self._start_time})
         with self._apply_learning_rate_of_callbacks():
             self._callbacks.on_epoch_end(epoch, logs)
-        logs["seconds"] = time.perf_counter() - self._start_time
-        for name in [*values, *(logs.keys() - values.keys())]:
-            self._history.setdefault(name, []).append(logs[name])
+        self._append({name: logs[name] for name in logs.keys() - values.keys()})
         if self._trainer.model.stop_training:
             self.stop_reason = "callback"
+
+    def _append(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            self._history.setdefault(name, []).append(value)
 
     def undo(self) -> bool:
         """Undo the last epoch and lower the learning rate; return whether to repeat it.
