@@ -15,17 +15,22 @@ def build_preparation(arguments: argparse.Namespace, X: Any) -> tuple[Any, Any]:
     A table is prepared, unless its numbers are scaled or taken as they are: then `X` is returned
     as finite numbers.
     """
-    # Imported here, so that --help does not load scikit-learn.
-    from sklearn.preprocessing import MinMaxScaler, StandardScaler
-
-    scaler = {"none": None, "minmax": MinMaxScaler(), "standard": StandardScaler()}[arguments.scale]
-    if isinstance(X, np.ndarray):
-        return scaler, X
-    if scaler is None and arguments.prepare == "auto":
+    is_table = not isinstance(X, np.ndarray)
+    if is_table and arguments.scale == "none" and arguments.prepare == "auto":
         from skdec._table_preparer import TablePreparer
 
         return TablePreparer(random_state=arguments.seed), X
-    return scaler, to_numbers(X, arguments.data)
+    if is_table:
+        X = to_numbers(X, arguments.data)
+    return _build_scaler(arguments.scale), X
+
+
+def _build_scaler(scale: str) -> Any:
+    """Return scikit-learn's scaler of this kind; None for "none"."""
+    # Imported here, so that neither --help nor a refused file loads scikit-learn.
+    from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+    return {"none": None, "minmax": MinMaxScaler(), "standard": StandardScaler()}[scale]
 
 
 def report_preparation(preparer: Any) -> None:
