@@ -270,7 +270,7 @@ def compare(
     methods: Sequence[Any] = METHODS,
     n_clusters: int | None = None,
     n_seeds: int = 1,
-    dims: Sequence[int] = (500, 500, 2000, 10),
+    dims: Sequence[int] | str = "auto",
     alpha: float = 1.0,
     pretrain_epochs: int | str = "auto",
     max_iter: int | str = "auto",
@@ -297,7 +297,7 @@ def compare(
         Number of clusters of the methods given by name. By default the number of classes in `y`.
     n_seeds : int, default=1
         Number of seeds with which each method is fitted.
-    dims : sequence of int, default=(500, 500, 2000, 10)
+    dims : sequence of int or "auto", default="auto"
         Widths of the encoder's layers, the last one that of the embedding.
     alpha : float, default=1.0
         Degrees of freedom of Student's t in DEC.
@@ -362,7 +362,7 @@ def compare(
         n_clusters = _get_n_clusters(n_clusters, classes, X.shape[0])
     Integer(1).check("n_seeds", n_seeds)
     # Checked here as well as by the estimator, to fail before k-means has run.
-    Widths().check("dims", dims)
+    Widths(words=("auto",)).check("dims", dims)
     Positive().check("alpha", alpha)
     Integer(0, words=("auto",)).check("pretrain_epochs", pretrain_epochs)
     Integer(0, words=("auto",)).check("max_iter", max_iter)
@@ -371,7 +371,7 @@ def compare(
         warn_if_scales_differ(check_finite(X), stacklevel=3)
     seed = _get_seed(random_state)
     network: dict[str, Any] = {
-        "dims": tuple(dims),
+        "dims": dims if isinstance(dims, str) else tuple(dims),
         "alpha": alpha,
         "pretrain_epochs": pretrain_epochs,
         "callbacks": callbacks,

@@ -206,8 +206,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         after it, the fraction of labels that agree with the initial ones and the score of the
         labels (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights
         with the highest are kept; "rebuilt", with augmentation: the same for the refinement with
-        rebuilt neighbors; all: the seconds since the beginning of the phase, or of the layer's
-        training.
+        rebuilt neighbors; all: the learning rate of the last step, and the seconds since the
+        beginning of the phase, or of the layer's training.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model

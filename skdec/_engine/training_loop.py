@@ -123,7 +123,9 @@ class TrainingLoop:
         self._batches = iterate_shuffled_batches(sample_weight, trainer.batch_size, random_state)
         self._n_batches = 0
         self._has_retried = False
-        self._history: dict[str, list[Any]] = {name: [] for name in (*metrics, "seconds")}
+        self._history: dict[str, list[Any]] = {
+            name: [] for name in (*metrics, "learning_rate", "seconds")
+        }
         self._start_time = time.perf_counter()
         self._phase = phase
         self._checkpoint = checkpoint
@@ -209,10 +211,15 @@ class TrainingLoop:
         """
         epoch, logs = len(self._history["seconds"]), dict(values)
         self._bar.update(self.n_steps, values)
-        self._append({**values, "seconds": time.perf_counter() - self._start_time})
+        recorded = {
+            **values,
+            "learning_rate": self._trainer.learning_rate,  # of the last step
+            "seconds": time.perf_counter() - self._start_time,
+        }
+        self._append(recorded)
         with self._apply_learning_rate_of_callbacks():
             self._callbacks.on_epoch_end(epoch, logs)
-        self._append({name: logs[name] for name in logs.keys() - values.keys()})
+        self._append({name: logs[name] for name in logs.keys() - recorded.keys()})
         if self._trainer.model.stop_training:
             self.stop_reason = "callback"
 

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_data(parser, default="digits")
     add_columns(parser)
-    add_fit(parser, dims=(500, 500, 2000, 10))
+    add_fit(parser)
     parser.add_argument(
         "--methods",
         type=lambda text: tuple(text.split(",")),

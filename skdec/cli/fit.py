@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", type=Path, required=True, metavar="FILE", help="save the model")
     add_output(parser)
     add_columns(parser)
-    add_fit(parser, dims="auto")
+    add_fit(parser)
     add(
         "--init",
         choices=("neighbors", "k-means++"),

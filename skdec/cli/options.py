@@ -71,17 +71,16 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
     add("--log-json", action="store_true", help="write messages and progress as lines of JSON")
 
 
-def add_fit(parser: argparse.ArgumentParser, dims: Any) -> None:
-    """Add the parameters of a fit; `dims` is the default of the widths."""
+def add_fit(parser: argparse.ArgumentParser) -> None:
+    """Add the parameters of a fit."""
     add = parser.add_argument
     add("--n-clusters", type=int, metavar="N", help="number of clusters (that of the classes)")
-    shown = dims if isinstance(dims, str) else ",".join(map(str, dims))
     add(
         "--dims",
         type=_parse_widths,
-        default=dims,
+        default="auto",
         metavar="N,...",
-        help=f"widths of the encoder's layers, the embedding last ({shown})",
+        help="widths of the encoder's layers, the embedding last (auto)",
     )
     add("--alpha", type=float, default=1.0, help="degrees of freedom of Student's t (1.0)")
     add(
