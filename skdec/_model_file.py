@@ -275,7 +275,8 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         return archive.array(name, dtypes, shape)
 
     def history(name: str) -> np.ndarray:
-        return array(name, _NUMBERS, *[None] * archive.arrays[name].ndim)
+        shape = (None, None) if name.endswith(".labels") else (None,)  # of `LabelHistory`
+        return array(name, _NUMBERS, *shape)
 
     weights = [
         array(f"weights.{i}", _FLOAT32, *shape)

@@ -191,7 +191,8 @@ def refine(
                 elif loop.is_running:
                     p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
-        if loop.stop_reason != "interrupted":
+        # Without steps, the pretraining may have been interrupted and be resumed later.
+        if loop.n_steps and loop.stop_reason != "interrupted":
             loop.save_checkpoint(force=True)
         is_restored = loop.restore_best()
         refined = _get_weights(weights, trainer)
