@@ -255,7 +255,7 @@ def test_the_input_is_not_modified(blobs):
         ),
         ({"methods": "dec"}, r"methods must be a sequence, such as \('dec',\)"),
         ({"methods": 5}, r"methods must be a sequence, such as \(5,\)"),
-        ({"methods": (object(),)}, "got <object"),
+        ({"methods": (len,)}, "got <built-in function len"),
         ({"methods": ("dec", ("dec", KMeans()))}, "methods has two of the name 'dec'"),
         ({"n_seeds": 0}, "n_seeds must be an integer of at least 1; got 0"),
         ({"methods": ()}, "got none"),
