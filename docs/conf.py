@@ -15,7 +15,7 @@ import skdec
 
 project = "skdec"
 author = "the skdec developers"
-copyright = author  # noqa: A001
+copyright = author
 version = release = skdec.__version__
 
 # No intersphinx: its inventories need the network, and a build must succeed without.
