@@ -9,8 +9,6 @@ with `-D plot_gallery=0` to leave out the execution of the gallery.
 
 import os
 
-from sphinx_gallery.sorting import FileNameSortKey
-
 import skdec
 
 project = "skdec"
@@ -56,7 +54,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_examples",
     "filename_pattern": "/plot_",
-    "within_subsection_order": FileNameSortKey,
+    "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_",),
     "abort_on_example_error": True,
     "download_all_examples": False,

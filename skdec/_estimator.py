@@ -160,7 +160,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Encoder, then `ClusteringLayer`: maps samples to soft assignments.
     n_features_in_ : int
         Number of features seen by `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, if all were strings.
 
     See Also
@@ -401,7 +401,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
             Samples.
 
         Returns
@@ -416,7 +416,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
             Samples.
 
         Returns
@@ -432,7 +432,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
             Samples.
 
         Returns
@@ -456,7 +456,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_in_), float32
+        ndarray of shape (n_samples, `n_features_in_`), float32
             Reconstructed samples.
 
         Raises
@@ -482,7 +482,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features_in_)
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
             Samples. Above 20,000, the score is that of a fixed random subset of 20,000.
         y : None
             Ignored: labels never choose anything.
