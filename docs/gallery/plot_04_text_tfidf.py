@@ -50,8 +50,8 @@ for subpackage in SUBPACKAGES:
     print(f"{subpackage:10}{np.sum(subpackages == subpackage):5} texts")
 
 # %%
-# At most a hundred texts of each subpackage are used. With all of them, `special` alone would have a
-# third of the texts, and the search for clusters prefers clusters of similar size: try
+# At most a hundred texts of each subpackage are used. With all of them, `special` alone would have
+# a third of the texts, and the search for clusters prefers clusters of similar size: try
 # ``load_docstrings(max_texts=1000)``, where k-means is better.
 
 # %%
@@ -84,8 +84,7 @@ kmeans = build_pipeline(KMeans(n_clusters, n_init=20, random_state=0)).fit(texts
 # %%
 # Against k-means
 # ---------------
-# The subpackages were not used in the fits. They differ in size and overlap, so neither method finds
-# all of them.
+# The subpackages were not used in the fits. They overlap, and neither method finds all of them.
 for name, fitted in [("k-means", kmeans), ("DEC", dec)]:
     labels = fitted[-1].labels_
     print(
