@@ -81,9 +81,9 @@ methods = {
 # %%
 # Against k-means
 # ---------------
-# The subpackages are not used in the fits. At most a hundred texts of each are taken at random, three
-# times, because one choice says little: here one method is ahead, there the other. On the mean of
-# the three, neither is clearly better on these texts, and both are far from finding all subpackages.
+# The subpackages are not used in the fits. At most a hundred texts of each are taken at random,
+# three times, because one choice says little: here one method is ahead, there the other. On the mean
+# of the three, neither is clearly better, and both are far from finding all subpackages.
 for random_state in (2, 1, 0):
     texts, subpackages = load_docstrings(random_state=random_state)
     for name, method in methods.items():
@@ -95,8 +95,8 @@ for random_state in (2, 1, 0):
         )
 
 # %%
-# With all texts, `special` alone has a third of them, and k-means is better: the search for clusters
-# prefers clusters of similar size. ``load_docstrings(max_texts=1000)`` has them all.
+# With all texts, `special` alone has a third of them, and k-means is better: the search for
+# clusters prefers clusters of similar size. ``load_docstrings(max_texts=1000)`` has them all.
 
 # %%
 # The last clusters of DEC against the subpackages, in the order of `SUBPACKAGES`:
