@@ -82,8 +82,8 @@ methods = {
 # Against k-means
 # ---------------
 # The subpackages are not used in the fits. At most a hundred texts of each are taken at random,
-# three times, because one choice says little: here one method is ahead, there the other. On the mean
-# of the three, neither is clearly better, and both are far from finding all subpackages.
+# three times, because one choice says little: here one method is ahead, there the other. On the
+# mean of the three, neither is clearly better, and both are far from finding all subpackages.
 for random_state in (2, 1, 0):
     texts, subpackages = load_docstrings(random_state=random_state)
     for name, method in methods.items():
