@@ -33,7 +33,7 @@ X, y = load_digits()
 # accuracy, which requires labels, is computed to show how far that can be trusted. The three values
 # of alpha share one pretraining for each `dims`, because of `memory`. There is one split, with a
 # third of the samples held out.
-grid = {"dims": [(32, 5), (100, 100, 10), (500, 200, 10)], "alpha": [0.5, 1.0, 2.0]}
+grid = {"dims": [(32, 5), (100, 100, 10)], "alpha": [0.5, 1.0, 2.0]}
 scoring = {"information": NeighborInformationScorer(), "accuracy": clustering_accuracy_scorer}
 held_out = ShuffleSplit(1, test_size=1 / 3, random_state=0)
 

@@ -1,0 +1,63 @@
+"""Settings of the documentation.
+
+Build it from the root of the repository by
+
+    python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+with `-D plot_gallery=0` to leave out the execution of the gallery.
+"""
+
+import os
+
+import skdec
+
+project = "skdec"
+author = "the skdec developers"
+copyright = author
+version = release = skdec.__version__
+
+# No intersphinx: its inventories need the network, and a build must succeed without.
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "myst_parser",
+]
+exclude_patterns = ["_build", "gallery", "templates"]
+templates_path = ["templates"]
+default_role = "py:obj"
+language = "en"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skdec"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+# The examples are executed in their order, each in the build's own process.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": "/plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_",),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "image_srcset": ["2x"],
+}

@@ -1,0 +1,91 @@
+"""The pages of the documentation: links, toctrees, the API reference, the gallery."""
+
+import importlib
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import skdec
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]
+EXAMPLES = sorted((DOCS / "gallery").glob("*.py"))
+CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.M | re.S)
+LINK = re.compile(r"\]\(\s*([^)\s]+)\s*\)")
+
+
+def get_id(path):
+    return str(path.relative_to(ROOT))
+
+
+def find_anchors(page):
+    """Return the anchors of the headings of a page, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text()), re.M)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+def find_links(page):
+    """Return the links of a page to others of the project, without those in code."""
+    links = LINK.findall(CODE.sub("", page.read_text()))
+    return [link for link in links if not link.startswith(("http://", "https://"))]
+
+
+def locate(page, target):
+    """Return the file that a link leads to; pages of the gallery are made from its examples."""
+    path = (page.parent / target).resolve() if target else page
+    if path.parent == DOCS / "auto_examples":
+        return (
+            DOCS
+            / "gallery"
+            / path.with_suffix(".py").name.replace("index.py", "GALLERY_HEADER.rst")
+        )
+    return path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if find_links(page)], ids=get_id)
+def test_links_lead_to_pages_and_headings(page):
+    for link in find_links(page):
+        target, _, anchor = link.partition("#")
+        path = locate(page, target)
+        assert path.exists(), link
+        assert not anchor or anchor in find_anchors(path), link
+
+
+def test_every_page_is_in_a_toctree():
+    toctrees = re.findall(
+        r"^```\{toctree\}\n(.*?)^```", (DOCS / "index.md").read_text(), re.M | re.S
+    )
+    entries = [line for tree in toctrees for line in tree.splitlines() if line and line[0] != ":"]
+    pages = {path.stem for path in [*DOCS.glob("*.md"), *DOCS.glob("*.rst")]} - {"index"}
+    assert sorted(entries) == sorted(pages | {"auto_examples/index"})
+
+
+def list_public_names():
+    """Return the public classes and functions, each by its path from `skdec`."""
+    modules = [name for name in skdec.__all__ if name in skdec._MODULES]
+    names = {f"skdec.{name}" for name in skdec.__all__ if name not in (*modules, "__version__")}
+    for module in modules:
+        names |= {
+            f"skdec.{module}.{name}" for name in importlib.import_module(f"skdec.{module}").__all__
+        }
+    return names
+
+
+def test_every_public_name_is_once_in_the_api_reference():
+    module, entries = None, []
+    for line in (DOCS / "api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split(":: ")[1]
+        elif re.fullmatch(r"   \w+", line):
+            entries.append(f"{module}.{line.strip()}")
+    assert Counter(entries) == Counter(list_public_names())
+
+
+def test_examples_are_numbered_in_order():
+    numbers = [re.match(r"plot_(\d\d)_", example.name) for example in EXAMPLES]
+    assert [int(match[1]) for match in numbers] == list(range(1, len(EXAMPLES) + 1))
