@@ -76,7 +76,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         What the features are divided by then, one number for all features of a column.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if `fit` has seen a data frame.
 
     See Also
@@ -223,7 +223,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features_in_)
+        X : {data frame, array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
             A table with the columns that `fit` has seen.
 
         Returns
