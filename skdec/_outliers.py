@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from skdec._engine.data import to_float32
-from skdec._engine.inference import DECWeights
+from skdec._engine.inference import INFERENCE_BATCH_SIZE, DECWeights
 
 _QUANTILE = 0.99
 # As many samples give the quantile to a third of a percent.
 _MAX_SAMPLES = 2000
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**21
 
 
 def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
@@ -30,7 +30,7 @@ def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
         embedding.
     """
     deviations = np.empty((X.shape[0], 2))
-    block = max(1, _BLOCK_BYTES // (4 * X.shape[1]))
+    block = _count_samples_in_block(X.shape[1])
     for start in range(0, X.shape[0], block):
         rows = slice(start, min(start + block, X.shape[0]))
         samples = to_float32(X, rows)
@@ -57,7 +57,16 @@ def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
     ndarray of shape (2,), float64
         Positive numbers.
     """
-    n_samples = samples.shape[0]
+    n_samples, n_features = samples.shape
     indices = np.unique(np.linspace(0, n_samples - 1, min(n_samples, _MAX_SAMPLES)).astype(int))
-    limits = np.quantile(compute_deviations(weights, samples[indices]), _QUANTILE, axis=0)
+    block = _count_samples_in_block(n_features)
+    deviations = [
+        compute_deviations(weights, samples[indices[start : start + block]])
+        for start in range(0, len(indices), block)
+    ]
+    limits = np.quantile(np.concatenate(deviations), _QUANTILE, axis=0)
     return np.maximum(limits, np.finfo(np.float32).tiny)
+
+
+def _count_samples_in_block(n_features: int) -> int:
+    return max(INFERENCE_BATCH_SIZE, _BLOCK_BYTES // (4 * n_features))

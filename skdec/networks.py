@@ -90,7 +90,7 @@ class Architecture:
     def build(self) -> Autoencoder:
         """Build the networks with weights of zero."""
         return build_autoencoder(
-            self.n_features, self.dims, self.activation, "zeros", dtype="float32"
+            self.n_features, self.dims, self.activation, "zeros", seed=0, dtype="float32"
         )
 
     def create_weights(self, seed: int | None) -> list[np.ndarray]:

@@ -280,12 +280,15 @@ def test_history_has_one_entry_per_epoch_and_update(fitted, tiny):
     pretrain, refine = fitted.history_["pretrain"], fitted.history_["refine"]
     assert {name: values.shape for name, values in pretrain.items()} == {
         "loss": (tiny["pretrain_epochs"],),
+        "learning_rate": (tiny["pretrain_epochs"],),
         "seconds": (tiny["pretrain_epochs"],),
     }
     n_updates = -(-fitted.n_iter_ // tiny["update_interval"])
     assert {name: values.shape for name, values in refine.items()} == dict.fromkeys(
-        ("loss", "changed", "clusters", "agreement", "score", "seconds"), (n_updates,)
+        ("loss", "changed", "clusters", "agreement", "score", "learning_rate", "seconds"),
+        (n_updates,),
     )
+    assert (np.diff(pretrain["learning_rate"]) < 0).all()  # the cosine decay
     for series in (pretrain["loss"], refine["loss"]):
         assert np.isfinite(series).all()
     assert (np.diff(pretrain["seconds"]) > 0).all()

@@ -93,7 +93,9 @@ def test_texts_are_clustered_by_topic_and_stay_sparse(random, monkeypatch):
 
     monkeypatch.setattr(type(vectorizer.fit_transform(texts)), "toarray", record_and_convert)
     monkeypatch.setattr("skdec._engine.data._CHUNK_BYTES", 16 * 4 * 24)
+    monkeypatch.setattr("skdec._engine.data._GATHER_SIZE", 16)
     monkeypatch.setattr("skdec._engine.inference.INFERENCE_BATCH_SIZE", 16)
+    monkeypatch.setattr("skdec._engine.inference.SMALL_BATCH_SIZE", 16)
     dec = DECClusterer(
         3,
         dims=(24, 3),

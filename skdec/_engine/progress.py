@@ -99,7 +99,7 @@ def report_progress(
     """
 
     @wraps(method)
-    def reporting(self: Any, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def reporting(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         if not isinstance(self.verbose, int) or self.verbose <= 0 or _open.get() is not None:
             return method(self, *args, **kwargs)
         with show_progress():
