@@ -37,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="which of kmeans, autoencoder+kmeans, dec (all)",
     )
+    parser.add_argument(
+        "--n-seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="fit with N seeds in a row, and print means and standard deviations (1)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores to FILE")
     html_report.add_report_option(parser)
     add_messages(parser)
@@ -63,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
         table.y,
         methods=arguments.methods,
         n_clusters=n_clusters,
+        n_seeds=arguments.n_seeds,
         callbacks=build_callbacks(),
         verbose=int(not log.is_quiet and not log.is_json),
         random_state=arguments.seed,

@@ -93,6 +93,13 @@ def test_compare_prints_table_confusion_matrix_and_report(compared):
     assert done.stdout.count("weighted avg") == 2
 
 
+def test_compare_over_seeds_prints_standard_deviations(directory, capsys):
+    arguments = ["compare", str(directory / "table.csv"), "--label", "kind", "--methods", "kmeans"]
+    assert main([*arguments, "--seed", "0", "--n-seeds", "3", "--quiet"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("kmeans ")]
+    assert line.count("±") >= 3
+
+
 def test_compare_writes_progress_and_nothing_else_to_standard_error(compared):
     done, _ = compared
     methods = ("kmeans: ", "autoencoder+kmeans: ", "dec: ")
