@@ -430,7 +430,8 @@ def test_recommendation_ignores_classes_and_is_reproducible(choice):
 
 
 def test_sparse_samples_with_many_features(random):
-    X = sp.random_array((60, 80), density=0.1, rng=random(0), format="csr")
+    values = random(0).random((60, 80))
+    X = sp.csr_array(np.where(values > 0.9, values, 0))
     arguments = {"n_clusters": [2, 3], "n_seeds": 2, "random_state": 0}
     choice = choose_n_clusters(X, **arguments)
     dense = choose_n_clusters(X.toarray(), **arguments)

@@ -1,5 +1,6 @@
 """The source distribution, and the wheel built from it, installed in an environment of its own."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -51,8 +52,11 @@ pytestmark = pytest.mark.slow
 
 
 def run(*command, cwd):
-    """Run a command and return its output; fail with its errors."""
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    """Run a command outside of the checkout and return its output; fail with its errors."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
     return result.stdout
 
