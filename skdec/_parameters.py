@@ -50,6 +50,9 @@ _INIT_METHODS = ("neighbors", "k-means++")
 _PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 4, 300
 _REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 300
 _AUGMENTED_FACTOR = 2  # more steps of the refinement pay where no two epochs are equal
+# Networks that learn slowly, such as those with an embedding of two features, get up to so many
+# times these steps.
+_MAX_REFINE_CYCLES = 8
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
 _DECODER_EPOCHS, _MIN_DECODER_STEPS = 2, 100
 # Runs: twelve of the search on few samples, where they differ more and take less time.
@@ -212,6 +215,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         epoch_steps=update_interval,
         batch_size=batch_size,
         tol=estimator.tol,
+        max_cycles=_MAX_REFINE_CYCLES if estimator.max_iter == "auto" else 1,
         **_resolve_optimizer(estimator.optimizer),
     )
     return Settings(

@@ -53,6 +53,15 @@ def test_small_tables_are_clustered_about_as_well_as_by_kmeans(load):
     assert normalized_mutual_info_score(y, dec.labels_) > expected - 0.05
 
 
+def test_a_network_that_learns_slowly_gets_more_steps(digits):
+    X, y = digits
+    dec = DECClusterer(10, dims=(128, 128, 2), n_init=4, random_state=0).fit(X)
+    assert dec.n_iter_ > 300
+    assert clustering_accuracy(y, dec.labels_) > 0.9
+    given = DECClusterer(10, dims=(128, 128, 2), n_init=4, max_iter=60, random_state=0).fit(X)
+    assert given.n_iter_ <= 60
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_digits_at_the_defaults_with_other_seeds(digits, seed):

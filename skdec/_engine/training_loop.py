@@ -45,6 +45,8 @@ class TrainingSettings:
         Whether the learning rate falls to zero by a cosine decay.
     tol : float, default=0.0
         The refinement ends when an update changes a smaller fraction of the labels.
+    max_cycles : int, default=1
+        How often the steps, with their learning rates, may be done in all.
     """
 
     n_steps: int
@@ -53,6 +55,7 @@ class TrainingSettings:
     optimizer: keras.optimizers.Optimizer
     has_decay: bool
     tol: float = 0.0
+    max_cycles: int = 1
 
     def for_partial_fit(self, n_samples: int, total_weight: float) -> "TrainingSettings":
         """Return the settings of one epoch of distinct samples with this total weight."""
@@ -116,6 +119,8 @@ class TrainingLoop:
     ) -> None:
         self._trainer = trainer
         self._learning_rates = settings.compute_learning_rates()
+        self._max_steps = settings.max_cycles * settings.n_steps
+        self._cycle_steps = settings.n_steps
         self._epoch_steps = settings.epoch_steps
         # From a copy: the batches do not depend on whether anything else is random.
         self._seed = int(copy.deepcopy(random_state).randint(np.iinfo(np.int32).max))
@@ -141,7 +146,7 @@ class TrainingLoop:
         self.stop_reason = "max_iter"
 
     def __enter__(self) -> "TrainingLoop":
-        self._bar = open_bar(self._phase, len(self._learning_rates))
+        self._bar = open_bar(self._phase, self._cycle_steps)
         self._callbacks.on_train_begin()
         return self
 
@@ -197,7 +202,7 @@ class TrainingLoop:
                 self._begin_batch(losses)
                 losses.append(self._trainer.run(batches, learning_rates, seeds, scalars))
                 self._end_batch(losses)
-                self._bar.update(self.n_steps + sum(map(len, losses)))
+                self._bar.update(min(self.n_steps + sum(map(len, losses)), self._cycle_steps))
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
                 self.n_steps += sum(map(len, losses))
@@ -210,7 +215,7 @@ class TrainingLoop:
         What they add to their logs becomes part of the history, too.
         """
         epoch, logs = len(self._history["seconds"]), dict(values)
-        self._bar.update(self.n_steps, values)
+        self._bar.update(min(self.n_steps, self._cycle_steps), values)
         recorded = {
             **values,
             "learning_rate": self._trainer.learning_rate,  # of the last step
@@ -226,6 +231,13 @@ class TrainingLoop:
     def _append(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
             self._history.setdefault(name, []).append(value)
+
+    def extend(self) -> None:
+        """Do the steps of the phase once more if all are done and the settings allow it."""
+        n_steps = len(self._learning_rates)
+        if self.n_steps >= n_steps < self._max_steps:
+            cycle = self._learning_rates[: self._cycle_steps]
+            self._learning_rates = np.concatenate([self._learning_rates, cycle])
 
     def undo(self) -> bool:
         """Undo the last epoch and lower the learning rate; return whether to repeat it.

@@ -30,6 +30,8 @@ from skdec._steps.neighbors import compute_neighbor_targets
 _N_ROUNDS = 4
 # The targets follow the network once its labels agree with this fraction of the initial ones.
 _MIN_AGREEMENT = 0.99
+# With less, the network has not learned the first targets, and more steps are done if allowed.
+_MIN_LEARNED = 0.95
 
 
 @dataclass(frozen=True)
@@ -186,9 +188,11 @@ def refine(
                     loop.keep_best((n_found, score))
                 labels = new_labels
                 follows_network = follows_network or agreement >= _MIN_AGREEMENT
-                if changed < settings.tol:
+                if not follows_network and agreement < _MIN_LEARNED:
+                    loop.extend()
+                elif changed < settings.tol:
                     loop.stop_reason = "tol"
-                elif loop.is_running:
+                if loop.is_running:
                     p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
         # Without steps, the pretraining may have been interrupted and be resumed later.
