@@ -188,7 +188,8 @@ def refine(
                     loop.keep_best((n_found, score))
                 labels = new_labels
                 follows_network = follows_network or agreement >= _MIN_AGREEMENT
-                if not follows_network and agreement < _MIN_LEARNED:
+                is_learning = not follows_network and agreement < _MIN_LEARNED
+                if is_learning and settings.max_cycles > 1:
                     loop.extend()
                 elif changed < settings.tol:
                     loop.stop_reason = "tol"
