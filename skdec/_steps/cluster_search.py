@@ -15,7 +15,8 @@ References
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import product
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -135,7 +136,7 @@ def search_clusters(
         Weights of the samples.
     n_init : int
         Number of runs that begin with micro-clusters. They use the `SETTINGS` in turn; each turn
-        has its own micro-clusters.
+        has its own micro-clusters. All runs are made side by side.
     random_state : RandomState
         Seeds the micro-clusters, the only random part.
     min_clusters : int, default=None
@@ -147,34 +148,36 @@ def search_clusters(
         One per run, then the combined ones.
     """
 
-    def merge(cells: np.ndarray, settings: Sequence[SearchSetting]) -> list[NestedClusterings]:
+    def find_cells(seed: int) -> np.ndarray:
+        with use_one_thread():
+            random_state = np.random.RandomState(seed)
+            return find_micro_clusters(points, n_clusters, sample_weight, random_state)
+
+    def sort_by_cell(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, NeighborGraph]:
         # Reading is faster where the samples of a cell are adjacent in memory.
         order = np.argsort(cells, kind="stable")
-        neighbors = NeighborGraph(graph[order][:, order], sample_weight[order])
-        runs = [
-            merge_with_agreement(neighbors, cells[order], n_clusters, setting, min_clusters)
-            for setting in settings
-        ]
-        return [_restore_order(run, order) for run in runs]
+        return order, cells[order], NeighborGraph(graph[order][:, order], sample_weight[order])
 
-    def run_turn(turn: int) -> list[NestedClusterings]:
+    def merge(run: tuple[tuple[np.ndarray, np.ndarray, NeighborGraph], SearchSetting]) -> Any:
+        (order, cells, neighbors), setting = run
         with use_one_thread():
-            random_state = np.random.RandomState(seeds[turn])
-            micro = find_micro_clusters(points, n_clusters, sample_weight, random_state)
-            return merge(micro, SETTINGS[: n_init - turn * len(SETTINGS)])
+            found = merge_with_agreement(neighbors, cells, n_clusters, setting, min_clusters)
+        return _restore_order(found, order)
 
-    def run_combination(n_combined: int) -> list[NestedClusterings]:
-        with use_one_thread():
-            return merge(find_common_cells([run.best for run in ranked[:n_combined]]), SETTINGS)
+    def merge_all(starts: Sequence[np.ndarray], n_runs: int | None = None) -> Any:
+        sorted_starts = run_in_threads(sort_by_cell, starts, n_threads)
+        return run_in_threads(merge, list(product(sorted_starts, SETTINGS))[:n_runs], n_threads)
 
-    n_turns = -(-n_init // len(SETTINGS))
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
-    turns = run_in_threads(run_turn, range(n_turns), min(n_turns, count_usable_threads()))
-    runs = [run for turn in turns for run in turn]
+    n_threads = count_usable_threads()
+    n_starts = -(-n_init // len(SETTINGS))
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_starts)
+    runs: list[NestedClusterings] = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init)
     ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
-    numbers = sorted({min(number, len(runs)) for number in _N_COMBINED} - {1})
-    combined = run_in_threads(run_combination, numbers, count_usable_threads())
-    return runs + [run for group in combined for run in group]
+    numbers = sorted({min(number, n_init) for number in _N_COMBINED} - {1})
+    combined: list[NestedClusterings] = merge_all(
+        [find_common_cells([run.best for run in ranked[:number]]) for number in numbers]
+    )
+    return runs + combined
 
 
 def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:
