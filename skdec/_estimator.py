@@ -86,7 +86,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Samples in a training step. With fewer samples, it is the largest power of two up to
         their number.
     pretrain_epochs : int or "auto", default="auto"
-        Epochs of the pretraining; 0 keeps the initial weights. "auto" is 4, or as many as give
+        Epochs of the pretraining; 0 keeps the initial weights. "auto" is 2, or as many as give
         300 steps where that is more.
     pretrain_optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
         Optimizer of the pretraining. The learning rates of "adam" (0.001) and "sgd" (0.1, with
@@ -163,7 +163,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
           parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
 
         After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
-        are close that differ by such changes only, and half as many steps follow.
+        are close that differ by such changes only, and as many steps follow.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.

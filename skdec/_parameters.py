@@ -47,14 +47,14 @@ _OPTIMIZERS = {
 _INIT_METHODS = ("neighbors", "k-means++")
 
 # What "auto" stands for: epochs, and the least number of steps.
-_PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 4, 300
+_PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 2, 300
 _REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 300
 _AUGMENTED_FACTOR = 2  # more steps of the refinement pay where no two epochs are equal
 # Networks that learn slowly, such as those with an embedding of two features, get up to so many
 # times these steps.
 _MAX_REFINE_CYCLES = 8
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
-_DECODER_EPOCHS, _MIN_DECODER_STEPS = 2, 100
+_DECODER_EPOCHS, _MIN_DECODER_STEPS = 1, 100
 # Runs: twelve of the search on few samples, where they differ more and take less time.
 _N_INIT = {"neighbors": 4, "k-means++": 20}
 _N_INIT_FEW, _MAX_FEW_SAMPLES = 12, 20_000
@@ -228,7 +228,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         ),
         refinement=refinement,
         # Rebuilt neighbors know more where the encoder has learned to ignore changes.
-        rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
+        rebuilt=replace(refinement, n_steps=max_iter if augmentation else 0),
         decoder=TrainingSettings(
             n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
             epoch_steps=steps_per_epoch,
