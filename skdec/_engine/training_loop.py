@@ -232,12 +232,13 @@ class TrainingLoop:
         for name, value in values.items():
             self._history.setdefault(name, []).append(value)
 
-    def extend(self) -> None:
-        """Do the steps of the phase once more if all are done and the settings allow it."""
+    def extend(self) -> bool:
+        """Do the steps of the phase once more when all are done; return whether that is allowed."""
         n_steps = len(self._learning_rates)
         if self.n_steps >= n_steps < self._max_steps:
             cycle = self._learning_rates[: self._cycle_steps]
             self._learning_rates = np.concatenate([self._learning_rates, cycle])
+        return self._max_steps > self._cycle_steps
 
     def undo(self) -> bool:
         """Undo the last epoch and lower the learning rate; return whether to repeat it.

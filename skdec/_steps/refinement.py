@@ -189,9 +189,8 @@ def refine(
                 labels = new_labels
                 follows_network = follows_network or agreement >= _MIN_AGREEMENT
                 is_learning = not follows_network and agreement < _MIN_LEARNED
-                if is_learning and settings.max_cycles > 1:
-                    loop.extend()
-                elif changed < settings.tol:
+                is_extended = is_learning and loop.extend()
+                if changed < settings.tol and not is_extended:
                     loop.stop_reason = "tol"
                 if loop.is_running:
                     p = targets.compute(q) if follows_network else p
