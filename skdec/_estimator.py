@@ -112,7 +112,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
           ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
 
-        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back.
+        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back. Losses of
+        their layers, such as regularizers, are added to the loss.
     init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 
