@@ -193,6 +193,43 @@ def test_losses_of_trained_layers_are_part_of_the_refinement(has_decoder):
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
 
+class Sampling(keras.layers.Layer):
+    """The layer of a variational autoencoder: draws in training, and has a divergence as loss."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def call(self, inputs, training=False):
+        mean, log_variance = keras.ops.split(inputs, 2, axis=1)
+        if not training:
+            return mean
+        terms = keras.ops.exp(log_variance) + mean**2 - 1 - log_variance
+        self.add_loss(keras.ops.mean(keras.ops.sum(terms, axis=1)) / 2)
+        noise = keras.random.normal(keras.ops.shape(mean), seed=self.seed_generator)
+        return mean + keras.ops.exp(log_variance / 2) * noise
+
+
+def test_a_variational_autoencoder_learns_the_prior():
+    """The divergence alone, as the reconstruction of noise is worth less, pulls to N(0, 1)."""
+
+    def build(n_features):
+        inputs = keras.Input((n_features,))
+        encoder = keras.Model(inputs, Sampling()(keras.layers.Dense(4)(inputs)))
+        return encoder, keras.Sequential([keras.Input((2,)), keras.layers.Dense(n_features)])
+
+    architecture = CustomArchitecture.create(build, 5)
+    batches = make_batches(400)
+    with borrow_pretraining_trainer(architecture, BATCH_SIZE, keras.optimizers.Adam()) as trainer:
+        trainer.reset(architecture.create_weights(0))
+        losses = trainer.run(batches, np.full(400, 0.02), make_seeds(400))
+        kernel, bias, *_ = trainer.get_weights()
+    assert losses[-50:].mean() < 0.7 * losses[:10].mean()
+    mean, log_variance = np.split(batches[0].reshape(-1, 5) @ kernel + bias, 2, axis=1)
+    assert np.abs(mean).mean() < 0.2
+    assert np.abs(log_variance).mean() < 0.2
+
+
 class AnchoredSGD(keras.optimizers.SGD):
     """SGD that pulls the weights back to their initial values."""
 
