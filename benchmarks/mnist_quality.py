@@ -11,6 +11,16 @@ from statistics import mean, median
 from typing import Any
 
 import numpy as np
+from _peers import (
+    N_CLUSTERS,
+    Outcome,
+    create_best_mixture,
+    fit_autoencoder_kmeans,
+    fit_defaults,
+    fit_kmeans,
+    fit_umap,
+    score_labels,
+)
 from _results import (
     Item,
     Record,
@@ -21,13 +31,10 @@ from _results import (
     time_call,
 )
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
 from skdec.datasets import load_mnist
-from skdec.metrics import clustering_accuracy
 
-N_CLUSTERS = 10
 DIMS = (500, 500, 2000, 10)
 BATCH_SIZE = 256
 # The epochs of the defaults on 70,000 samples; ClustPy gets the same.
@@ -38,80 +45,23 @@ MIXTURE = "UMAP, Gaussian mixture"
 TUTORIAL = "the tutorial's recipe, estimated"
 TUTORIAL_PRETRAINING = "its 300 epochs of pretraining alone, estimated"
 
-# Results of a method by their name in the table: labels, seconds and other values to store.
-Outcome = dict[str, dict[str, Any]]
-
-
-def defaults(X: np.ndarray, seed: int) -> Outcome:
-    """Fit `DECClusterer` with its defaults."""
-    from skdec import DECClusterer
-
-    dec, seconds = time_call(lambda: DECClusterer(N_CLUSTERS, random_state=seed).fit(X))
-    phases = {phase: float(dec.history_[phase]["seconds"][-1]) for phase in dec.history_}
-    return {
-        "skdec, defaults": {
-            "labels": dec.labels_,
-            "seconds": seconds,
-            "phases": phases,
-            "n_iter": int(dec.n_iter_),
-            "stop_reason": dec.stop_reason_,
-        },
-        "skdec, initialization": {
-            "labels": dec.initial_labels_,
-            "seconds": seconds - phases["refine"],
-        },
-    }
-
-
-def autoencoder_kmeans(X: np.ndarray, seed: int) -> Outcome:
-    """Run k-means on the embedding after the same pretraining."""
-    from skdec import DECClusterer
-
-    dec = DECClusterer(
-        N_CLUSTERS, init="k-means++", n_init=20, n_neighbors=0, max_iter=0, random_state=seed
-    )
-    _, seconds = time_call(lambda: dec.fit(X))
-    return {"autoencoder, k-means": {"labels": dec.initial_labels_, "seconds": seconds}}
-
-
-def kmeans(X: np.ndarray, seed: int) -> Outcome:
-    """Run k-means on the pixels."""
-    estimator, seconds = time_call(lambda: KMeans(N_CLUSTERS, n_init=20, random_state=seed).fit(X))
-    return {"k-means on pixels": {"labels": estimator.labels_, "seconds": seconds}}
-
 
 def umap(X: np.ndarray, seed: int) -> Outcome:
     """Run UMAP without a seed, which lets it use all cores."""
-    return _run_umap(X, seed, "UMAP", random_state=None)
+    return fit_umap(X, _create_clusterings(seed))
 
 
 def umap_seeded(X: np.ndarray, seed: int) -> Outcome:
     """Run UMAP with a seed, which limits it to one thread."""
-    return _run_umap(X, seed, "UMAP with random_state", random_state=seed)
+    return fit_umap(X, _create_clusterings(seed), "UMAP with random_state", random_state=seed)
 
 
-def _run_umap(X: np.ndarray, seed: int, name: str, random_state: int | None) -> Outcome:
-    # umap imports TensorFlow for a class that is not used here. Both TensorFlow and numba load
-    # LLVM, and a process with two different versions of it can abort.
-    sys.modules["tensorflow"] = None
-    from umap import UMAP
-
-    reducer = UMAP(n_components=10, n_neighbors=20, min_dist=0.0, random_state=random_state)
-    Z, embedding_seconds = time_call(lambda: reducer.fit_transform(X))
-    clusterings = {
+def _create_clusterings(seed: int) -> dict[str, Any]:
+    return {
         "k-means": KMeans(N_CLUSTERS, n_init=20, random_state=seed),
         "Gaussian mixture": GaussianMixture(N_CLUSTERS, random_state=seed),
-        "best of 10 Gaussian mixtures": GaussianMixture(N_CLUSTERS, n_init=10, random_state=seed),
+        "best of 10 Gaussian mixtures": create_best_mixture(seed),
     }
-    outcome = {}
-    for clustering, estimator in clusterings.items():
-        labels, seconds = time_call(lambda estimator=estimator: estimator.fit_predict(Z))
-        outcome[f"{name}, {clustering}"] = {
-            "labels": labels,
-            "seconds": embedding_seconds + seconds,
-            "phases": {"embedding": embedding_seconds, "clustering": seconds},
-        }
-    return outcome
 
 
 def clustpy_dec(X: np.ndarray, seed: int) -> Outcome:
@@ -187,13 +137,13 @@ def tutorial(X: np.ndarray, seed: int) -> Outcome:
 
 # Each method with the maximum number of seeds: slow methods run with fewer.
 METHODS: dict[str, tuple[Callable[[np.ndarray, int], Outcome], int]] = {
-    "defaults": (defaults, 1000),
-    "autoencoder": (autoencoder_kmeans, 1000),
+    "defaults": (fit_defaults, 1000),
+    "autoencoder": (fit_autoencoder_kmeans, 1000),
     "umap": (umap, 1000),
     "clustpy-dec": (clustpy_dec, 3),
     "clustpy-idec": (clustpy_idec, 3),
     "tutorial": (tutorial, 1),
-    "kmeans": (kmeans, 1),
+    "kmeans": (fit_kmeans, 1),
     "umap-seeded": (umap_seeded, 1),
 }
 
@@ -217,15 +167,7 @@ def measure(item: Item) -> dict[str, Any]:
 
 
 def _score(y: np.ndarray, labels: np.ndarray | None = None, **values: Any) -> dict[str, Any]:
-    if labels is None:
-        return values
-    return {
-        "accuracy": clustering_accuracy(y, labels),
-        "nmi": float(normalized_mutual_info_score(y, labels)),
-        "ari": float(adjusted_rand_score(y, labels)),
-        "clusters": len(np.unique(labels)),
-        **values,
-    }
+    return values if labels is None else {**score_labels(y, labels), **values}
 
 
 def format_page(records: list[Record]) -> str:

@@ -190,6 +190,16 @@ class Networks:
 
 
 @dataclass(frozen=True)
+class Function:
+    """None, or a function."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be None or a function; got {value!r}.")
+
+
+@dataclass(frozen=True)
 class LayerOrFunction:
     """None, a Keras layer or model, a function, or one of `words`."""
 

@@ -112,7 +112,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
           ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
 
-        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back.
+        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back. Losses of
+        their layers, such as regularizers, are added to the loss.
     init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 
@@ -164,6 +165,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
         are close that differ by such changes only, and as many steps follow.
+    target : callable, default=None
+        Function that returns the target distribution p of the soft assignments q, both of shape
+        (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
+        `sample_weight`, it gets the weights of the samples, of which equal ones are one sample with
+        their total weight. With `n_neighbors` above 0 it is called several times in a row, each
+        time on the average over the neighbors, and not before most of the initial labels have been
+        learned. None is equation 3 of [1]_: q squared, divided by the cluster frequencies.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.
@@ -280,6 +288,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         tol: float = 1e-3,
         reconstruction_weight: float = 0.0,
         augment: Any = None,
+        target: Any = None,
         warm_start: bool = False,
         memory: Any = None,
         callbacks: Any = None,
@@ -307,6 +316,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.tol = tol
         self.reconstruction_weight = reconstruction_weight
         self.augment = augment
+        self.target = target
         self.warm_start = warm_start
         self.memory = memory
         self.callbacks = callbacks
@@ -417,6 +427,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             Targets(
                 samples.sample_weight,
                 previous_frequencies=previous_frequencies / samples.mean_weight,
+                sharpen=settings.target,
             ),
             settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
             check_random_state(self.random_state),
@@ -791,6 +802,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 samples.sample_weight,
                 neighbors.graph if self.n_neighbors else None,
                 power=initialization.power,
+                sharpen=settings.target,
             ),
             settings.refinement if phase == "refine" else settings.rebuilt,
             np.random.RandomState(settings.refine_seed),

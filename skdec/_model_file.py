@@ -1,9 +1,10 @@
 """Save and load a fitted model as one file without pickle: JSON and arrays in safetensors.
 
 A model is a `DECClusterer`, or a Pipeline of a scaler or `TablePreparer` and a `DECClusterer`. The
-only classes looked up by a name in the file are two scalers, those that `_preparer_file` allows,
-Keras' own optimizers, schedules and initializers, and `RandomAffine`, which are called with plain
-values only. Every array must have the dtype and shape that follow from the parameters.
+only classes and functions looked up by a name in the file are two scalers, those that
+`_preparer_file` allows, Keras' own optimizers, schedules and initializers, `RandomAffine`, and the
+builders of `networks`, which are called with plain values only. Every array must have the dtype and
+shape that follow from the parameters.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from numbers import Real
 from pathlib import Path
@@ -26,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdec._constraints import Activation, Integer, Widths
 from skdec._engine.archive import Archive, open_archive, write_archive
-from skdec._engine.inference import DECWeights
+from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._files import write_atomically
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
@@ -38,12 +40,18 @@ from skdec._preparer_file import (
 )
 from skdec._table_preparer import TablePreparer
 from skdec.layers import RandomAffine
-from skdec.networks import Architecture
+from skdec.networks import (
+    BUILDERS,
+    AnyArchitecture,
+    Architecture,
+    CustomArchitecture,
+    list_weight_shapes,
+)
 
 _FORMAT = 1
 _STATE = {
     "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
-    "n_iter", "stop_reason", "n_weights", "history", "scaler", "preparer", "versions",
+    "networks", "n_iter", "stop_reason", "n_weights", "history", "scaler", "preparer", "versions",
 }  # fmt: skip
 _PACKAGES = ("skdec", "scikit-learn", "skrub", "skops", "pandas", "tensorflow", "keras")
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
@@ -52,6 +60,8 @@ _LIMITS = "deviation_limits"  # for `score_samples`; files of earlier versions h
 
 # The square of the largest output of the networks, in float32, must be far from infinite.
 _MAX_OUTPUT = 1e15
+# What an image may take in a convolution; the file of a large one can be small.
+_MAX_IMAGE_VALUES = 2**26
 
 # Neither written nor accepted: the user's own code, and directories with pickles.
 _LEFT_OUT = ("callbacks", "memory", "checkpoint")
@@ -164,22 +174,16 @@ def _split_model(model: Any) -> tuple[Any, Any]:
 def _collect_state(estimator: Any) -> dict[str, Any]:
     """Return everything but the arrays of an estimator, as JSON can hold it."""
     architecture = estimator._weights.architecture
-    if not isinstance(architecture, Architecture):
-        raise ValueError(
-            "A fit with autoencoder cannot be saved: a file holds the default networks only, no "
-            "code that builds others. Use pickle for trusted files, or save model_ with Keras."
-        )
     return {
         "format": _FORMAT,
+        **_collect_networks(architecture),
         "parameters": {
             name: _to_json(name, value)
             for name, value in estimator.get_params(deep=False).items()
             if name not in _LEFT_OUT
         },
-        "activation": _to_json("activation", architecture.activation),
         "n_clusters": len(estimator.cluster_centers_),
         "n_features": int(architecture.n_features),
-        "dims": [int(width) for width in architecture.dims],
         "feature_names": list(getattr(estimator, "feature_names_in_", [])),
         "n_iter": int(estimator.n_iter_),
         "stop_reason": estimator.stop_reason_,
@@ -188,6 +192,29 @@ def _collect_state(estimator: Any) -> dict[str, Any]:
         "scaler": None,
         "versions": _collect_versions(),
     }
+
+
+def _collect_networks(architecture: AnyArchitecture) -> dict[str, Any]:
+    """Return what the networks were built by: widths and activation, or builder and arguments."""
+    if isinstance(architecture, Architecture):
+        return {
+            "dims": [int(width) for width in architecture.dims],
+            "activation": _to_json("activation", architecture.activation),
+        }
+    if not _is_known_builder(architecture.source):
+        raise ValueError(
+            "A fit with this autoencoder cannot be saved: a file holds the networks of skdec's own "
+            "builders only, no code that builds others. Use pickle for trusted files, or save "
+            "model_ with Keras."
+        )
+    return {"networks": _to_json("autoencoder", architecture.source)}
+
+
+def _is_known_builder(source: Any) -> bool:
+    """Return whether networks are built by a function of skdec, alone or with keywords."""
+    if type(source) is partial:
+        return not source.args and source.func in BUILDERS.values()
+    return source in BUILDERS.values()
 
 
 def _collect_versions() -> dict[str, str]:
@@ -225,11 +252,16 @@ def _check_state(state: Any) -> dict[str, Any]:
         if not isinstance(state[name], kind):
             raise TypeError(f"its {name} is no {kind.__name__}")
     Integer(1).check("n_features", state["n_features"])
-    Widths().check("dims", state["dims"])
     Integer(1).check("n_clusters", state["n_clusters"])
     Integer(0).check("n_iter", state["n_iter"])
-    if state["n_weights"] != 4 * len(state["dims"]):
-        raise ValueError(f"its {state['n_weights']} weights are not those of dims={state['dims']}")
+    if "networks" not in state:
+        Widths().check("dims", state["dims"])
+        if state["n_weights"] != 4 * len(state["dims"]):
+            raise ValueError(
+                f"its {state['n_weights']} weights are not those of dims={state['dims']}"
+            )
+    elif state.keys() & {"dims", "activation"}:
+        raise ValueError("it describes its networks twice")
     _check_feature_names(state["feature_names"], state["n_features"])
     for name in ("scaler", "preparer", "versions"):
         if not isinstance(state[name] if name == "scaler" else state.get(name), dict | None):
@@ -267,9 +299,6 @@ def _create_unfitted(cls: type, parameters: dict[str, Any]) -> Any:
 
 def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archive) -> None:
     """Set the fitted attributes from arrays with the dtypes and shapes that the state implies."""
-    activation = _from_json("activation", state["activation"])
-    Activation().check("activation", activation)
-    architecture = Architecture(state["n_features"], tuple(state["dims"]), activation)
 
     def array(name: str, dtypes: Any, *shape: int | None) -> np.ndarray:
         return archive.array(name, dtypes, shape)
@@ -278,10 +307,12 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         shape = (None, None) if name.endswith(".labels") else (None,)  # of `LabelHistory`
         return array(name, _NUMBERS, *shape)
 
+    # Networks are built after their weights are known to be in the file.
     weights = [
         array(f"weights.{i}", _FLOAT32, *shape)
-        for i, shape in enumerate(architecture.weight_shapes)
+        for i, shape in enumerate(_list_weight_shapes(state))
     ]
+    architecture = _create_architecture(state)
     estimator._n_features_out = architecture.embedding_width
     estimator.n_features_in_ = architecture.n_features
     if state["feature_names"]:
@@ -308,6 +339,36 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         phase: {name: history(f"history.{phase}.{name}") for name in names}
         for phase, names in state["history"].items()
     }
+
+
+def _list_weight_shapes(state: dict[str, Any]) -> list[tuple[int, ...]]:
+    """Return the shapes of the weights of the networks that a file describes."""
+    n_features, n_weights = state["n_features"], state["n_weights"]
+    if "networks" not in state:
+        return Architecture(n_features, tuple(state["dims"]), None).weight_shapes
+    source = _from_json("autoencoder", state["networks"])
+    # Before anything is computed from them: a long list is no list of layers.
+    sequences = [value for value in source.keywords.values() if isinstance(value, tuple)]
+    is_short = all(len(sequence) <= n_weights for sequence in sequences)
+    shapes = list_weight_shapes(source.func, n_features, source.keywords) if is_short else []
+    if len(shapes) != n_weights:
+        raise ValueError(f"its {n_weights} weights are not those of its networks")
+    largest = max((max(shape) for shape in shapes if len(shape) > 2), default=1)
+    if n_features * largest > _MAX_IMAGE_VALUES:
+        raise ValueError(
+            f"its images of {n_features} values with {largest} filters are larger than "
+            f"{_MAX_IMAGE_VALUES} values"
+        )
+    return shapes
+
+
+def _create_architecture(state: dict[str, Any]) -> AnyArchitecture:
+    if "networks" in state:
+        source = _from_json("autoencoder", state["networks"])
+        return CustomArchitecture.create(source, state["n_features"])
+    activation = _from_json("activation", state["activation"])
+    Activation().check("activation", activation)
+    return Architecture(state["n_features"], tuple(state["dims"]), activation)
 
 
 def _check_arrays(
@@ -343,16 +404,27 @@ def _check_outputs(estimator: Any) -> None:
     for array in (*weights.autoencoder, weights.centers):
         if not np.isfinite(array).all():
             raise ValueError("it has weights that are NaN or infinite")
-    activation = keras.activations.get(weights.architecture.activation)
-    samples = np.random.RandomState(0).uniform(-1, 1, (32, estimator.n_features_in_))
+    samples = np.random.RandomState(0).uniform(-1, 1, (4, estimator.n_features_in_))
     with np.errstate(all="ignore"):
-        z = _apply_dense_layers(weights.encoder, activation, samples.astype(np.float32))
+        z, decoded = _compute_outputs(weights, samples.astype(np.float32))
         q = np.asarray(soft_assignment(z, weights.centers, weights.alpha))
-        decoded = _apply_dense_layers(weights.decoder, activation, z)
     # The limit leaves a margin for samples that are larger than these.
     is_small = all((np.abs(output) < _MAX_OUTPUT).all() for output in (z, decoded))
     if not np.isfinite(q).all() or not is_small:
         raise ValueError("it has weights so large that its networks overflow")
+
+
+def _compute_outputs(weights: DECWeights, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return embedding and reconstruction, without compiling anything."""
+    architecture = weights.architecture
+    if isinstance(architecture, Architecture):
+        activation = keras.activations.get(architecture.activation)
+        z = _apply_dense_layers(weights.encoder, activation, samples)
+        return z, _apply_dense_layers(weights.decoder, activation, z)
+    networks = build_untrained_autoencoder(architecture)
+    networks.autoencoder.set_weights(weights.autoencoder)
+    z = np.asarray(networks.encoder(samples))
+    return z, np.asarray(networks.decoder(z))
 
 
 def _apply_dense_layers(
@@ -475,6 +547,9 @@ def _to_json(name: str, value: Any) -> Any:
         return {"optimizer": keras.optimizers.serialize(value)}
     if isinstance(value, keras.initializers.Initializer):
         return {"initializer": keras.initializers.serialize(value)}
+    if name == "autoencoder" and _is_known_builder(value):
+        builder, arguments = (value.func, value.keywords) if type(value) is partial else (value, {})
+        return {builder.__name__: {key: _to_json(key, arguments[key]) for key in arguments}}
     if type(value) is RandomAffine:
         return {"random_affine": {key: getattr(value, key) for key in RandomAffine.ARGUMENTS}}
     if isinstance(value, np.random.RandomState):
@@ -489,7 +564,7 @@ def _to_json(name: str, value: Any) -> Any:
 
 
 def _from_json(name: str, value: Any) -> Any:
-    """Return the value of a parameter from JSON; only objects of Keras' own classes are created."""
+    """Return the value of a parameter from JSON; only objects of known classes are created."""
     if name in ("activation", "kernel_initializer") and isinstance(value, str):
         if not _is_keras_name(name, value):
             raise ValueError(f"its {name} {value[:50]!r} is none of Keras' own")
@@ -498,12 +573,23 @@ def _from_json(name: str, value: Any) -> Any:
         return tuple(_from_json(name, item) for item in value)
     if isinstance(value, dict):
         ((kind, config),) = value.items()
+        if name == "autoencoder":
+            return _create_builder(kind, config)
         if kind == "random_affine":
             return RandomAffine(**config)
         if kind not in ("optimizer", "initializer"):
             raise ValueError(f"its {name} is no optimizer and no initializer")
         return _keras_object(kind, config)
     return value
+
+
+def _create_builder(name: str, arguments: dict[str, Any]) -> Any:
+    """Return a function of the number of features that builds networks of skdec."""
+    if name not in BUILDERS:
+        raise ValueError(f"its autoencoder {name[:50]!r} is none of skdec's own")
+    if arguments.get("dtype") not in (None, "float32"):
+        raise ValueError("its networks are not of dtype float32, as all weights of a file are")
+    return partial(BUILDERS[name], **{key: _from_json(key, arguments[key]) for key in arguments})
 
 
 def _is_keras_name(parameter: str, word: str) -> bool:

@@ -16,6 +16,7 @@ from skdec._constraints import (
     Constraint,
     Directory,
     Fraction,
+    Function,
     Initializer,
     Integer,
     LayerOrFunction,
@@ -37,6 +38,7 @@ from skdec._engine.augmentation import (
 )
 from skdec._engine.training_loop import TrainingSettings
 from skdec._steps.pretraining import Stage
+from skdec._steps.targets import TargetFunction, create_target_function
 from skdec.layers import RandomAffine
 from skdec.networks import AnyArchitecture, Architecture, CustomArchitecture
 
@@ -83,6 +85,7 @@ PARAMETERS: Mapping[str, Constraint] = {
     "tol": Fraction(),
     "reconstruction_weight": NotNegative(),
     "augment": LayerOrFunction(words=("image",)),
+    "target": Function(),
     "callbacks": Callbacks(),
     "checkpoint": Directory(),
     "verbose": Verbosity(),
@@ -105,6 +108,8 @@ class Settings:
     refinement, rebuilt, decoder, partial : TrainingSettings
         Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
         training of the decoder, and of `partial_fit`.
+    target : callable
+        Computes the target distribution.
     init : str, clusterer or array-like
         Method of the initialization.
     n_init : int
@@ -122,6 +127,7 @@ class Settings:
     rebuilt: TrainingSettings
     decoder: TrainingSettings
     partial: TrainingSettings
+    target: TargetFunction
     init: Any
     n_init: int
     n_graph_neighbors: int
@@ -242,6 +248,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
+        target=create_target_function(estimator.target),
         init=estimator.init,
         n_init=n_init,
         n_graph_neighbors=n_graph_neighbors,

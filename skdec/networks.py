@@ -4,7 +4,7 @@ import inspect
 import json
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -83,9 +83,7 @@ class Architecture:
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of kernels and biases in turn, of the encoder, then of the decoder."""
-        widths = [self.n_features, *self.dims]
-        kernels = [*pairwise(widths), *pairwise(reversed(widths))]
-        return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
+        return _list_dense_shapes(self.n_features, self.dims)
 
     def build(self) -> Autoencoder:
         """Build the networks with weights of zero."""
@@ -398,6 +396,60 @@ def build_convolutional_autoencoder(
     (None, 10)
     >>> dec = DECClusterer(10, autoencoder=build)
     """
+    shapes, kernel_sizes = _plan_convolutions(n_features, image_shape, filters, embedding_width)
+    initializers = _create_initializers(kernel_initializer, 2 * len(filters) + 2, seed)
+
+    def get_options(layer: int, part: str) -> dict[str, Any]:
+        is_output = part == "decoder" and layer == 0
+        return {
+            "kernel_size": kernel_sizes[layer],
+            "strides": 2,
+            "padding": "same",
+            "activation": None if is_output else activation,
+            "kernel_initializer": next(initializers),
+            "name": f"{part}_{layer}",
+            "dtype": dtype,
+        }
+
+    samples = keras.Input((n_features,), name="samples")
+    encoded = keras.layers.Reshape(shapes[0], dtype=dtype)(samples)
+    for layer, depth in enumerate(filters):
+        encoded = keras.layers.Conv2D(depth, **get_options(layer, "encoder"))(encoded)
+    encoded = keras.layers.Dense(
+        embedding_width,
+        kernel_initializer=next(initializers),
+        name=f"encoder_{len(filters)}",
+        dtype=dtype,
+    )(keras.layers.Flatten(dtype=dtype)(encoded))
+
+    embedding = keras.Input((embedding_width,), name="embedding")
+    decoded = keras.layers.Dense(
+        math.prod(shapes[-1]),
+        activation=activation,
+        kernel_initializer=next(initializers),
+        name=f"decoder_{len(filters)}",
+        dtype=dtype,
+    )(embedding)
+    decoded = keras.layers.Reshape(shapes[-1], dtype=dtype)(decoded)
+    for layer in reversed(range(len(filters))):
+        larger, smaller = shapes[layer], shapes[layer + 1]
+        options = get_options(layer, "decoder")
+        decoded = keras.layers.Conv2DTranspose(larger[2], **options)(decoded)
+        # Twice the smaller size may be one more than the larger size.
+        excess = [2 * small - large for small, large in zip(smaller[:2], larger[:2], strict=True)]
+        decoded = keras.layers.Cropping2D([(0, n) for n in excess], dtype=dtype)(decoded)
+    decoded = keras.layers.Flatten(dtype=dtype)(decoded)
+    encoder = keras.Model(samples, encoded, name="encoder")
+    decoder = keras.Model(embedding, decoded, name="decoder")
+    return Autoencoder(
+        keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
+    )
+
+
+def _plan_convolutions(
+    n_features: int, image_shape: Sequence[int], filters: Sequence[int], embedding_width: int
+) -> tuple[list[tuple[int, int, int]], list[int]]:
+    """Return the shapes of the image and of each convolution's output, and the kernel sizes."""
     height, width, *rest = check_image_shape(image_shape)
     channels = rest[0] if rest else 1
     if height * width * channels != n_features:
@@ -410,59 +462,62 @@ def build_convolutional_autoencoder(
             "Each number in filters and embedding_width must be at least 1 and filters must not be "
             f"empty; got filters={filters!r}, embedding_width={embedding_width!r}."
         )
-    depths = [channels, *filters]
-    sizes = [(height, width)]
-    for _ in filters:
-        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
-    initializers = _create_initializers(kernel_initializer, 2 * len(filters) + 2, seed)
+    shapes = [(height, width, channels)]
+    for depth in filters:
+        height, width = -(-height // 2), -(-width // 2)
+        shapes.append((height, width, depth))
+    kernel_sizes = [5] * len(filters)
+    if len(filters) > 1:
+        kernel_sizes[-1] = 3
+    return shapes, kernel_sizes
 
-    def get_options(layer: int, part: str) -> dict[str, Any]:
-        is_output = part == "decoder" and layer == 0
-        return {
-            "kernel_size": 3 if layer == len(filters) - 1 and layer else 5,
-            "strides": 2,
-            "padding": "same",
-            "activation": None if is_output else activation,
-            "kernel_initializer": next(initializers),
-            "name": f"{part}_{layer}",
-            "dtype": dtype,
-        }
 
-    samples = keras.Input((n_features,), name="samples")
-    encoded = keras.layers.Reshape((height, width, channels), dtype=dtype)(samples)
-    for layer, depth in enumerate(filters):
-        encoded = keras.layers.Conv2D(depth, **get_options(layer, "encoder"))(encoded)
-    smallest = (*sizes[-1], depths[-1])
-    encoded = keras.layers.Dense(
-        embedding_width,
-        kernel_initializer=next(initializers),
-        name=f"encoder_{len(filters)}",
-        dtype=dtype,
-    )(keras.layers.Flatten(dtype=dtype)(encoded))
+def _list_dense_shapes(n_features: int, dims: Sequence[int], **_: Any) -> list[tuple[int, ...]]:
+    """Return the shapes of the weights of `build_autoencoder` with these arguments."""
+    widths = [n_features, *dims]
+    kernels = [*pairwise(widths), *pairwise(reversed(widths))]
+    return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
 
-    embedding = keras.Input((embedding_width,), name="embedding")
-    decoded = keras.layers.Dense(
-        math.prod(smallest),
-        activation=activation,
-        kernel_initializer=next(initializers),
-        name=f"decoder_{len(filters)}",
-        dtype=dtype,
-    )(embedding)
-    decoded = keras.layers.Reshape(smallest, dtype=dtype)(decoded)
-    for layer in reversed(range(len(filters))):
-        options = get_options(layer, "decoder")
-        decoded = keras.layers.Conv2DTranspose(depths[layer], **options)(decoded)
-        # Twice the smaller size may be one more than the larger size.
-        excess = [
-            2 * small - large for small, large in zip(sizes[layer + 1], sizes[layer], strict=True)
-        ]
-        decoded = keras.layers.Cropping2D([(0, n) for n in excess], dtype=dtype)(decoded)
-    decoded = keras.layers.Flatten(dtype=dtype)(decoded)
-    encoder = keras.Model(samples, encoded, name="encoder")
-    decoder = keras.Model(embedding, decoded, name="decoder")
-    return Autoencoder(
-        keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
-    )
+
+def _list_convolutional_shapes(
+    n_features: int,
+    image_shape: Sequence[int],
+    filters: Sequence[int],
+    embedding_width: int,
+    **_: Any,
+) -> list[tuple[int, ...]]:
+    """Return the shapes of the weights of `build_convolutional_autoencoder`."""
+    shapes, sizes = _plan_convolutions(n_features, image_shape, filters, embedding_width)
+    depths = pairwise(shape[2] for shape in shapes)
+    convolutions = [(size, size, *pair) for size, pair in zip(sizes, depths, strict=True)]
+    n_smallest = math.prod(shapes[-1])
+    encoder = [*convolutions, (n_smallest, embedding_width)]
+    decoder = [(embedding_width, n_smallest), *reversed(convolutions)]
+    # The kernel of a transposed convolution has its outputs before its inputs.
+    transposed = [kernel[-2:-1] for kernel in decoder[1:]]
+    biases = [kernel[-1:] for kernel in (*encoder, decoder[0])] + transposed
+    pairs = zip([*encoder, *decoder], biases, strict=True)
+    return [shape for pair in pairs for shape in pair]
+
+
+# The builders of this module, each with a function that takes all of its arguments.
+_WEIGHT_SHAPES: dict[Callable[..., Autoencoder], Callable[..., list[tuple[int, ...]]]] = {
+    build_autoencoder: _list_dense_shapes,
+    build_convolutional_autoencoder: _list_convolutional_shapes,
+}
+BUILDERS = {builder.__name__: builder for builder in _WEIGHT_SHAPES}
+
+
+def list_weight_shapes(
+    builder: Callable[..., Autoencoder], n_features: int, arguments: Mapping[str, Any]
+) -> list[tuple[int, ...]]:
+    """Return the shapes of the weights, encoder first, that one of `BUILDERS` would create.
+
+    Raises a TypeError or ValueError for arguments that the builder does not take.
+    """
+    bound = inspect.signature(builder).bind(n_features, **arguments)
+    bound.apply_defaults()
+    return _WEIGHT_SHAPES[builder](**bound.arguments)
 
 
 def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:

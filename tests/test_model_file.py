@@ -1,5 +1,6 @@
 """Model files: loaded estimators equal the saved ones bit for bit, and no file can do harm."""
 
+import dataclasses
 import gzip
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -37,6 +39,8 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 import skdec
 from skdec import DECClusterer
 from skdec._model_file import save_model
+from skdec.cli import main
+from skdec.networks import build_autoencoder, build_convolutional_autoencoder
 
 DATA = Path(__file__).parent / "data"
 OPTIMIZER = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 20), beta_1=0.8)
@@ -985,3 +989,174 @@ def test_another_process_gets_the_same_bits(kind, fitted, new_samples, used_else
 def test_keras_model_serves_without_the_estimator(kind, fitted, new_samples, used_elsewhere):
     q = np.load(used_elsewhere / f"q_{kind}.npy")
     np.testing.assert_allclose(q, fitted.predict_proba(new_samples), rtol=1e-5, atol=1e-6)
+
+
+# ---- networks by the builders of skdec
+
+BUILDS = {
+    "convolutional": partial(
+        build_convolutional_autoencoder, image_shape=(2, 3), filters=(8, 5), embedding_width=4
+    ),
+    "dense": partial(
+        build_autoencoder,
+        dims=[8, 4],
+        activation="gelu",
+        kernel_initializer=keras.initializers.HeNormal(seed=3),
+        seed=7,
+        dtype="float32",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def built_fit(request, tiny, samples):
+    return DECClusterer(**tiny, autoencoder=BUILDS[request.param]).fit(samples)
+
+
+@pytest.fixture(scope="module")
+def saved_build(built_fit, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.skdec"
+    built_fit.save(path)
+    return path
+
+
+def test_networks_of_a_known_builder_are_restored(built_fit, saved_build, samples, random):
+    loaded = skdec.load(saved_build)
+    new_samples = random(1).random((70, 6))
+    assert_same(loaded, built_fit, new_samples)
+    Z = loaded.transform(new_samples)
+    np.testing.assert_array_equal(loaded.inverse_transform(Z), built_fit.inverse_transform(Z))
+    np.testing.assert_array_equal(
+        loaded.score_samples(new_samples), built_fit.score_samples(new_samples)
+    )
+    assert loaded.autoencoder.func is built_fit.autoencoder.func
+    assert loaded.autoencoder.keywords.keys() == built_fit.autoencoder.keywords.keys()
+    expected = pickle.loads(pickle.dumps(built_fit)).partial_fit(samples[:40])
+    found = loaded.partial_fit(samples[:40])
+    np.testing.assert_array_equal(found.cluster_centers_, expected.cluster_centers_)
+    clone(loaded).fit(samples)
+
+
+def test_a_pipeline_with_networks_of_a_known_builder_is_restored(built_fit, samples, tmp_path):
+    model = make_pipeline(StandardScaler().fit(samples), built_fit)
+    save_model(model, tmp_path / "model")
+    np.testing.assert_array_equal(
+        skdec.load(tmp_path / "model").predict(samples), model.predict(samples)
+    )
+
+
+def test_the_command_predicts_with_networks_of_a_known_builder(
+    built_fit, saved_build, samples, tmp_path, capsys
+):
+    np.save(tmp_path / "X.npy", samples)
+    arguments = [str(saved_build), str(tmp_path / "X.npy")]
+    assert main(["predict", *arguments, "--output", str(tmp_path / "labels.csv")]) == 0
+    labels = pd.read_csv(tmp_path / "labels.csv")["cluster"]
+    np.testing.assert_array_equal(labels, built_fit.labels_)
+    capsys.readouterr()
+    assert main(["info", str(saved_build)]) == 0
+    assert f"{built_fit.autoencoder.func.__name__}(" in capsys.readouterr().out
+
+
+class Builder(partial):
+    """A partial function of a class of the user's."""
+
+
+@pytest.mark.parametrize(
+    ("autoencoder", "message"),
+    [
+        (lambda n_features: build_autoencoder(n_features, (4,)), "with this autoencoder cannot be"),
+        (Builder(build_autoencoder, dims=(4,)), "with this autoencoder cannot be saved"),
+        (tuple(build_autoencoder(6, (4,))), "with this autoencoder cannot be saved"),
+        (
+            partial(build_autoencoder, dims=(4,), activation=np.tanh),
+            "activation=.* cannot be saved",
+        ),
+    ],
+)
+def test_other_networks_are_refused_before_anything_is_written(
+    autoencoder, message, built_fit, changed, tmp_path
+):
+    refused = pickle.loads(pickle.dumps(built_fit))
+    source = dataclasses.replace(refused._weights.architecture, source=autoencoder)
+    refused._weights = dataclasses.replace(refused._weights, architecture=source)
+    with pytest.raises(ValueError, match=message):
+        refused.save(tmp_path / "model")
+    with pytest.raises(ValueError, match="cannot be saved"):  # as a parameter alone
+        changed(autoencoder=autoencoder).save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def convolutional_members(tiny, samples, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model"
+    DECClusterer(**tiny, autoencoder=BUILDS["convolutional"]).fit(samples).save(path)
+    return members_of(path)
+
+
+def networks(**values):
+    """Change the arguments of the builder of a file's networks."""
+    return lambda state: next(iter(state["networks"].values())).update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (entry(networks={"system": {}}), "'system' is none of skdec's own"),
+        (entry(networks={"copy_layer": {}}), "'copy_layer' is none of skdec's own"),
+        (entry(networks={}), ""),
+        (entry(networks=[1]), ""),
+        (entry(networks=None), ""),
+        (entry(networks={"build_autoencoder": []}), ""),
+        (entry(networks={"build_autoencoder": {"dims": [4]}}), "12 weights are not those of its"),
+        (entry(dims=[4], activation="relu"), "describes its networks twice"),
+        (parameter(autoencoder={"os": {}}), "autoencoder 'os' is none of skdec's own"),
+        (parameter(autoencoder={"initializer": {}}), "'initializer' is none of skdec's own"),
+        (parameter(autoencoder=1), "autoencoder must be"),
+        (networks(filters=[8, 10**6]), r"not float32 of \(3, 3, 8, 1000000\)"),
+        (networks(filters=[8, 10**9]), "with 1000000000 filters are larger than"),
+        (networks(filters=[8] * 100_000), "12 weights are not those of its networks"),
+        (networks(filters=[8, "5"]), ""),
+        (networks(filters=8), ""),
+        (networks(filters=[8, -5]), "must be at least 1"),
+        (networks(embedding_width=5), r"not float32 of \(10, 5\)|not float32 of \(5, 5\)"),
+        (networks(embedding_width=None), ""),
+        (networks(image_shape=[3, 2, 1.0]), "image_shape must be"),
+        (networks(image_shape=[2, 4]), r"image_shape=\(2, 4\) has 8 values"),
+        (networks(activation="Lambda"), "activation 'Lambda' is none of Keras' own"),
+        (networks(activation={"function": "os.system"}), "no optimizer and no initializer"),
+        (networks(kernel_initializer="get"), "kernel_initializer 'get' is none of Keras' own"),
+        (networks(dtype="int8_from_float32"), "not of dtype float32"),
+        (networks(seed=-1), ""),
+        (networks(n_features=6), "n_features"),
+        (networks(evil=1), "evil"),
+    ],
+)
+def test_invalid_networks_in_a_file_are_refused(change, message, convolutional_members, tmp_path):
+    write_members(tmp_path / "model", with_state(convolutional_members, change))
+    assert re.search(message, load_and_get_error(tmp_path / "model"))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_small_file_of_large_images_is_refused(tiny, samples, tmp_path):
+    """Each halving of the image keeps the weights as they are."""
+    n_halvings = 20
+    build = partial(build_convolutional_autoencoder, image_shape=(2, 3), filters=[1] * n_halvings)
+    dec = DECClusterer(**tiny | {"pretrain_epochs": 0, "max_iter": 0}, autoencoder=build)
+    dec.fit(samples).save(tmp_path / "model")
+    size = 2**n_halvings
+
+    def enlarge(state):
+        state["n_features"] = size**2
+        networks(image_shape=[size, size])(state)
+
+    write_members(tmp_path / "model", with_state(members_of(tmp_path / "model"), enlarge))
+    assert "its images of 1099511627776 values" in load_and_get_error(tmp_path / "model")
+
+
+def test_networks_that_overflow_are_refused(built_fit, tmp_path):
+    broken = pickle.loads(pickle.dumps(built_fit))
+    broken._weights.encoder[0][:] = 1e30
+    with pytest.raises(ValueError, match="so large that its networks overflow"):
+        broken.save(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from skdec.networks import (
+    BUILDERS,
     Architecture,
     CustomArchitecture,
     build_autoencoder,
     build_convolutional_autoencoder,
+    list_weight_shapes,
 )
 
 X = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
@@ -253,6 +255,33 @@ def test_channels_are_last_in_the_features():
 def test_invalid_arguments_of_the_convolutional_autoencoder_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         build_convolutional_autoencoder(**{"n_features": 784, "image_shape": (28, 28)} | arguments)
+
+
+# ---- shapes of weights
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("build_autoencoder", {"dims": (5,), "activation": "gelu"}),
+        ("build_autoencoder", {"dims": (7, 4, 2), "kernel_initializer": "he_normal", "seed": 3}),
+        ("build_convolutional_autoencoder", {"image_shape": (5, 6, 2)}),
+        ("build_convolutional_autoencoder", {"image_shape": (12, 5), "filters": [4]}),
+        (
+            "build_convolutional_autoencoder",
+            {"image_shape": [4, 15], "filters": (4, 7, 3, 2), "embedding_width": 6},
+        ),
+    ],
+)
+def test_shapes_are_those_of_the_networks_that_are_built(name, arguments):
+    weights = BUILDERS[name](60, **arguments).autoencoder.get_weights()
+    assert list_weight_shapes(BUILDERS[name], 60, arguments) == [w.shape for w in weights]
+
+
+@pytest.mark.parametrize("arguments", [{}, {"dims": (3,), "width": 2}, {"n_features": 5}])
+def test_shapes_of_arguments_that_a_builder_does_not_take_raise(arguments):
+    with pytest.raises(TypeError, match="argument"):
+        list_weight_shapes(build_autoencoder, 6, arguments)
 
 
 # ---- networks of the user

@@ -50,7 +50,9 @@ class Trainer:
         trainable are trained.
     compute_loss : callable
         Scalar loss of one batch, called with the prepared tensors, then `n_scalars` scalars. It is
-        a sum over the samples, divided by the size of the whole batch.
+        a sum over the samples, divided by the size of the whole batch. The losses of the layers
+        themselves are added to it, such as regularizers and what they pass to `add_loss`, as Keras'
+        own training does.
     batch_shapes : sequence of tuple of int
         Static shapes of one batch's tensors.
     n_scalars : int
@@ -79,6 +81,7 @@ class Trainer:
         self._replicas = Replicas()
         self.batch_slice = self._replicas.get_batch_slice(self.batch_size)
         check_optimizer_is_distributable(optimizer)
+        self._layers = layers
         self._weights = [weight for layer in layers for weight in layer.weights]
         self._variables = [weight for weight in self._weights if weight.trainable]
         self._random_states = _find_random_states(layers)
@@ -203,8 +206,11 @@ class Trainer:
     def _compute_loss_and_gradients(
         self, batch: list[Any], scalars: list[Any]
     ) -> tuple[Any, list[Any]]:
+        n_replicas = self._replicas.strategy.num_replicas_in_sync
         with tf.GradientTape() as tape:
             loss = self._compute_loss(*batch, *scalars)
+            for layer_loss in [one for layer in self._layers for one in layer.losses]:
+                loss += tf.reduce_sum(tf.cast(layer_loss, loss.dtype)) / n_replicas
         return loss, tape.gradient(loss, self._variables)
 
     def _update(self, gradients: list[Any], learning_rate: Any) -> None:

@@ -217,14 +217,15 @@ def compute_neighbor_targets(
     n_rounds: int,
     sample_weight: np.ndarray | None = None,
     power: float = 1.0,
+    sharpen: Callable[..., np.ndarray] = target_distribution,
 ) -> np.ndarray:
     """Return targets p (n, k) that sharpen the average of the neighbors' assignments, float32.
 
-    Every round averages the assignments over a sample's neighbors and sharpens them as DEC does,
-    dividing by this power of the cluster frequencies.
+    Every round averages the assignments over a sample's neighbors and sharpens them, by default as
+    DEC does, dividing by this power of the cluster frequencies.
     """
     for _ in range(n_rounds):
-        q = target_distribution(graph @ q, sample_weight, power=power)
+        q = sharpen(graph @ q, sample_weight, power=power)
     return q
 
 

@@ -25,6 +25,7 @@ from skdec._math import target_distribution
 from skdec._steps.cluster_search import NeighborGraph
 from skdec._steps.initialization import Initialization
 from skdec._steps.neighbors import compute_neighbor_targets
+from skdec._steps.targets import TargetFunction
 
 # Few rounds of averaging over neighbors, so that the assignments of the network matter.
 _N_ROUNDS = 4
@@ -48,18 +49,23 @@ class Targets:
         Cluster frequencies of earlier samples (`partial_fit`), added to those of these samples.
     power : float
         Power of the cluster frequencies by which the targets divide.
+    sharpen : callable
+        `target_distribution`, or a function of the user's in its place.
     """
 
     sample_weight: np.ndarray
     graph: sp.csr_array | None = None
     previous_frequencies: Any = 0.0
     power: float = 1.0
+    sharpen: TargetFunction = target_distribution
 
     def compute(self, q: np.ndarray) -> np.ndarray:
         """Return the targets p (n, k) of soft assignments q (n, k)."""
         if self.graph is None:
-            return target_distribution(q, self.sample_weight, self.previous_frequencies, self.power)
-        return compute_neighbor_targets(q, self.graph, _N_ROUNDS, self.sample_weight, self.power)
+            return self.sharpen(q, self.sample_weight, self.previous_frequencies, self.power)
+        return compute_neighbor_targets(
+            q, self.graph, _N_ROUNDS, self.sample_weight, self.power, self.sharpen
+        )
 
     def score(self, labels: np.ndarray) -> float:
         """Return the criterion of the initialization for these labels; NaN without neighbors."""

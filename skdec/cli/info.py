@@ -36,7 +36,7 @@ def format_model(archive: Archive) -> str:
     sizes = np.bincount(archive.arrays["labels_"], minlength=state["n_clusters"])
     rows = [
         *_describe_columns(state),
-        ("network", "-".join(map(str, [state["n_features"], *state["dims"]]))),
+        ("network", _describe_network(state)),
         ("parameters", _format_parameters(state["parameters"])),
         ("refinement", f"{state['n_iter']} steps, stopped by {state['stop_reason']!r}"),
         ("clusters", f"{state['n_clusters']}, of {sizes.sum():,} samples"),
@@ -63,6 +63,15 @@ def _describe_columns(state: dict[str, Any]) -> list[tuple[str, str]]:
     for kind in dict.fromkeys(kinds.values()):
         rows.append((f"  {kind}", _format_names([name for name in kinds if kinds[name] == kind])))
     return rows + [("  not used", f"{name}: {reason}") for name, reason in dropped.items()]
+
+
+def _describe_network(state: dict[str, Any]) -> str:
+    """Return the widths of the encoder, or the call that builds networks of another kind."""
+    if "networks" not in state:
+        return "-".join(map(str, [state["n_features"], *state["dims"]]))
+    ((builder, arguments),) = state["networks"].items()
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"{builder}({shown})"
 
 
 def _format_names(names: list[str]) -> str:

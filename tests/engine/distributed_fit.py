@@ -51,10 +51,24 @@ def make_samples():
     return X / 10
 
 
-def make_image_parameters():
-    """Return parameters that JSON cannot hold, for samples as images of 2 by 3 pixels."""
+def build_regularized_networks(n_features):
+    encoder = keras.Sequential(
+        [
+            keras.Input((n_features,)),
+            keras.layers.Dense(4, kernel_regularizer="l2", activity_regularizer="l2"),
+        ]
+    )
+    return encoder, keras.Sequential([keras.Input((4,)), keras.layers.Dense(n_features)])
+
+
+def make_parameters(settings):
+    """Return the parameters of the settings, and those that JSON cannot hold."""
     build = partial(build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,))
-    return {"augment": RandomAffine((2, 3)), "autoencoder": build}
+    networks = {
+        "images": {"augment": RandomAffine((2, 3)), "autoencoder": build},
+        "regularized": {"autoencoder": build_regularized_networks},
+    }
+    return settings.get("parameters", {}) | networks.get(settings.get("networks"), {})
 
 
 def create_strategy(settings):
@@ -106,9 +120,7 @@ def main():
     settings = json.loads(sys.argv[1])
     strategy = create_strategy(settings)
     checkpoint._MIN_INTERVAL = 0  # save at every epoch and update
-    parameters = settings.get("parameters", {})
-    if settings.get("images"):
-        parameters = make_image_parameters()
+    parameters = make_parameters(settings)
     if "kill_at" in settings:
         parameters["callbacks"] = [KillOnEpochEnd(*settings["kill_at"])]
     results = fit(strategy, **parameters)

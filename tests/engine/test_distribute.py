@@ -98,7 +98,8 @@ def test_two_devices_give_the_fit_of_one(single_device_fit, two_device_fit):
 VARIANTS = {
     "IDEC": {"parameters": {"reconstruction_weight": 1.0}},
     "layerwise": {"parameters": {"pretraining": "layerwise", "corruption": 0.2}},
-    "images": {"images": True},
+    "images": {"networks": "images"},
+    "regularized": {"networks": "regularized"},
 }
 
 
@@ -108,8 +109,8 @@ def test_two_devices_fit_each_variant(variant, tmp_path):
     settings, path = VARIANTS[variant], tmp_path / "fit.npz"
     process = start_process({"devices": 2, "result": str(path), **settings})
     assert_all_succeeded(wait_for_processes([process]))
-    rtol = 2e-4 if variant == "IDEC" else 0.3
-    parameters = settings.get("parameters") or distributed_fit.make_image_parameters()
+    rtol = 2e-4 if variant in ("IDEC", "regularized") else 0.3
+    parameters = distributed_fit.make_parameters(settings)
     one, two = distributed_fit.fit(**parameters), np.load(path)
     np.testing.assert_array_equal(two["labels"], two["predicted"])
     np.testing.assert_array_equal(two["labels"], one["labels"])

@@ -9,8 +9,13 @@ import tensorflow as tf
 
 from skdec._engine import trainer as trainer_module
 from skdec._engine.augmentation import Corruption
-from skdec._engine.trainer import borrow_pretraining_trainer, has_own_schedule
-from skdec.networks import Architecture, build_autoencoder
+from skdec._engine.trainer import (
+    borrow_pretraining_trainer,
+    borrow_refinement_trainer,
+    has_own_schedule,
+)
+from skdec._math import kl_divergence, log_soft_assignment
+from skdec.networks import Architecture, CustomArchitecture, build_autoencoder
 
 ARCHITECTURE = Architecture(5, (2,), "relu")
 BATCH_SIZE = 8
@@ -110,6 +115,119 @@ def test_learning_rate_schedule_of_the_optimizer_is_used(cls):
     optimizer = cls(keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True))
     assert has_own_schedule(optimizer)
     assert_equal_to_keras(optimizer, None)
+
+
+def build_regularized_networks(n_features):
+    """Networks with every kind of loss that a layer can have."""
+    encoder = keras.Sequential(
+        [
+            keras.Input((n_features,)),
+            keras.layers.Dense(
+                4,
+                "tanh",
+                kernel_initializer=keras.initializers.HeNormal(0),
+                kernel_regularizer="l2",
+            ),
+            keras.layers.Dense(
+                2,
+                kernel_initializer=keras.initializers.HeNormal(1),
+                bias_regularizer=keras.regularizers.L1(0.3),
+                activity_regularizer=keras.regularizers.L2(0.02),
+            ),
+        ]
+    )
+    decoder = keras.Sequential(
+        [
+            keras.Input((2,)),
+            keras.layers.Dense(
+                n_features,
+                kernel_initializer=keras.initializers.HeNormal(2),
+                kernel_regularizer=keras.regularizers.L2(0.5),
+            ),
+            keras.layers.ActivityRegularization(l1=0.01),
+        ]
+    )
+    return encoder, decoder
+
+
+def test_losses_of_layers_are_trained_as_by_keras():
+    architecture = CustomArchitecture.create(build_regularized_networks, 5)
+    (batches,), learning_rates = make_batches(5), np.full(5, 0.05)
+    model = architecture.build().autoencoder
+    model.set_weights(architecture.create_weights(0))
+    model.compile(keras.optimizers.SGD(0.05), loss="mse")
+    expected = [model.train_on_batch(samples, samples) for samples in batches]
+    own = [loss - np.mean((model(x) - x) ** 2) for loss, x in zip(expected, batches, strict=True)]
+    assert min(own) > 0.1  # so they matter
+    optimizer = keras.optimizers.SGD(0.05)
+    with borrow_pretraining_trainer(architecture, BATCH_SIZE, optimizer) as trainer:
+        trainer.reset(architecture.create_weights(0))
+        losses = trainer.run([batches], learning_rates, make_seeds(5))
+        weights = trainer.get_weights()
+    np.testing.assert_allclose(losses[0], expected[0], rtol=1e-5)
+    for found, by_keras in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(found, by_keras, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("has_decoder", [False, True])
+def test_losses_of_trained_layers_are_part_of_the_refinement(has_decoder):
+    """Those of the decoder only where it is trained."""
+    architecture = CustomArchitecture.create(build_regularized_networks, 5)
+    weights = architecture.create_weights(0)
+    _, encoder, decoder = networks = architecture.build()
+    networks.autoencoder.set_weights(weights)
+    samples, p = make_batches(1)[0], np.full((1, BATCH_SIZE, 3), 1 / 3, np.float32)
+    centers = np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32)
+    z = encoder(samples[0])
+    expected = np.mean(kl_divergence(p[0], log_soft_assignment(z, centers, 1.0)))
+    expected += sum(map(float, encoder.losses))
+    if has_decoder:
+        expected += 0.7 * np.mean((decoder(z) - samples[0]) ** 2) + sum(map(float, decoder.losses))
+    else:
+        weights = weights[: architecture.n_encoder_weights]
+    with borrow_refinement_trainer(
+        architecture, 3, BATCH_SIZE, keras.optimizers.SGD(), has_decoder=has_decoder
+    ) as trainer:
+        trainer.reset([*weights, centers])
+        loss = trainer.run([samples, p], np.full(1, 0.1), make_seeds(1), [1.0, 0.7])
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+class Sampling(keras.layers.Layer):
+    """The layer of a variational autoencoder: draws in training, and has a divergence as loss."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.seed_generator = keras.random.SeedGenerator(0)
+
+    def call(self, inputs, training=False):
+        mean, log_variance = keras.ops.split(inputs, 2, axis=1)
+        if not training:
+            return mean
+        terms = keras.ops.exp(log_variance) + mean**2 - 1 - log_variance
+        self.add_loss(keras.ops.mean(keras.ops.sum(terms, axis=1)) / 2)
+        noise = keras.random.normal(keras.ops.shape(mean), seed=self.seed_generator)
+        return mean + keras.ops.exp(log_variance / 2) * noise
+
+
+def test_a_variational_autoencoder_learns_the_prior():
+    """The divergence alone, as the reconstruction of noise is worth less, pulls to N(0, 1)."""
+
+    def build(n_features):
+        inputs = keras.Input((n_features,))
+        encoder = keras.Model(inputs, Sampling()(keras.layers.Dense(4)(inputs)))
+        return encoder, keras.Sequential([keras.Input((2,)), keras.layers.Dense(n_features)])
+
+    architecture = CustomArchitecture.create(build, 5)
+    batches = make_batches(400)
+    with borrow_pretraining_trainer(architecture, BATCH_SIZE, keras.optimizers.Adam()) as trainer:
+        trainer.reset(architecture.create_weights(0))
+        losses = trainer.run(batches, np.full(400, 0.02), make_seeds(400))
+        kernel, bias, *_ = trainer.get_weights()
+    assert losses[-50:].mean() < 0.7 * losses[:10].mean()
+    mean, log_variance = np.split(batches[0].reshape(-1, 5) @ kernel + bias, 2, axis=1)
+    assert np.abs(mean).mean() < 0.2
+    assert np.abs(log_variance).mean() < 0.2
 
 
 class AnchoredSGD(keras.optimizers.SGD):
