@@ -232,6 +232,7 @@ class Comparison:
             Title of the page.
         table : data frame of shape (n_samples, n_columns), default=None
             What the samples were prepared from, with words and dates, to describe the clusters by.
+            It is not used with `image_shape`.
 
         Returns
         -------

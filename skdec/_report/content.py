@@ -186,7 +186,7 @@ def _encode_column(column: pd.Series) -> Content:
 
 def _has_large_integers(column: pd.Series) -> bool:
     is_integer = pd.api.types.is_integer_dtype(column)
-    return is_integer and bool(max(column.max(), -column.min()) > _MAX_INTEGER)
+    return is_integer and bool((column.abs() > _MAX_INTEGER).any())
 
 
 def _format_dates(dates: pd.DatetimeIndex) -> list[str]:

@@ -182,7 +182,7 @@ def report_comparison(
     title : str
         Title of the page.
     table : data frame or None
-        What the samples were prepared from, to describe the clusters by.
+        What the samples were prepared from, to describe the clusters by if they are no images.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def report_comparison(
         comparison.X,
         result.labels,
         comparison.y,
-        table=table,
+        table=table if image_shape is None else None,
         confidence=confidence,
         others={name: comparison[name].labels for name in comparison.methods if name != method},
     )

@@ -165,6 +165,10 @@ def test_values_are_encoded_as_they_are():
     assert read_column(_encode_column(pd.Series([True, False]))) == ["True", "False"]
     nullable = pd.Series([1, None], dtype="Int64")
     np.testing.assert_array_equal(read_column(_encode_column(nullable)), [1, np.nan])
+    assert read_column(_encode_column(pd.Series([None, 2**60], dtype="Int64"))) == ["", str(2**60)]
+    np.testing.assert_array_equal(
+        read_column(_encode_column(pd.Series([None], dtype="Int64"))), [np.nan]
+    )
 
 
 @pytest.mark.parametrize("container", ["array", "sparse", "gaps", "table"])
@@ -199,6 +203,13 @@ def test_a_comparison_is_described_by_the_table_that_was_prepared(samples):
     )
     (column,) = parse_content(page)["samples"]["columns"]
     assert column["name"] == "word"
+
+
+def test_images_of_a_comparison_are_those_of_its_samples(samples):
+    comparison = skdec.compare(samples, methods=("kmeans",), n_clusters=3, random_state=0)
+    pages = [comparison.to_html(image_shape=(2, 3), table=table) for table in (None, 100 * samples)]
+    images = [parse_content(page)["samples"]["images"] for page in pages]
+    assert images[0] == images[1]
 
 
 def test_classes_of_another_length_are_an_error(fitted, samples):
