@@ -50,6 +50,11 @@ myst_heading_anchors = 3
 
 # The examples are executed in their order, each in the build's own process.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Their diagrams of estimators link to the reference of the site that is built; a diagram elsewhere
+# has no link, because it cannot know where the site is.
+for estimator in (skdec.DECClusterer, skdec.TablePreparer):
+    estimator._doc_link_module = "skdec"
+    estimator._doc_link_template = "../generated/skdec.{estimator_name}.html"
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_examples",

@@ -24,8 +24,11 @@ def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | N
 
 
 def embed(estimator: Any, X: Any) -> np.ndarray:
-    """Return the output of the estimator's `transform`, the samples themselves without one."""
-    return to_dense(estimator.transform(X) if hasattr(estimator, "transform") else X)
+    """Return the output of the estimator's `transform`; without one, the samples it clusters."""
+    if hasattr(estimator, "transform"):
+        return to_dense(estimator.transform(X))
+    has_steps_before = isinstance(estimator, Pipeline) and len(estimator) > 1
+    return to_dense(estimator[:-1].transform(X) if has_steps_before else X)
 
 
 def to_dense(X: Any) -> np.ndarray:

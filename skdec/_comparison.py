@@ -212,6 +212,7 @@ class Comparison:
         method: str | None = None,
         image_shape: tuple[int, ...] | None = None,
         title: str = "Comparison of clusterings",
+        table: Any = None,
     ) -> str | None:
         """Return a report as an HTML page, or write it to a file.
 
@@ -229,6 +230,9 @@ class Comparison:
             Height and width of the samples, if they are images, and 3 or 4 if they have colors.
         title : str, default="Comparison of clusterings"
             Title of the page.
+        table : data frame of shape (n_samples, n_columns), default=None
+            What the samples were prepared from, with words and dates, to describe the clusters by.
+            It is not used with `image_shape`.
 
         Returns
         -------
@@ -246,7 +250,7 @@ class Comparison:
 
         if method is None:
             method = "dec" if "dec" in self.methods else self.methods[-1]
-        return report_comparison(self, method, image_shape, title).to_html(path)
+        return report_comparison(self, method, image_shape, title, table).to_html(path)
 
 
 def _format_scores(values: pd.Series, n_digits: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ _MISSING = "(missing)"
 _N_VALUES_SHOWN = 3
 _MAX_VALUE_LENGTH = 30
 _N_BINS = 10
+# Of more values, the most frequent are counted one by one and all others together: values that
+# occur once, such as names, would seem to tell every cluster.
+_N_VALUES_COUNTED = 30
 
 
 def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
@@ -39,7 +43,8 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
         - ``value``: that value; missing for numbers and dates;
         - ``information``: the mutual information of the column and of being in the cluster, as a
           fraction of the entropy of the latter: 0 where the column says nothing, 1 where it says
-          all. Numbers are counted in ten bins of equal frequency.
+          all. Numbers are counted in ten bins of equal frequency, of words the 30 most frequent
+          values and all others together.
 
     Raises
     ------
@@ -62,15 +67,17 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
     age       21 (20.5 to 21.5)      41 (21.5 to 61)
     pet     cat 50 %, dog 50 %  cat 50 %, dog 50 %
     """
-    table, labels = _to_frame(X), np.asarray(labels)
+    table, labels = to_frame(X), np.asarray(labels)
     if labels.shape != (len(table),):
         raise ValueError(f"labels has shape {labels.shape}, but X has {len(table)} samples.")
+    clusters, codes = np.unique(labels, return_inverse=True)
+    members = [np.flatnonzero(codes == code) for code in range(len(clusters))]
+    columns = [_describe_column(column, members) for _, column in table.items()]
     rows = []
-    for cluster in np.unique(labels):
-        is_member = labels == cluster
-        described = [_describe_column(table[name], is_member) for name in table.columns]
-        described.sort(key=lambda row: -row["information"])
-        about = {"cluster": cluster, "size": int(is_member.sum()), "fraction": is_member.mean()}
+    for i, cluster in enumerate(clusters):
+        size = len(members[i])
+        about = {"cluster": cluster, "size": size, "fraction": size / len(table)}
+        described = sorted((column[i] for column in columns), key=lambda row: -row["information"])
         rows += [about | row for row in described]
     return pd.DataFrame(rows).set_index(["cluster", "column"])
 
@@ -128,7 +135,8 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     return examples[["cluster", "kind", "sample", "distance", "confidence", "score"]]
 
 
-def _to_frame(X: Any) -> pd.DataFrame:
+def to_frame(X: Any) -> pd.DataFrame:
+    """Return a table of any container as a data frame of pandas."""
     if hasattr(X, "to_pandas"):  # polars
         X = X.to_pandas()
     if not isinstance(X, pd.DataFrame):
@@ -138,45 +146,85 @@ def _to_frame(X: Any) -> pd.DataFrame:
     return table
 
 
-def _describe_column(column: pd.Series, is_member: np.ndarray) -> dict[str, Any]:
-    is_number = _is_number(column)
-    describe = _describe_numbers if is_number else _describe_words
-    difference, value = describe(column, is_member)
-    format_ = _format_numbers if is_number else _format_words
-    return {
-        "column": column.name,
-        "typical": format_(column[is_member]),
-        "overall": format_(column),
-        "difference": difference,
-        "value": value,
-        "information": _compute_information(column, is_member),
-    }
-
-
-def _is_number(column: pd.Series) -> bool:
+def is_number(column: pd.Series) -> bool:
+    """Whether a column is described by its quartiles: numbers and dates, but not booleans."""
     types = pd.api.types
     return (
         types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
     ) or types.is_datetime64_any_dtype(column)
 
 
-def _describe_numbers(column: pd.Series, is_member: np.ndarray) -> tuple[float, None]:
+def _describe_column(column: pd.Series, members: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Describe a column in each cluster, given the positions of its members."""
+    named: Sequence[tuple[float, str | None]]
+    format_: Callable[[pd.Series], str]
+    if is_number(column):
+        values, format_ = column, _format_numbers
+        counts = _count(_bin_numbers(column), members)
+        named = [(difference, None) for difference in _compare_numbers(column, members)]
+    else:
+        values, format_ = _to_words(column), _format_words
+        bins, names = _bin_words(values)
+        counts = _count(bins, members)
+        named = _compare_words(counts, names)
+    overall = format_(values)
+    return [
+        {
+            "column": column.name,
+            "typical": format_(values.iloc[positions]),
+            "overall": overall,
+            "difference": difference,
+            "value": value,
+            "information": _compute_information(inside, counts.sum(axis=0) - inside),
+        }
+        for positions, inside, (difference, value) in zip(members, counts, named, strict=True)
+    ]
+
+
+def _bin_numbers(column: pd.Series) -> np.ndarray:
+    """Return the bin of each number, from 1 to 10; 0 is a missing one."""
+    ranks = _to_float(column).rank(pct=True)
+    return np.ceil(ranks.fillna(0.0) * _N_BINS).to_numpy().astype(int)
+
+
+def _bin_words(words: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Return the position of each word among the most frequent ones, and those.
+
+    The others have the position behind the last.
+    """
+    names = words.value_counts().index[:_N_VALUES_COUNTED]
+    positions = names.get_indexer(words)
+    return np.where(positions < 0, len(names), positions), names
+
+
+def _count(bins: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+    """Return the number of members of each cluster in each bin."""
+    n_bins = bins.max(initial=0) + 1
+    return np.stack([np.bincount(bins[positions], minlength=n_bins) for positions in members])
+
+
+def _compare_numbers(column: pd.Series, members: list[np.ndarray]) -> list[float]:
+    """Return the standardized difference of each cluster."""
     numbers = _to_float(column)
-    deviation = numbers.std(ddof=0)
-    if not deviation > 0 or numbers[is_member].isna().all():
-        return 0.0, None
-    return float((numbers[is_member].mean() - numbers.mean()) / deviation), None
+    mean, deviation = numbers.mean(), numbers.std(ddof=0)
+    if not deviation > 0:
+        return [0.0] * len(members)
+    differences = [(numbers.iloc[positions].mean() - mean) / deviation for positions in members]
+    return [0.0 if np.isnan(difference) else float(difference) for difference in differences]
 
 
-def _describe_words(column: pd.Series, is_member: np.ndarray) -> tuple[float, str]:
-    words = _to_words(column)
-    overall = words.value_counts(normalize=True)
-    inside = words[is_member].value_counts(normalize=True).reindex(overall.index, fill_value=0.0)
+def _compare_words(counts: np.ndarray, names: pd.Index) -> list[tuple[float, str]]:
+    """Return the largest standardized difference of each cluster, and the word that has it."""
+    overall = counts.sum(axis=0) / counts.sum()
     deviation = np.sqrt(overall * (1 - overall))
-    differences = ((inside - overall) / deviation.where(deviation > 0, np.inf)).fillna(0.0)
-    # Of two values, whose differences are opposite, the one that is more frequent inside.
-    value = max(differences.index, key=lambda v: (round(abs(differences[v]), 9), differences[v]))
-    return float(differences[value]), str(value)
+    differences = counts / counts.sum(axis=1, keepdims=True) - overall
+    differences = differences / np.where(deviation > 0, deviation, np.inf)
+    compared = []
+    for row in differences[:, : len(names)]:
+        # Of two words, whose differences are opposite, the one that is more frequent inside.
+        best = np.lexsort((-row, -np.abs(row).round(9)))[0]
+        compared.append((float(row[best]), str(names[best])))
+    return compared
 
 
 def _format_numbers(column: pd.Series) -> str:
@@ -186,14 +234,19 @@ def _format_numbers(column: pd.Series) -> str:
     if pd.api.types.is_datetime64_any_dtype(column):
         middle, low, high = (f"{value:%Y-%m-%d}" for value in quartiles)
     else:
-        middle, low, high = (f"{value:.4g}" for value in quartiles)
+        middle, low, high = map(_format_number, quartiles)
     n_missing = int(column.isna().sum())
     missing = f", missing {n_missing / len(column):.0%}".replace("%", " %") if n_missing else ""
     return f"{middle} ({low} to {high}){missing}"
 
 
-def _format_words(column: pd.Series) -> str:
-    frequencies = _to_words(column).value_counts(normalize=True).iloc[:_N_VALUES_SHOWN]
+def _format_number(value: float) -> str:
+    """Return four digits; of a larger number all before the point."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _format_words(words: pd.Series) -> str:
+    frequencies = words.value_counts(normalize=True).iloc[:_N_VALUES_SHOWN]
     return ", ".join(
         f"{str(value)[:_MAX_VALUE_LENGTH]} {100 * frequency:.0f} %"
         for value, frequency in frequencies.items()
@@ -211,15 +264,11 @@ def _to_words(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), _MISSING).astype(str)
 
 
-def _compute_information(column: pd.Series, is_member: np.ndarray) -> float:
+def _compute_information(inside: np.ndarray, outside: np.ndarray) -> float:
     """Return the mutual information with being a member, divided by the entropy of the latter."""
-    entropy = mutual_info_score(is_member, is_member)
-    if entropy == 0:
+    sizes = np.array([inside.sum(), outside.sum()])
+    if not sizes.all():
         return 0.0
-    if _is_number(column):
-        ranks = _to_float(column).rank(pct=True)
-        values = np.ceil(ranks.fillna(0.0) * _N_BINS)
-    else:
-        values = _to_words(column)
-    codes = pd.factorize(np.asarray(values))[0]
-    return float(mutual_info_score(codes, is_member) / entropy)
+    entropy = mutual_info_score(None, None, contingency=np.diag(sizes))
+    counts = np.stack([inside, outside])
+    return float(mutual_info_score(None, None, contingency=counts) / entropy)

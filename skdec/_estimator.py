@@ -26,7 +26,7 @@ from skdec._engine.data import DistinctSamples, SampleSubset
 from skdec._engine.distribute import run_outside_scope
 from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
-from skdec._engine.progress import open_bar, report_progress
+from skdec._engine.progress import report_progress
 from skdec._engine.threads import check_not_forked
 from skdec._math import cluster_frequencies
 from skdec._outliers import compute_deviation_limits, compute_deviations
@@ -731,12 +731,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _find_neighbors(self, samples: DistinctSamples, settings: Settings) -> Neighbors:
         arguments = (settings.n_graph_neighbors, settings.neighbors_seed)
-        with open_bar("neighbors"):
-            return StepCache(self.memory).get(
-                "neighbors",
-                (samples.digest, *arguments),
-                lambda: find_neighbors(samples, *arguments),
-            )
+        return StepCache(self.memory).get(
+            "neighbors",
+            (samples.digest, *arguments),
+            lambda: find_neighbors(samples, *arguments),
+        )
 
     def _pretrain(
         self, samples: DistinctSamples, settings: Settings, checkpoint: Checkpoint
@@ -773,14 +772,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> Initialization:
         z = pretraining.weights.embed(samples)
         method = (settings.init, self.n_clusters, settings.n_init)
-        with open_bar("initialize"):
-            initialization = StepCache(self.memory).get(
-                "initialization",
-                (samples.digest, z, *method, settings.n_graph_neighbors, *settings.seeds),
-                lambda: initialize_clusters(
-                    *method, z, neighbors, samples.sample_weight, settings.init_seed
-                ),
-            )
+        initialization = StepCache(self.memory).get(
+            "initialization",
+            (samples.digest, z, *method, settings.n_graph_neighbors, *settings.seeds),
+            lambda: initialize_clusters(
+                *method, z, neighbors, samples.sample_weight, settings.init_seed
+            ),
+        )
         # Without neighbors the first targets follow from the centers, like all later ones.
         return initialization if self.n_neighbors else initialization._replace(targets=None)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -316,6 +316,18 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             ),
         )
 
+    def _clean(self, X: Any) -> pd.DataFrame:
+        """Return the columns that are used, with numbers and dates parsed."""
+        table = self._validate(X, reset=False)
+        columns = {
+            # What is a number already would lose precision: the steps make it float32.
+            name: table[name]
+            if pd.api.types.is_numeric_dtype(table[name])
+            else _clean_column(table[name], steps)
+            for name, steps in self.transformers_.items()
+        }
+        return pd.DataFrame(columns, index=table.index)
+
     def _encode(self, table: pd.DataFrame) -> list[pd.DataFrame]:
         """Return the features of each column, before they are scaled."""
         return [
@@ -411,14 +423,16 @@ def _select_steps(steps: list[Any]) -> list[Any]:
     ]
 
 
-def clean_table(preparer: TablePreparer, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with numbers and dates parsed, as a fitted preparer does before it encodes."""
-    if not preparer.transformers_:
-        return table
-    columns = {
-        name: _clean_column(table[name], steps) for name, steps in preparer.transformers_.items()
-    }
-    return pd.DataFrame(columns, index=table.index)
+def clean_table(estimator: Any, X: Any) -> Any:
+    """Return a table with numbers and dates parsed, as a fitted preparer does before it encodes.
+
+    The preparer is `estimator` or the first step of it. If neither is one, or it passes samples
+    through unchanged, `X` itself is returned.
+    """
+    preparer = estimator[0] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(preparer, TablePreparer) or not preparer.transformers_:
+        return X
+    return preparer._clean(X)
 
 
 def _clean_column(column: pd.Series, steps: list[Any]) -> pd.Series:

@@ -32,6 +32,10 @@ def test_clusters_are_predicted_with_their_probability(fitted, samples):
 def test_samples_are_embedded_by_transform(fitted, samples):
     np.testing.assert_array_equal(embed(fitted, samples), fitted.transform(samples))
     np.testing.assert_array_equal(embed(HDBSCAN(), csr_matrix(samples)), samples)
+    scaler = MinMaxScaler((0, 2)).fit(samples)
+    for pipeline in (make_pipeline(scaler, HDBSCAN()), make_pipeline(HDBSCAN())):
+        scaled = scaler.transform(samples) if len(pipeline) == 2 else samples
+        np.testing.assert_array_equal(embed(pipeline, samples), scaled)
 
 
 def test_members_are_the_extremes_and_in_one_list_only():

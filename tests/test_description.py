@@ -38,6 +38,13 @@ def test_sizes_and_typical_values(table):
     assert young.loc["day", "typical"] == "2020-01-02 (2020-01-01 to 2020-01-03)"
 
 
+def test_large_numbers_have_no_exponent():
+    table = pd.DataFrame({"income": [69_961.28, 1_234_567.0, 0.000123456]})
+    for value, text in zip(table["income"], ["69961", "1234567", "0.0001235"], strict=True):
+        described = describe_clusters(table, table["income"] == value).loc[True]
+        assert described.loc["income", "typical"] == f"{text} ({text} to {text})"
+
+
 def test_differences_are_standardized(table):
     described = describe_clusters(table, LABELS)
     age = table["age"]
@@ -64,6 +71,17 @@ def test_information_is_the_fraction_of_the_entropy_of_membership():
     mutual = (joint[positive] * np.log(joint[positive] / independent[positive])).sum()
     assert information["half"] == pytest.approx(mutual / np.log(2))
     assert information["no"] == pytest.approx(0, abs=1e-12)
+
+
+def test_words_that_occur_once_tell_nothing():
+    """Each value of an identifier is in one cluster only, by chance."""
+    labels = np.repeat([0, 1], 200)
+    table = pd.DataFrame(
+        {"name": [f"n{i * 7 % 400}" for i in range(400)], "city": np.array(["a", "b"])[labels]}
+    )
+    information = describe_clusters(table, labels)["information"]
+    assert information[:, "city"].to_numpy() == pytest.approx([1, 1])
+    assert (information[:, "name"] < 0.1).all()
 
 
 def test_columns_that_tell_most_come_first(table):

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 from collections import Counter
 from pathlib import Path
 
@@ -89,3 +90,17 @@ def test_every_public_name_is_once_in_the_api_reference():
 def test_examples_are_numbered_in_order():
     numbers = [re.match(r"plot_(\d\d)_", example.name) for example in EXAMPLES]
     assert [int(match[1]) for match in numbers] == list(range(1, len(EXAMPLES) + 1))
+
+
+@pytest.mark.parametrize("name", ["DECClusterer", "TablePreparer"])
+def test_diagrams_of_the_gallery_link_to_the_api_reference(name, monkeypatch):
+    estimator = getattr(skdec, name)
+    assert estimator()._get_doc_link() == ""
+    for changed in (skdec.DECClusterer, skdec.TablePreparer):
+        monkeypatch.setattr(changed, "_doc_link_module", "")
+        monkeypatch.setattr(changed, "_doc_link_template", "")
+    runpy.run_path(str(DOCS / "conf.py"))
+    link = f"../generated/skdec.{name}.html"
+    assert f'href="{link}"' in estimator()._repr_html_()
+    # The page is made by autosummary, in a folder beside that of the gallery.
+    assert f"   :toctree: generated/\n\n   {name}\n" in (DOCS / "api.rst").read_text()

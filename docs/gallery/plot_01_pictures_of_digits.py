@@ -25,6 +25,10 @@ dec = DECClusterer(10, random_state=0).fit(X)
 print(f"{len(X):,} samples in {len(dec.cluster_centers_)} clusters")
 
 # %%
+# Its parameters, as a notebook shows them. The question mark leads to the API reference.
+dec
+
+# %%
 # The embedding in a plane. Clusters that are apart are apart here; distances between them mean
 # nothing.
 embedding = EmbeddingDisplay.from_estimator(dec, X, y)

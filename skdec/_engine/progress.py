@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from importlib.util import find_spec
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from rich.console import Console
@@ -41,16 +42,21 @@ class Bar:
     def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
         """Report how many units are done, and values such as the loss."""
 
+    def advance(self, n_units: int) -> None:
+        """Report that so many further units are done, from any thread."""
+
     def close(self) -> None:
         """Report the end of the step."""
 
 
-# Opens a bar for a step's name and, if it is known, its number of units.
-_Opener = Callable[[str, int | None], Bar]
+HIDDEN_BAR = Bar()
+
+# Opens a bar for a step's name, its number of units if it is known, and their name.
+_Opener = Callable[[str, int | None, str], Bar]
 _open: ContextVar[_Opener | None] = ContextVar("open_bar", default=None)
 
 
-def open_bar(name: str, total: int | None = None) -> Bar:
+def open_bar(name: str, total: int | None = None, unit: str = "") -> Bar:
     """Open a bar for a step of the current fit.
 
     Parameters
@@ -59,6 +65,8 @@ def open_bar(name: str, total: int | None = None) -> Bar:
         Name of the step.
     total : int, default=None
         Number of units, at most; None if it is not known. A step of none has no bar.
+    unit : str, default=""
+        What is counted, in the plural; training steps by default, whose rate is shown.
 
     Returns
     -------
@@ -66,7 +74,7 @@ def open_bar(name: str, total: int | None = None) -> Bar:
         The bar. It shows nothing unless `show_progress` is in force.
     """
     opener = _open.get()
-    return Bar() if opener is None or total == 0 else opener(name, total)
+    return HIDDEN_BAR if opener is None or total == 0 else opener(name, total, unit)
 
 
 @contextmanager
@@ -80,8 +88,8 @@ def show_progress() -> Iterator[None]:
             progress = Progress(*columns, console=console, refresh_per_second=5)
             stack.enter_context(progress)
 
-            def opener(name: str, total: int | None) -> Bar:
-                return _LiveBar(progress, name, total)
+            def opener(name: str, total: int | None, unit: str) -> Bar:
+                return _LiveBar(progress, name, total, unit)
 
         token = _open.set(opener)
         try:
@@ -118,14 +126,17 @@ def _is_live(console: Console) -> bool:
 class _LiveBar(Bar):
     """A line of rich's progress display."""
 
-    def __init__(self, progress: Progress, name: str, total: int | None) -> None:
+    def __init__(self, progress: Progress, name: str, total: int | None, unit: str) -> None:
         self._progress = progress
-        self._task: TaskID = progress.add_task(name, total=total, values="")
+        self._task: TaskID = progress.add_task(name, total=total, values="", unit=unit)
 
     def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
         if values:
             self._progress.update(self._task, values=format_values(values))
         self._progress.update(self._task, completed=n_done)
+
+    def advance(self, n_units: int) -> None:
+        self._progress.advance(self._task, n_units)
 
     def close(self) -> None:
         (task,) = (task for task in self._progress.tasks if task.id == self._task)
@@ -140,27 +151,39 @@ class _LineBar(Bar):
     ``sys.stderr`` is looked up for each line, so that redirections are followed.
     """
 
-    def __init__(self, name: str, total: int | None) -> None:
-        self._name, self._total = name, total
+    def __init__(self, name: str, total: int | None, unit: str) -> None:
+        self._name, self._total, self._unit = name, total, unit
         self._n_done, self._values = 0, ""
         self._start = time.perf_counter()
+        self._lock = Lock()
 
     def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
-        self._values = format_values(values) if values else self._values
-        if self._total and values:
-            tenths, tenths_before = (
-                n * LINES_PER_STEP // self._total for n in (n_done, self._n_done)
-            )
-            if tenths_before < tenths < LINES_PER_STEP:
-                self._write(f"{self._name} {n_done}/{self._total}{_prefix(self._values)}")
-        if values or self._total is None:
+        if values:
+            self._values = format_values(values)
+            self._set_done(n_done)
+        elif self._total is None:
             self._n_done = n_done
+
+    def advance(self, n_units: int) -> None:
+        with self._lock:
+            self._set_done(self._n_done + n_units)
 
     def close(self) -> None:
         seconds = time.perf_counter() - self._start
-        done = f" {self._n_done}" if self._n_done else ""
-        done += "" if self._total is None else f"/{self._total}"
+        done = f" {self._format_done()}" if self._n_done or self._total else ""
         self._write(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
+
+    def _set_done(self, n_done: int) -> None:
+        n_before, self._n_done = self._n_done, n_done
+        if self._total is None:
+            return
+        tenths, tenths_before = (n * LINES_PER_STEP // self._total for n in (n_done, n_before))
+        if tenths_before < tenths < LINES_PER_STEP:
+            self._write(f"{self._name} {self._format_done()}{_prefix(self._values)}")
+
+    def _format_done(self) -> str:
+        total = "" if self._total is None else f"/{self._total}"
+        return f"{self._n_done}{total} {self._unit}".rstrip()
 
     @staticmethod
     def _write(line: str) -> None:
@@ -210,11 +233,11 @@ class _DoneColumn(ProgressColumn):
 
 
 class _RateColumn(ProgressColumn):
-    """Units per second, if their number is known."""
+    """Training steps per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        is_known = speed is not None and task.total is not None and task.total > 1
+        is_known = speed is not None and task.total is not None and not task.fields["unit"]
         return Text(f"{speed:,.0f} steps/s" if is_known else "")
 
 

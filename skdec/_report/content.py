@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.impute import SimpleImputer
 
 from skdec._cluster_summary import (
     compute_means,
@@ -15,6 +18,7 @@ from skdec._cluster_summary import (
     to_dense,
 )
 from skdec._colors import ON_DARK, ON_LIGHT, assign_colors
+from skdec._description import describe_clusters, is_number
 from skdec._layout import find_medoid, lay_out
 from skdec._report.images import build_sheets
 from skdec.display._agreement import count_matches
@@ -26,6 +30,10 @@ MAX_SAMPLES = 100_000
 _N_MEMBERS = 6
 _N_COLUMNS_OF_CARD = 6
 _MAX_COLUMNS = 24
+# Of more columns of numbers, those in which the clusters differ most are described.
+_MAX_NUMBERS_DESCRIBED = 48
+# Larger integers are not exact as numbers of JavaScript.
+_MAX_INTEGER = 2**53
 _PERCENTILES = (5, 25, 50, 75, 95)
 
 Content = dict[str, Any]
@@ -37,14 +45,16 @@ class Clustering:
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        The samples.
+    X : {ndarray, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The samples as the user knows them.
     labels : ndarray of shape (n_samples,), int
         Clusters; -1 is noise.
     Z : ndarray of shape (n_samples, n_dims)
         The samples as the clusterer embeds them.
     feature_names : sequence of str
         Names of the features.
+    ids : Series of shape (n_samples,) or None
+        What identifies each sample, beside its position.
     confidence : ndarray of shape (n_samples,) or None
         Probability of the cluster.
     classes : ndarray of shape (n_samples,) or None
@@ -61,6 +71,7 @@ class Clustering:
     labels: np.ndarray
     Z: np.ndarray
     feature_names: Sequence[str]
+    ids: pd.Series | None = None
     confidence: np.ndarray | None = None
     classes: np.ndarray | None = None
     prototypes: np.ndarray | None = None
@@ -102,9 +113,10 @@ def build_content(
     rows = order.astype(np.int32)
     positions = lay_out(clustering.Z[rows], clustering.labels[rows], random_state=random_state)
     samples: Content = {
-        "ids": encode_array(rows),
-        "x": encode_array(positions[:, 0]),
-        "y": encode_array(positions[:, 1]),
+        "positions": encode_array(rows),
+        "ids": None if clustering.ids is None else _encode_column(clustering.ids.iloc[rows]),
+        "x": encode_array(positions[:, 0].astype(np.float32)),
+        "y": encode_array(positions[:, 1].astype(np.float32)),
         "confidence": _encode_optional(clustering.confidence, rows),
         "colorings": [
             _describe_coloring(name, labels[rows], positions)
@@ -119,6 +131,11 @@ def build_content(
         prototypes = None
     else:
         shape = infer_image_shape(n_features, image_shape)
+        if isinstance(clustering.X, pd.DataFrame):
+            raise ValueError(
+                f"image_shape={image_shape!r} needs samples that are numbers without gaps, but X "
+                "has columns of other kinds."
+            )
         images = to_dense(clustering.X[rows])
         value_range = float(images.min()), float(images.max())
         samples["images"] = build_sheets(images, shape, value_range)
@@ -137,12 +154,46 @@ def build_content(
 
 
 def encode_array(values: np.ndarray) -> dict[str, str]:
-    """Return the dtype and, in base64, the bytes of an array: little-endian, of 4 bytes or one."""
+    """Return the dtype and, in base64, the little-endian bytes of an array.
+
+    Floats keep their precision, integers have 4 bytes and booleans one.
+    """
     values = np.asarray(values)
-    dtype = {"f": "<f4", "b": "<u1"}.get(values.dtype.kind, "<i4")
-    data = np.ascontiguousarray(values, dtype=dtype).tobytes()
-    names = {"<f4": "float32", "<u1": "uint8", "<i4": "int32"}
-    return {"dtype": names[dtype], "data": base64.b64encode(data).decode()}
+    kind = values.dtype.kind
+    if kind == "f":
+        name = "float32" if values.dtype.itemsize <= 4 else "float64"
+    else:
+        name = "uint8" if kind == "b" else "int32"
+    data = np.ascontiguousarray(values, dtype=np.dtype(name).newbyteorder("<")).tobytes()
+    return {"dtype": name, "data": base64.b64encode(data).decode()}
+
+
+def _encode_column(column: pd.Series) -> Content:
+    """Return the values of a column: numbers, or words and dates as texts and their positions.
+
+    Missing values are NaN, or the position -1.
+    """
+    content: Content = {"name": str(column.name), "numbers": None, "codes": None, "texts": None}
+    is_date = pd.api.types.is_datetime64_any_dtype(column)
+    if is_number(column) and not is_date and not _has_large_integers(column):
+        dtype = np.float32 if column.dtype == np.float32 else np.float64
+        numbers = column.to_numpy(dtype=dtype, na_value=np.nan)
+        return {**content, "numbers": encode_array(numbers)}
+    codes, values = pd.factorize(column)
+    texts = _format_dates(values) if is_date else [str(value) for value in values]
+    return {**content, "codes": encode_array(codes), "texts": texts}
+
+
+def _has_large_integers(column: pd.Series) -> bool:
+    is_integer = pd.api.types.is_integer_dtype(column)
+    return is_integer and bool((column.abs() > _MAX_INTEGER).any())
+
+
+def _format_dates(dates: pd.DatetimeIndex) -> list[str]:
+    """Return dates in ISO format, without the time if it is midnight in all."""
+    if (dates == dates.normalize()).all():
+        return dates.strftime("%Y-%m-%d").tolist()
+    return [date.isoformat() for date in dates]
 
 
 def _encode_optional(values: np.ndarray | None, rows: np.ndarray) -> dict[str, str] | None:
@@ -212,26 +263,62 @@ def _describe_clusters(clustering: Clustering, rows: np.ndarray) -> list[Content
     return clusters
 
 
-def _add_columns(clusters: list[Content], clustering: Clustering, rows: np.ndarray) -> Content:
+def _add_columns(
+    clusters: list[Content], clustering: Clustering, rows: np.ndarray
+) -> list[Content]:
     """Add the columns that set each cluster apart; return the values of all of them."""
-    profiles = compute_profiles(clustering.X, clustering.labels)
-    means = compute_means(clustering.X, clustering.labels)
-    best = np.argsort(-np.abs(profiles).max(axis=0), kind="stable")[:_MAX_COLUMNS]
-    for cluster, profile, mean in zip(clusters, profiles, means, strict=True):
-        columns = best[np.argsort(-np.abs(profile[best]), kind="stable")][:_N_COLUMNS_OF_CARD]
+    table = _select_columns(clustering)
+    described = describe_clusters(table, clustering.labels)
+    information = described["information"].groupby(level="column").max()
+    best = information.sort_values(ascending=False, kind="stable").index[:_MAX_COLUMNS].tolist()
+    for cluster, (_, columns) in zip(clusters, described.groupby(level="cluster"), strict=True):
+        columns = columns.droplevel("cluster")
+        columns = columns[columns.index.isin(best)].iloc[:_N_COLUMNS_OF_CARD]
         cluster["profile"] = [
             {
-                "column": int(np.flatnonzero(best == column)[0]),
-                "difference": float(profile[column]),
-                "mean": float(mean[column]),
+                "column": best.index(position),
+                "typical": column["typical"],
+                "overall": column["overall"],
+                "difference": column["difference"],
+                "value": column["value"] if isinstance(column["value"], str) else None,
             }
-            for column in columns
+            for position, column in columns.iterrows()
         ]
-    values = to_dense(clustering.X[rows][:, best])
-    return {
-        "names": [clustering.feature_names[column] for column in best],
-        "values": encode_array(values.astype(np.float32)),
-    }
+    return [
+        {**_encode_column(table[position].iloc[rows]), "name": clustering.feature_names[position]}
+        for position in best
+    ]
+
+
+def _select_columns(clustering: Clustering) -> pd.DataFrame:
+    """Return the columns to describe, named by their positions.
+
+    Of very many numbers, these are those in which the clusters differ most; a gap counts as the
+    mean.
+    """
+    X, labels = clustering.X, clustering.labels
+    if isinstance(X, pd.DataFrame):
+        table = X.set_axis(range(X.shape[1]), axis=1)
+        numbers = table.select_dtypes("number").columns.to_numpy()
+        if len(numbers) <= _MAX_NUMBERS_DESCRIBED:
+            return table
+        values = table[numbers].to_numpy(np.float64, na_value=np.nan)
+        kept = numbers[_find_differing(values, labels)]
+        return table.drop(columns=np.setdiff1d(numbers, kept))
+    kept = np.arange(X.shape[1])
+    if len(kept) > _MAX_NUMBERS_DESCRIBED:
+        kept = _find_differing(X, labels)
+    return pd.DataFrame(to_dense(X[:, kept]), columns=kept)
+
+
+def _find_differing(X: Any, labels: np.ndarray) -> np.ndarray:
+    """Return the positions of the features in which the means of the clusters differ most."""
+    filled = X
+    if not issparse(X):
+        impute = SimpleImputer(keep_empty_features=True)
+        filled = impute.fit_transform(np.asarray(X, dtype=np.float64))
+    differences = np.abs(compute_profiles(filled, labels)).max(axis=0)
+    return np.argsort(-differences, kind="stable")[:_MAX_NUMBERS_DESCRIBED]
 
 
 def _get_prototypes(clustering: Clustering) -> np.ndarray:

@@ -6,19 +6,23 @@
   const darkScheme = matchMedia("(prefers-color-scheme: dark)");
   const byId = (id) => document.getElementById(id);
 
-  const ARRAYS = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array };
+  const ARRAYS = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array };
   function decode(encoded) {
     if (!encoded) return null;
     const bytes = Uint8Array.from(atob(encoded.data), (character) => character.charCodeAt(0));
     return new ARRAYS[encoded.dtype](bytes.buffer);
   }
-  const ids = decode(samples.ids);
+  const decodeColumn = (column) => column &&
+    ({ ...column, numbers: decode(column.numbers), codes: decode(column.codes) });
+  const positions = decode(samples.positions);
+  const ids = decodeColumn(samples.ids);
   const x = decode(samples.x);
   const y = decode(samples.y);
   const confidence = decode(samples.confidence);
   const colorings = samples.colorings.map((one) => ({ ...one, codes: decode(one.codes) }));
-  const columnValues = samples.columns && decode(samples.columns.values);
-  const rowOfId = new Map(Array.from(ids, (id, row) => [id, row]));
+  const columns = (samples.columns || []).map(decodeColumn);
+  const getId = (row) => (ids ? getText(ids, row) : String(positions[row]));
+  const rowOfId = new Map(Array.from(positions, (_, row) => [getId(row), row]));
 
   const state = {
     coloring: colorings[0],
@@ -40,7 +44,21 @@
     return element;
   }
   const formatCount = (count) => count.toLocaleString("en");
-  const formatValue = (value) => String(Number(value.toPrecision(4)));
+
+  // The shortest text that stands for a number; a gap is empty.
+  function formatNumber(numbers, row) {
+    const number = numbers[row];
+    if (Number.isNaN(number)) return "";
+    if (!(numbers instanceof Float32Array)) return String(number);
+    const digits = [6, 7, 8, 9].find((n) => Math.fround(Number(number.toPrecision(n))) === number);
+    return String(Number(number.toPrecision(digits)));
+  }
+
+  function getText({ numbers, codes, texts }, row) {
+    if (numbers) return formatNumber(numbers, row);
+    return codes[row] < 0 ? "" : texts[codes[row]];
+  }
+
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const groupColor = (group) => (darkScheme.matches ? group.dark : group.light);
   // Plotly reads names as a subset of HTML.
@@ -52,7 +70,7 @@
   function findShownRows() {
     const { codes } = state.coloring;
     const rows = [];
-    for (let row = 0; row < ids.length; row += 1) {
+    for (let row = 0; row < positions.length; row += 1) {
       const isCertain = !confidence || confidence[row] >= state.minConfidence;
       if (isCertain && !state.hidden.has(codes[row])) rows.push(row);
     }
@@ -214,7 +232,7 @@
   }
 
   function updateCounts() {
-    const parts = [`${formatCount(state.rows.length)} of ${formatCount(ids.length)} samples shown`];
+    const parts = [`${formatCount(state.rows.length)} of ${formatCount(positions.length)} samples shown`];
     if (state.selected) parts.push(`${formatCount(state.selected.length)} selected`);
     byId("counts").textContent = parts.join(", ");
     byId("export").textContent = state.selected ? "Export selection as CSV" : "Export CSV";
@@ -305,22 +323,19 @@
     return create("table", {}, create("tbody", {}, ...lines));
   }
 
-  function getColumn(row, column) {
-    return columnValues[row * samples.columns.names.length + column];
-  }
-
   function describe(row) {
     state.row = row;
-    byId("sample").value = ids[row];
+    byId("sample").value = getId(row);
     const rows = colorings.map(({ name, codes, groups }) => [name, groups[codes[row]].name]);
+    if (ids) rows.unshift([ids.name, getId(row)]);
     if (confidence) rows.push(["confidence", confidence[row].toFixed(3)]);
     const parts = [buildTable(rows)];
-    if (samples.images) parts.unshift(drawImage(samples.images, row, `Sample ${ids[row]}`));
-    if (columnValues) {
+    if (samples.images) parts.unshift(drawImage(samples.images, row, `Sample ${getId(row)}`));
+    if (columns.length) {
       const cluster = content.clusters[colorings[0].codes[row]];
       parts.push(create("p", { className: "hint", textContent: "Columns that set the cluster apart:" }));
       parts.push(buildTable(cluster.profile.map(({ column }) =>
-        [samples.columns.names[column], formatValue(getColumn(row, column))])));
+        [columns[column].name, getText(columns[column], row)])));
     }
     byId("details").replaceChildren(...parts);
   }
@@ -344,23 +359,23 @@
 
   // Export ---------------------------------------------------------------------------------------
 
-  function quote(value) {
-    const text = String(value);
+  function quote(text) {
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }
 
   function buildCsv() {
     const shown = new Set(state.rows);
     const rows = state.selected ? state.selected.filter((row) => shown.has(row)) : [...state.rows];
-    rows.sort((one, other) => ids[one] - ids[other]);
-    const columns = samples.columns ? samples.columns.names : [];
-    const header = ["sample", ...colorings.map(({ name }) => name)];
+    rows.sort((one, other) => positions[one] - positions[other]);
+    const header = [ids ? ids.name : "sample", ...colorings.map(({ name }) => name)];
     if (confidence) header.push("confidence");
-    header.push("x", "y", ...columns);
+    header.push("x", "y", ...columns.map(({ name }) => name));
     const lines = rows.map((row) => {
-      const values = [ids[row], ...colorings.map(({ codes, groups }) => groups[codes[row]].name)];
-      if (confidence) values.push(confidence[row]);
-      values.push(x[row], y[row], ...columns.map((_, column) => getColumn(row, column)));
+      const values = [getId(row), ...colorings.map(({ codes, groups }) => groups[codes[row]].name)];
+      for (const numbers of confidence ? [confidence, x, y] : [x, y]) {
+        values.push(formatNumber(numbers, row));
+      }
+      values.push(...columns.map((column) => getText(column, row)));
       return values.map(quote).join(",");
     });
     return [header.map(quote).join(","), ...lines, ""].join("\r\n");
@@ -378,9 +393,9 @@
   function buildMembers(title, rows) {
     if (!rows.length) return [];
     const buttons = rows.map((row) => {
-      const label = `Sample ${ids[row]}, confidence ${confidence[row].toFixed(2)}`;
+      const label = `Sample ${getId(row)}, confidence ${confidence[row].toFixed(2)}`;
       const shown = samples.images ? drawImage(samples.images, row, label)
-        : `${ids[row]} (${confidence[row].toFixed(2)})`;
+        : `${getId(row)} (${confidence[row].toFixed(2)})`;
       const button = create("button", { type: "button", title: label }, shown);
       button.addEventListener("click", () => inspectAndShow(row));
       return button;
@@ -392,19 +407,23 @@
   function buildProfile(cluster) {
     const largest = Math.max(...content.clusters.flatMap(({ profile }) =>
       profile.map(({ difference }) => Math.abs(difference))), 1e-9);
-    const lines = cluster.profile.map(({ column, difference, mean }) => {
+    const lines = cluster.profile.map(({ column, typical, overall, difference, value }) => {
       const bar = create("div", { className: difference < 0 ? "negative" : "positive" });
       bar.style.width = `${(100 * Math.abs(difference)) / largest}%`;
       const halves = [create("div"), create("div")];
       halves[difference < 0 ? 0 : 1].append(bar);
-      const name = samples.columns.names[column];
+      const { name } = columns[column];
       const sign = difference < 0 ? "" : "+";
-      return create("tr", { title: `${sign}${difference.toFixed(2)} standard deviations` },
-        create("th", { scope: "row", textContent: name, title: name }),
-        create("td", { textContent: formatValue(mean) }),
+      const what = value === null ? "" : ` of being ${value}`;
+      return create("tr", { title: `${sign}${difference.toFixed(2)} standard deviations${what}` },
+        create("th", { scope: "row", textContent: name }),
+        create("td", {}, create("div", { className: "typical", textContent: typical }),
+          create("div", { className: "overall", textContent: `in all: ${overall}` })),
         create("td", {}, create("div", { className: "difference" }, ...halves)));
     });
-    return create("table", { className: "profile" }, create("tbody", {}, ...lines));
+    const caption = create("caption", { textContent: "Median and quartiles, or the most " +
+      "frequent values; difference from all in standard deviations" });
+    return create("table", { className: "profile" }, caption, create("tbody", {}, ...lines));
   }
 
   function buildCard(cluster, index) {
@@ -515,8 +534,8 @@
     document.title = content.title;
     byId("title").textContent = content.title;
     const n = content.clusters.filter((_, index) => !colorings[0].groups[index].isNoise).length;
-    const shown = ids.length < content.nSamples
-      ? `; a random ${formatCount(ids.length)} of them are shown` : "";
+    const shown = positions.length < content.nSamples
+      ? `; a random ${formatCount(positions.length)} of them are shown` : "";
     byId("summary").textContent = `${formatCount(content.nSamples)} samples of ` +
       `${formatCount(content.nFeatures)} features in ${n} clusters${shown}.`;
     byId("version").textContent = `Written by skdec ${content.version}.`;
@@ -558,9 +577,10 @@
     byId("no-groups").addEventListener("click", () => showOnly([]));
     byId("previous").addEventListener("click", () => step(-1));
     byId("next").addEventListener("click", () => step(1));
+    if (ids) Object.assign(byId("sample"), { type: "text", inputMode: "text" });
     byId("sample").addEventListener("input", (event) => {
-      const row = rowOfId.get(Number(event.target.value));
-      if (row !== undefined && event.target.value !== "") inspect(row);
+      const row = rowOfId.get(event.target.value.trim());
+      if (row !== undefined) inspect(row);
     });
   }
 

@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
@@ -17,10 +18,11 @@ from skdec._cluster_summary import (
     embed,
     get_feature_names,
     predict_clusters,
-    to_dense,
 )
+from skdec._description import to_frame
 from skdec._files import write_atomically
 from skdec._report.content import Clustering, Content, build_content
+from skdec._table_preparer import clean_table
 from skdec._version import __version__
 from skdec.metrics import convert_labels
 
@@ -102,6 +104,7 @@ def report(
     X: Any,
     y: Any = None,
     *,
+    ids: Any = None,
     image_shape: tuple[int, ...] | None = None,
     title: str = "Clusters",
     random_state: int = 0,
@@ -109,8 +112,9 @@ def report(
     """Report the clusters that a fitted estimator finds in samples.
 
     The page shows the embedding, to zoom, filter, select with a lasso and export as CSV; a card for
-    each cluster with its size, its prototype or the columns that set it apart, its most and its
-    least certain members; the history of the fit; and, given classes, the confusion matrix.
+    each cluster with its size, its prototype or the columns that set it apart, described as by
+    `describe_clusters`, its most and its least certain members; the history of the fit; and, given
+    classes, the confusion matrix.
 
     Parameters
     ----------
@@ -120,6 +124,9 @@ def report(
         Samples. Of more than 100,000, a random subset is shown.
     y : array-like of shape (n_samples,), default=None
         Known classes.
+    ids : array-like of shape (n_samples,), default=None
+        What identifies each sample in the page, such as a column of names. By default it is the
+        position in `X`, from 0.
     image_shape : tuple of int, default=None
         Height and width of the samples, if they are images, and 3 or 4 if they have colors.
     title : str, default="Clusters"
@@ -135,10 +142,11 @@ def report(
     Raises
     ------
     ValueError
-        If `y` does not match `X`, or `image_shape` does not fit to the number of features.
+        If `y` or `ids` do not match `X`, or `image_shape` does not fit to the features.
 
     See Also
     --------
+    skdec.describe_clusters : The description of the clusters as a table.
     skdec.compare : Compare methods; the result has a report of its own.
     skdec.display : Plots with matplotlib.
 
@@ -149,13 +157,17 @@ def report(
     """
     X = X if hasattr(X, "shape") else np.asarray(X)
     labels, confidence = predict_clusters(estimator, X)
-    clustering = build_clustering(estimator, X, labels, y, confidence=confidence)
+    clustering = build_clustering(estimator, X, labels, y, ids=ids, confidence=confidence)
     content = build_content(clustering, image_shape=image_shape, random_state=random_state)
     return Report(title, content)
 
 
 def report_comparison(
-    comparison: Any, method: str, image_shape: tuple[int, ...] | None, title: str
+    comparison: Any,
+    method: str,
+    image_shape: tuple[int, ...] | None,
+    title: str,
+    table: Any = None,
 ) -> Report:
     """Build the report of a comparison, which shows the clusters of one method.
 
@@ -169,6 +181,8 @@ def report_comparison(
         As in `report`.
     title : str
         Title of the page.
+    table : data frame or None
+        What the samples were prepared from, to describe the clusters by if they are no images.
 
     Returns
     -------
@@ -184,6 +198,7 @@ def report_comparison(
         comparison.X,
         result.labels,
         comparison.y,
+        table=table if image_shape is None else None,
         confidence=confidence,
         others={name: comparison[name].labels for name in comparison.methods if name != method},
     )
@@ -198,19 +213,32 @@ def report_comparison(
 
 
 def build_clustering(
-    estimator: Any, X: Any, labels: np.ndarray, y: Any = None, **further: Any
+    estimator: Any,
+    X: Any,
+    labels: np.ndarray,
+    y: Any = None,
+    *,
+    table: Any = None,
+    ids: Any = None,
+    **further: Any,
 ) -> Clustering:
     """Collect what an estimator knows about its clusters `labels` of the samples."""
     clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     classes = None if y is None else convert_labels(y, "y")
-    if classes is not None and len(classes) != len(labels):
-        raise ValueError(f"y has {len(classes)} labels, but X has {len(labels)} samples.")
-    numbers, names = _get_numbers(estimator, X)
+    if classes is not None:
+        _check_length(classes, "y", "labels", len(labels))
+    if ids is not None:
+        ids = (
+            ids.reset_index(drop=True) if isinstance(ids, pd.Series) else pd.Series(ids, name="id")
+        )
+        _check_length(ids, "ids", "values", len(labels))
+    shown, names = _get_shown(estimator, X if table is None else table)
     return Clustering(
-        numbers,
+        shown,
         labels,
         embed(estimator, X),
         names,
+        ids=ids,
         classes=classes,
         prototypes=decode_centers(estimator),
         history=getattr(clusterer, "history_", None),
@@ -218,15 +246,22 @@ def build_clustering(
     )
 
 
-def _get_numbers(estimator: Any, X: Any) -> tuple[Any, list[str]]:
-    """Return samples as numbers, with names; of a table with words, as a Pipeline prepares it."""
+def _check_length(values: Any, name: str, what: str, n_samples: int) -> None:
+    if len(values) != n_samples:
+        raise ValueError(f"{name} has {len(values)} {what}, but X has {n_samples} samples.")
+
+
+def _get_shown(estimator: Any, X: Any) -> tuple[Any, list[str]]:
+    """Return samples as the user knows them, with the names of their features.
+
+    Numbers are an array or a sparse matrix; a table with words, dates or booleans is a data frame.
+    """
     if issparse(X):
         return X.tocsr(), get_feature_names(X, estimator)
-    if np.asarray(X).dtype.kind not in "biuf" and isinstance(estimator, Pipeline):
-        prepared = estimator[:-1].transform(X)
-        names = [str(name) for name in estimator[:-1].get_feature_names_out()]
-        return to_dense(prepared), names
-    return np.asarray(X), get_feature_names(X, estimator)
+    if np.asarray(X).dtype.kind in "biuf":
+        return np.asarray(X), get_feature_names(X, estimator)
+    table = to_frame(clean_table(estimator, X))
+    return table, get_feature_names(table)
 
 
 def escape_json(content: Any) -> str:

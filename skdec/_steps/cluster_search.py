@@ -22,6 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
+from skdec._engine.progress import HIDDEN_BAR, Bar
 from skdec._engine.threads import count_usable_threads, run_in_threads, use_one_thread
 
 # Micro-clusters: a fifth of the samples, at most 400, or half as many again as the number of
@@ -121,6 +122,7 @@ def search_clusters(
     n_init: int,
     random_state: np.random.RandomState,
     min_clusters: int | None = None,
+    bar: Bar = HIDDEN_BAR,
 ) -> list[NestedClusterings]:
     """Run the search several times, then combine the best runs.
 
@@ -141,6 +143,8 @@ def search_clusters(
         Seeds the micro-clusters, the only random part.
     min_clusters : int, default=None
         Continue merging down to this number of clusters. None is `n_clusters`.
+    bar : Bar
+        Advances by one at the end of each run, `count_runs` in total.
 
     Returns
     -------
@@ -162,6 +166,7 @@ def search_clusters(
         (order, cells, neighbors), setting = run
         with use_one_thread():
             found = merge_with_agreement(neighbors, cells, n_clusters, setting, min_clusters)
+        bar.advance(1)
         return _restore_order(found, order)
 
     def merge_all(starts: Sequence[np.ndarray], n_runs: int | None = None) -> Any:
@@ -173,11 +178,21 @@ def search_clusters(
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_starts)
     runs: list[NestedClusterings] = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init)
     ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
-    numbers = sorted({min(number, n_init) for number in _N_COMBINED} - {1})
+    numbers = _list_combined_numbers(n_init)
     combined: list[NestedClusterings] = merge_all(
         [find_common_cells([run.best for run in ranked[:number]]) for number in numbers]
     )
     return runs + combined
+
+
+def count_runs(n_init: int) -> int:
+    """Return the number of runs of a search, the combined ones included."""
+    return n_init + len(_list_combined_numbers(n_init)) * len(SETTINGS)
+
+
+def _list_combined_numbers(n_init: int) -> list[int]:
+    """Return how many of the best runs are combined, for each combination."""
+    return sorted({min(number, n_init) for number in _N_COMBINED} - {1})
 
 
 def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:

@@ -10,10 +10,12 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_argmin
 
+from skdec._engine.progress import Bar, open_bar
 from skdec._engine.threads import use_one_thread
 from skdec._steps.cluster_search import (
     Clustering,
     NeighborGraph,
+    count_runs,
     find_micro_clusters,
     search_clusters,
 )
@@ -85,10 +87,11 @@ def initialize_clusters(
     """
     random_state = np.random.RandomState(seed)
     is_search = isinstance(init, str) and init == "neighbors" and neighbors.graph is not None
-    with use_one_thread():
+    n_runs = count_runs(n_init) if is_search else None
+    with open_bar("initialize", n_runs, "runs") as bar, use_one_thread():
         if is_search and n_clusters is not None:
             found, power = find_neighbor_clusters(
-                z, neighbors, min(n_clusters, len(z)), n_init, sample_weight, random_state
+                z, neighbors, min(n_clusters, len(z)), n_init, sample_weight, random_state, bar
             )
             centers = compute_cluster_means(z, found.labels, found.labels.max() + 1, sample_weight)
             targets = _one_hot(found.labels, len(centers))
@@ -133,6 +136,7 @@ def find_neighbor_clusters(
     n_init: int,
     sample_weight: np.ndarray,
     random_state: np.random.RandomState,
+    bar: Bar,
 ) -> tuple[Clustering, float]:
     """Return the clusters that neighbors share most, and the power that their targets use.
 
@@ -147,7 +151,9 @@ def find_neighbor_clusters(
         subset = np.sort(random_state.permutation(len(points))[:_MAX_SEARCH_SAMPLES])
         graph = build_neighbor_graph(points[subset], neighbors.n_neighbors, random_state)
     weights = sample_weight[subset]
-    runs = search_clusters(points[subset], graph, n_clusters, weights, n_init, random_state)
+    runs = search_clusters(
+        points[subset], graph, n_clusters, weights, n_init, random_state, bar=bar
+    )
     candidates = [(run.best, run.setting.power) for run in runs]
     centers = run_kmeans(z[subset], n_clusters, 1, weights, random_state)
     labels = find_nearest_center(z[subset], centers)

@@ -5,7 +5,7 @@ belong to the same cluster, so the target of a sample sharpens the soft assignme
 neighbors rather than its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from skdec._engine.data import DistinctSamples
+from skdec._engine.progress import open_bar
 from skdec._engine.threads import use_one_thread
 from skdec._math import target_distribution
 
@@ -34,6 +35,7 @@ _SCALE_NEIGHBOR = 7
 # Keeps samples connected that are far from all others.
 _MIN_AFFINITY = 1e-12
 _BLOCK_VALUES = 2**23
+_SAMPLES_PER_SEARCH = 8192
 
 
 class Neighbors(NamedTuple):
@@ -94,12 +96,13 @@ def compute_principal_components(
         n_components = min(_N_COMPONENTS, size)
         block = max(1, _BLOCK_VALUES // n_features)
     subset = take(random_state.permutation(n_samples)[:size])
-    with use_one_thread():
-        pca = PCA(n_components, svd_solver=solver, random_state=random_state).fit(subset)
     points = np.empty((n_samples, n_components), dtype=np.float32)
-    for start in range(0, n_samples, block):
-        part = slice(start, start + block)
-        points[part] = pca.transform(take(np.arange(n_samples)[part]))
+    with open_bar("components", n_samples, "samples") as bar:
+        with use_one_thread():
+            pca = PCA(n_components, svd_solver=solver, random_state=random_state).fit(subset)
+        for part in _iterate_blocks(n_samples, block):
+            points[part] = pca.transform(take(part))
+            bar.advance(len(part))
     return points
 
 
@@ -167,24 +170,43 @@ def find_nearest_neighbors(
         Euclidean distances.
     """
     n_samples = len(points)
-    if n_samples <= _MAX_EXACT_SAMPLES:
-        search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points)
-        distances, neighbors = search.kneighbors()
-        return neighbors.astype(np.int32), distances.astype(np.float32)
+    neighbors = np.empty((n_samples, n_neighbors), dtype=np.int32)
+    distances = np.empty((n_samples, n_neighbors), dtype=np.float32)
+    with open_bar("neighbors", n_samples, "samples") as bar:
+        for samples, compared in _choose_compared(points, random_state):
+            search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute")
+            distance, position = search.fit(points[compared]).kneighbors(points[samples])
+            found = _remove_self(distance, compared[position], samples)
+            distances[samples], neighbors[samples] = found
+            bar.advance(len(samples))
+    return neighbors, distances
+
+
+def _choose_compared(
+    points: np.ndarray, random_state: np.random.RandomState
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the indices of all samples, block by block, and of those that they are compared with.
+
+    The latter contain the former.
+    """
+    if len(points) <= _MAX_EXACT_SAMPLES:
+        everything = np.arange(len(points))
+        for samples in _iterate_blocks(len(points), _SAMPLES_PER_SEARCH):
+            yield samples, everything
+        return
     cells = _divide_into_cells(points, random_state)
     centers = np.stack([points[cell].mean(axis=0) for cell in cells])
     sizes = np.array([len(cell) for cell in cells])
-    neighbors = np.empty((n_samples, n_neighbors), dtype=np.int32)
-    distances = np.empty((n_samples, n_neighbors), dtype=np.float32)
     for i, cell in enumerate(cells):
         nearest = np.argsort(((centers - centers[i]) ** 2).sum(axis=1), kind="stable")
         n_cells = 1 + np.searchsorted(np.cumsum(sizes[nearest]), _N_COMPARED)
-        # The cell itself first, so that its samples are the first of those compared.
-        compared = np.concatenate([cell, *(cells[j] for j in nearest[:n_cells] if j != i)])
-        search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute")
-        distance, position = search.fit(points[compared]).kneighbors(points[cell])
-        distances[cell], neighbors[cell] = _remove_self(distance, position, compared)
-    return neighbors, distances
+        yield cell, np.concatenate([cell, *(cells[j] for j in nearest[:n_cells] if j != i)])
+
+
+def _iterate_blocks(n_samples: int, size: int) -> Iterator[np.ndarray]:
+    """Yield the indices of the samples in blocks of this size."""
+    for start in range(0, n_samples, size):
+        yield np.arange(start, min(start + size, n_samples))
 
 
 def _divide_into_cells(points: np.ndarray, random_state: np.random.RandomState) -> list[np.ndarray]:
@@ -202,13 +224,13 @@ def _divide_into_cells(points: np.ndarray, random_state: np.random.RandomState) 
 
 
 def _remove_self(
-    distances: np.ndarray, positions: np.ndarray, compared: np.ndarray
+    distances: np.ndarray, neighbors: np.ndarray, samples: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Drop from the neighbors of the first samples compared each sample itself."""
-    is_self = positions == np.arange(len(positions))[:, None]
-    is_self[~is_self.any(axis=1), -1] = True  # other samples at no distance came first
-    shape = (len(positions), -1)
-    return distances[~is_self].reshape(shape), compared[positions[~is_self].reshape(shape)]
+    """Drop from the neighbors of the samples each sample itself."""
+    is_self = neighbors == samples[:, None]
+    is_self[~is_self.any(axis=1), 0] = True  # more samples at no distance than were asked for
+    shape = (len(samples), -1)
+    return distances[~is_self].reshape(shape), neighbors[~is_self].reshape(shape)
 
 
 def compute_neighbor_targets(

@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
             preparation = "columns prepared"
     with silence_stderr():
         from skdec._comparison import compare
+        from skdec._table_preparer import clean_table
         from skdec.cli.report import format_comparison
     comparison = compare(
         X,
@@ -85,4 +86,4 @@ def run(arguments: argparse.Namespace) -> None:
         settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
-    html_report.write_comparison(comparison, arguments)
+    html_report.write_comparison(comparison, clean_table(preparer, table.X), arguments)

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skdec._text_table import format_table
-from skdec.cli.models import add_model, check_model, iterate_samples, load_model
+from skdec.cli.models import add_model, check_model, load_model, load_samples
 from skdec.cli.options import add_data, add_id, add_messages, check_outputs
 from skdec.cli.output import open_output
-from skdec.cli.predictions import split_model
 from skdec.cli.tables import check_data
 
 if TYPE_CHECKING:
@@ -43,20 +42,12 @@ def run(arguments: argparse.Namespace) -> None:
     check_data(arguments.data)
     check_model(arguments.model)
     model = load_model(arguments.model)
-    import pandas as pd
-
     from skdec._description import describe_clusters, find_examples
-    from skdec._table_preparer import TablePreparer, clean_table
+    from skdec._table_preparer import clean_table
 
-    tables = list(iterate_samples(model, arguments.data, arguments.id))
-    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
-    if not hasattr(model, "feature_names_in_"):
-        X = X.to_numpy()
-    ids = pd.concat([table.ids for table in tables], ignore_index=True)
+    X, _, ids, _ = load_samples(model, arguments.data, arguments.id)
     examples = find_examples(model, X, arguments.n_examples)
-    preparer, _ = split_model(model)
-    table = clean_table(preparer, X) if isinstance(preparer, TablePreparer) else X
-    described = describe_clusters(table, model.predict(X))
+    described = describe_clusters(clean_table(model, X), model.predict(X))
     if arguments.output is not None:
         with open_output(arguments.output) as write:
             write(described.reset_index())

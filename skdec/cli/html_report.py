@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from skdec.cli.models import add_model, check_model, iterate_samples, load_model
-from skdec.cli.options import add_data, add_messages, check_outputs
+from skdec.cli.models import add_model, check_model, load_model, load_samples
+from skdec.cli.options import add_data, add_id, add_messages, check_outputs
 from skdec.cli.tables import check_data
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the page to write (report.html)",
     )
+    add_id(parser)
     _add_image_shape(parser)
     add_messages(parser)
 
@@ -54,8 +53,15 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_plotly()
     model = load_model(arguments.model)
-    X, y = _load_samples(model, arguments)
-    page = report(model, X, y, image_shape=_get_image_shape(arguments), title=arguments.data)
+    X, y, ids, _ = load_samples(model, arguments.data, arguments.id, arguments.label)
+    page = report(
+        model,
+        X,
+        y,
+        ids=None if arguments.id is None else ids,
+        image_shape=_get_image_shape(arguments),
+        title=arguments.data,
+    )
     page.to_html(arguments.output)
     sys.stdout.write(f"{len(X):,} samples; the page is in {arguments.output}\n")
 
@@ -68,21 +74,11 @@ def check_report(arguments: argparse.Namespace) -> None:
         check_plotly()
 
 
-def write_comparison(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    """Write the page of a comparison, if the option is given."""
+def write_comparison(comparison: Comparison, table: Any, arguments: argparse.Namespace) -> None:
+    """Write the page of a comparison of the clusters of a table, if the option is given."""
     if arguments.report is not None:
         shape = _get_image_shape(arguments)
-        comparison.to_html(arguments.report, image_shape=shape, title=arguments.data)
-
-
-def _load_samples(model: Any, arguments: argparse.Namespace) -> tuple[Any, Any]:
-    """Load the columns that the model was fitted on, and the classes."""
-    import pandas as pd
-
-    tables = list(iterate_samples(model, arguments.data, label=arguments.label))
-    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
-    y = None if tables[0].y is None else np.concatenate([table.y for table in tables])
-    return (X if hasattr(model, "feature_names_in_") else X.to_numpy()), y
+        comparison.to_html(arguments.report, image_shape=shape, title=arguments.data, table=table)
 
 
 def _add_image_shape(parser: argparse.ArgumentParser) -> None:

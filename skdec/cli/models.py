@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skdec.cli.output import log, silence_stderr
 from skdec.cli.predictions import split_model
 from skdec.cli.tables import Columns, Table, has_named_columns, iterate_table, to_numbers
@@ -52,6 +54,19 @@ def iterate_samples(
             log.write(f"columns that the model does not use: {', '.join(unused)}.")
         yield table._replace(X=_match_features(table.X, model, data, n_rows))
         n_rows += len(table.X)
+
+
+def load_samples(
+    model: Any, data: str, id_column: str | None = None, label: str | None = None
+) -> Table:
+    """Load all rows of a table, with the columns that the model uses."""
+    import pandas as pd
+
+    tables = list(iterate_samples(model, data, id_column, label))
+    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
+    y = None if tables[0].y is None else np.concatenate([table.y for table in tables])
+    ids = pd.concat([table.ids for table in tables], ignore_index=True)
+    return Table(X if hasattr(model, "feature_names_in_") else X.to_numpy(), y, ids)
 
 
 def _match_features(X: Any, model: Any, data: str, n_before: int) -> Any:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Files that are read faster than one can look need no progress bar.
-_MIN_BYTES_SHOWN = 2**26
+_MEGABYTE = 2**20
+_MIN_BYTES_SHOWN = 64 * _MEGABYTE
 
 
 class Log:
@@ -95,22 +96,28 @@ def _build_json_callback() -> Any:
     return JsonCallback()
 
 
-def show_reading(file: BinaryIO, path: Path) -> BinaryIO:
-    """Show a progress bar while a large file is read, if standard error is a terminal."""
-    n_bytes = path.stat().st_size
-    if log.is_quiet or log.is_json or n_bytes < _MIN_BYTES_SHOWN or not sys.stderr.isatty():
-        return file
-    from rich.console import Console
-    from rich.progress import wrap_file
+@contextmanager
+def show_reading(file: BinaryIO, path: Path | None) -> Iterator[Callable[[], None]]:
+    """Show the progress of reading a large file.
 
-    shown: Any = wrap_file(
-        file,
-        total=n_bytes,
-        description=f"reading {path.name}",
-        console=Console(stderr=True),
-        transient=True,
-    )
-    return shown  # a context manager, like a file
+    Yields a function to call after each part, which looks how far the file has been read. `path` is
+    None for standard input, whose size is not known.
+    """
+    n_bytes = 0 if path is None else path.stat().st_size
+    if log.is_quiet or log.is_json or n_bytes < _MIN_BYTES_SHOWN:
+        yield lambda: None
+        return
+    from skdec._engine.progress import open_bar, show_progress
+
+    with show_progress(), open_bar("read", n_bytes // _MEGABYTE, "MB") as bar:
+        n_read = 0
+
+        def look() -> None:
+            nonlocal n_read
+            n_before, n_read = n_read, file.tell() // _MEGABYTE
+            bar.advance(n_read - n_before)
+
+        yield look
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -231,18 +231,22 @@ def _iterate_frames(data: str, columns: Columns) -> Any:
 
 
 def _read_csv(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
-    with _open_bytes(data) as stream:
+    path = None if data == STANDARD_INPUT else Path(data).expanduser()
+    with ExitStack() as stack:
+        stream = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
         try:
             text, beginning = open_text(stream)
             format_ = detect_format(beginning)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{data} cannot be read: {error}.") from error
         _check_names(format_.names, data)
+        show_progress = stack.enter_context(show_reading(stream, path))
         has_gaps = False
         for frame in _parse_csv(text, data, columns, format_):
             has_gaps |= bool(frame.iloc[:, -1].isna().any())
+            show_progress()
             yield frame
-    if has_gaps and data != STANDARD_INPUT:
+    if has_gaps and path is not None:
         _check_widths(data, format_)  # pandas fills rows that are too short
 
 
@@ -291,13 +295,6 @@ def _check_widths(data: str, format_: CsvFormat) -> None:
         for row, n_fields in find_ragged_rows(open_text(stream)[0], format_):
             faults.add(row, f": {n_fields} values, but there are {len(format_.names)} columns")
     faults.raise_if_any("Each row needs a value, or nothing between separators, for each column.")
-
-
-def _open_bytes(data: str) -> Any:
-    if data == STANDARD_INPUT:
-        return sys.stdin.buffer
-    path = Path(data).expanduser()
-    return show_reading(path.open("rb"), path)
 
 
 def _read_excel(data: str) -> Iterator[pd.DataFrame]:

@@ -43,7 +43,9 @@ def test_the_page_of_a_model_has_its_samples_and_classes(folder, tmp_path, capsy
     content = read_content(output)
     assert content["title"] == data
     assert content["nSamples"] == 150
-    assert sorted(content["samples"]["columns"]["names"]) == [f"<b>{name}" for name in "abcdef"]
+    names = sorted(column["name"] for column in content["samples"]["columns"])
+    assert names == [f"<b>{name}" for name in "abcdef"]
+    assert content["samples"]["ids"] is None
     assert content["confusion"]["classes"] == ["even", "odd"]
 
 

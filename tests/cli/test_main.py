@@ -103,7 +103,7 @@ def test_compare_over_seeds_prints_standard_deviations(directory, capsys):
 def test_compare_writes_progress_and_nothing_else_to_standard_error(compared):
     done, _ = compared
     methods = ("kmeans: ", "autoencoder+kmeans: ", "dec: ")
-    steps = ("neighbors, ", "pretrain ", "initialize, ", "refine ", "decoder ")
+    steps = ("neighbors ", "pretrain ", "initialize", "refine ", "decoder ")
     unexpected = [
         line
         for line in done.stderr.splitlines()

@@ -290,3 +290,26 @@ def test_penguins_are_clustered_by_species(tmp_path, capsys):
         table.drop(columns=["species", "year", "island"])
     )
     assert skdec.metrics.clustering_accuracy(table["species"], labels) > 0.6
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_reports_show_the_columns_of_the_table(command, directory, table, tmp_path):
+    pytest.importorskip("plotly", reason="plotly is in the extra plot")
+    page, data = tmp_path / "page.html", str(directory / "table.csv")
+    options = ["--label", "group", "--id", "customer"]
+    if command == "report":
+        arguments = ["report", str(directory / "model"), data, *options, "--output", str(page)]
+    else:
+        arguments = ["compare", data, *options, "--methods", "kmeans", "--report", str(page)]
+    assert main(arguments) == 0
+    content = page.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="content">(.*?)</script>', content, re.S)
+    samples = json.loads(found[1])["samples"]
+    columns = {column["name"]: column for column in samples["columns"]}
+    assert set(columns) == {"income", "city", "zip", "joined"}
+    assert set(columns["city"]["texts"]) == {"Bern", "Oslo", "Rome"}
+    assert set(columns["joined"]["texts"]) == set(table["joined"])
+    assert columns["income"]["numbers"]["dtype"] == "float64"
+    if command == "report":
+        assert samples["ids"]["name"] == "customer"
+        assert set(samples["ids"]["texts"]) == set(table["customer"])

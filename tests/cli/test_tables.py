@@ -2,13 +2,16 @@
 
 import gzip
 import io
+import re
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
-from skdec.cli import tables
+from skdec._engine import progress
+from skdec.cli import output, tables
 from skdec.cli.tables import Columns, iterate_table, load_table, to_numbers
 
 FRAME = pd.DataFrame({"height": [1.5, -2.0, 3e3], "kind": ["a", "b", "a"], "n": [1, 2, 3]})
@@ -336,3 +339,42 @@ def test_a_path_that_is_not_a_table_raises(tmp_path):
     np.save(tmp_path / "X.npy", NUMBERS)
     with pytest.raises(ValueError, match="has no named columns; leave out --label"):
         load_table(str(tmp_path / "X.npy"), Columns(label="kind"))
+
+
+@pytest.fixture
+def long_file(tmp_path, monkeypatch):
+    """A table of three chunks, which is read as if each byte were a megabyte."""
+    monkeypatch.setattr(output, "_MEGABYTE", 1)
+    frame = pd.DataFrame({"a": np.arange(40_000), "b": 0.5})
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    return tmp_path / "long.csv"
+
+
+def test_progress_of_reading_a_large_file_is_shown(long_file, monkeypatch, capsys):
+    load_table(str(long_file))
+    assert capsys.readouterr().err == ""  # it is not large
+    monkeypatch.setattr(output, "_MIN_BYTES_SHOWN", 1000)
+    assert len(load_table(str(long_file)).X) == 40_000
+    size = long_file.stat().st_size
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines
+    assert all(re.fullmatch(rf"read \d+/{size} MB", line) for line in lines)
+    assert re.fullmatch(rf"read {size}/{size} MB, \d+\.\d s", last)
+    monkeypatch.setattr(output.log, "is_quiet", True)
+    load_table(str(long_file))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_progress_of_reading_fits_into_a_terminal(width, long_file, monkeypatch):
+    monkeypatch.setattr(output, "_MIN_BYTES_SHOWN", 1000)
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
+    monkeypatch.setattr(progress, "Console", lambda stderr: console)
+    load_table(str(long_file))
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    drawn = [line.rstrip() for line in re.split(r"[\r\n]", text)]
+    assert max(map(len, drawn)) <= width
+    (last,) = [line for line in drawn if line][-1:]
+    assert last.startswith("read")
+    assert "100 %" in last

@@ -45,7 +45,8 @@ def test_samples_of_any_container_are_shown(fitted, contained):
 
 @pytest.mark.filterwarnings("ignore:X has feature names")
 def test_samples_of_any_container_are_reported(fitted, contained):
-    columns = skdec.report(fitted, contained).content["samples"]["columns"]["names"]
+    shown = skdec.report(fitted, contained).content["samples"]["columns"]
+    columns = [column["name"] for column in shown]
     has_names = hasattr(contained, "columns")
     assert sorted(columns) == (list("abcdef") if has_names else [f"x{i}" for i in range(6)])
     images = skdec.report(fitted, contained, **IMAGES).content["samples"]["images"]

@@ -65,9 +65,31 @@ def test_a_step_may_end_early_or_have_no_total(capsys):
             pass
         with open_bar("read") as bar:
             bar.update(1200)
+        with open_bar("read", 10, "MB") as bar:
+            bar.advance(4)
         run_step("decoder", 0, [])
     lines = [re.sub(r"\d+\.\d s", "0.0 s", line) for line in capsys.readouterr().err.splitlines()]
-    assert lines == ["refine 30/400, 0.0 s, loss 0.5", "neighbors, 0.0 s", "read 1200, 0.0 s"]
+    assert lines == [
+        "refine 30/400, 0.0 s, loss 0.5",
+        "neighbors, 0.0 s",
+        "read 1200, 0.0 s",
+        "read 4/10 MB",
+        "read 4/10 MB, 0.0 s",
+    ]
+
+
+def test_steps_advance_from_any_thread(capsys):
+    with show_progress(), open_bar("initialize", 200, "runs") as bar:
+        threads = [
+            threading.Thread(target=lambda: [bar.advance(1) for _ in range(50)]) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines == [f"initialize {n}/200 runs" for n in range(20, 200, 20)]
+    assert re.fullmatch(r"initialize 200/200 runs, \d+\.\d s", last)
 
 
 def test_undone_updates_neither_add_lines_nor_change_the_total(capsys):
@@ -78,17 +100,23 @@ def test_undone_updates_neither_add_lines_nor_change_the_total(capsys):
     assert parts == ["refine 2/20", "refine 4/20", "refine 6/20", "refine 6/20"]
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 71, 85, 200])
+@pytest.mark.parametrize("width", [20, 40, 60, 71, 80, 85, 200])
 def test_bars_fit_into_terminals_of_any_width(width, open_terminal):
     stream = open_terminal(width)
     with show_progress():
+        with open_bar("components", 70_000, "samples") as bar:
+            for _ in range(7):
+                bar.advance(8192)
         with open_bar("initialize"):
             pass
         run_step("pretrain", 100, [{"loss": 0.012345}] * 10)
         run_step("refine", 4000, [{"loss": 123.456, "changed": 0.12345}] * 4)
     lines = read_screen(stream)
     assert max(map(len, lines)) <= width
-    first, second, third = lines[-3:]
+    counted, first, second, third = lines[-4:]
+    assert counted.split()[0] == "components"
+    assert "82 %" in counted  # ended early
+    assert "steps/s" not in counted
     assert first.split()[0] == "initialize"
     assert second.split()[0] == "pretrain"
     assert "100 %" in second

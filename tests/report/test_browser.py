@@ -5,10 +5,12 @@ import shutil
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hostile_page import CLASSES, COLUMNS
 
 import skdec
+from skdec._table_preparer import clean_table
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is in the extra test")
 ui = pytest.importorskip("selenium.webdriver.support.ui")
@@ -98,10 +100,15 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pages(built, random, tmp_path_factory):
-    """Pages of hostile names, and of 30 clusters of images with a comparison."""
+def pages(built, mixed_model, mixed_table, random, tmp_path_factory):
+    """Pages of hostile names, of a table of words, dates and gaps, and of a comparison.
+
+    The last one has 30 clusters of images.
+    """
     folder = tmp_path_factory.mktemp("pages")
     built.to_html(folder / "hostile.html")
+    page = skdec.report(mixed_model, mixed_table, ids=mixed_table["id"])
+    page.to_html(folder / "mixed.html")
     centers = random(0).random((N_CLUSTERS, 16))
     y = np.repeat(np.arange(N_CLUSTERS), 20)
     X = centers[y] + random(1).normal(0, 0.05, (len(y), 16))
@@ -131,6 +138,10 @@ def read_counts(browser):
         int(word.replace(",", "")) for word in browser.text("#counts").split() if word[0].isdigit()
     ]
     return numbers[0], (numbers[2] if len(numbers) > 2 else 0)
+
+
+def format_value(value):
+    return "" if pd.isna(value) else str(value)
 
 
 def read_download(browser):
@@ -177,7 +188,7 @@ def test_a_sample_is_shown_under_the_pointer(open_page, fitted, table, classes):
         assert f"class {classes[sample]}" in text
         confidence = fitted.predict_proba(table.to_numpy()).max(axis=1)[sample]
         assert f"confidence {confidence:.3f}" in text
-        assert f"plain {table['plain'][sample]:.4g}" in text
+        assert f"plain {float(table['plain'][sample])!r}" in text
 
 
 def test_groups_and_confidence_are_filters(open_page, fitted, table):
@@ -211,7 +222,7 @@ def test_all_samples_or_a_lasso_are_exported(open_page, fitted, table, classes):
     assert [line["cluster"] for line in lines] == fitted.labels_.astype(str).tolist()
     assert [line["class"] for line in lines] == classes.tolist()
     for name in COLUMNS:
-        np.testing.assert_allclose([float(line[name]) for line in lines], table[name], rtol=1e-6)
+        assert [float(line[name]) for line in lines] == table[name].tolist()
     browser.find("input[value=lasso]").click()
     plot = browser.find("#plot")
     browser.execute_script("arguments[0].scrollIntoView()", plot)
@@ -270,7 +281,53 @@ def test_everything_can_be_done_with_the_keyboard(open_page):
     assert read_counts(browser)[0] < 150
 
 
-@pytest.mark.parametrize("name", ["hostile", "images"])
+def test_cards_describe_the_columns_of_a_table(open_page, mixed_model, mixed_table):
+    browser = open_page("mixed")
+    assert not browser.find_all("main b, main i, main script")
+    labels = mixed_model.predict(mixed_table)
+    described = skdec.describe_clusters(clean_table(mixed_model, mixed_table), labels)
+    for cluster, card in enumerate(browser.find_all(".card")):
+        rows = card.find_elements(By.CSS_SELECTOR, ".profile tbody tr")
+        expected = described.loc[cluster]
+        assert [row.find_element(By.TAG_NAME, "th").text for row in rows] == (
+            expected.index.tolist()
+        )
+        for row, (_, column) in zip(rows, expected.iterrows(), strict=True):
+            typical, overall = row.find_elements(By.CSS_SELECTOR, "td:nth-child(2) div")
+            assert typical.text == column["typical"]
+            assert overall.text == f"in all: {column['overall']}"
+            title = f"{column['difference']:+.2f} standard deviations"
+            if isinstance(column["value"], str):
+                title += f" of being {column['value']}"
+            assert row.get_attribute("title") == title
+            bars = row.find_elements(By.CSS_SELECTOR, ".positive, .negative")
+            assert [bar.get_attribute("class") for bar in bars] == [
+                "positive" if column["difference"] >= 0 else "negative"
+            ]
+
+
+def test_samples_have_their_ids_and_values_of_the_table(open_page, mixed_table):
+    browser = open_page("mixed")
+    for line, sample in zip(read_download(browser), mixed_table.itertuples(), strict=True):
+        assert line["id"] == sample.id
+        expected = [format_value(value) for value in sample[2:]]
+        assert [line[name] for name in mixed_table.columns[1:]] == expected
+    number = browser.find("#sample")
+    for row in (5, 30):  # one with gaps
+        sample = mixed_table.iloc[row]
+        number.clear()
+        number.send_keys(sample["id"])
+        first, second = browser.find_all("#details table")
+        assert first.find_element(By.CSS_SELECTOR, "td").text == sample["id"]
+        cells = [cell.text for cell in second.find_elements(By.CSS_SELECTOR, "th, td")]
+        shown = dict(zip(cells[::2], cells[1::2], strict=True))
+        for name, text in shown.items():
+            assert text == format_value(sample[name])
+    browser.find(".members button").click()
+    assert browser.find(".members button").text.startswith(f"{number.get_attribute('value')} (")
+
+
+@pytest.mark.parametrize("name", ["hostile", "mixed", "images"])
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_is_wider_than_the_screen_or_too_pale(name, width, dark, open_page):
@@ -278,8 +335,9 @@ def test_nothing_is_wider_than_the_screen_or_too_pale(name, width, dark, open_pa
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     for element in browser.find_all("main > section:not([hidden])"):
         assert element.rect["x"] + element.rect["width"] <= width
-    for selector in ("h1", ".hint", ".card p", "button", ".matrix th", "legend"):
-        assert measure_contrast(browser, selector) >= 4.5, selector
+    for selector in ("h1", ".hint", ".card p", "button", ".matrix th", ".overall", "legend"):
+        if browser.find_all(selector):
+            assert measure_contrast(browser, selector) >= 4.5, selector
     background = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(parse_color(background)) < 200) == dark
     assert browser.evaluate("document.getElementById('plot').layout.paper_bgcolor") == (

@@ -4,7 +4,9 @@ import base64
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from hostile_page import parse_content
 from scipy.sparse import csr_matrix
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.compose import make_column_transformer
@@ -12,13 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skdec
-from skdec._cluster_summary import compute_profiles, select_members
-from skdec._report.content import Clustering, build_content, encode_array
+from skdec._cluster_summary import select_members
+from skdec._report.content import Clustering, _encode_column, build_content, encode_array
 from skdec.metrics import clustering_accuracy
 
 
 def decode(encoded):
-    dtype = {"float32": "<f4", "int32": "<i4", "uint8": "<u1"}[encoded["dtype"]]
+    dtype = {"float32": "<f4", "float64": "<f8", "int32": "<i4", "uint8": "<u1"}[encoded["dtype"]]
     return np.frombuffer(base64.b64decode(encoded["data"]), dtype)
 
 
@@ -31,12 +33,20 @@ def content(built):
     "values", [np.array([0.5, -1e30]), np.array([3, -1]), np.array([True, False])]
 )
 def test_arrays_are_encoded(values):
-    np.testing.assert_array_equal(decode(encode_array(values)), values.astype(np.float32))
+    np.testing.assert_array_equal(decode(encode_array(values)), values)
+
+
+def read_column(column):
+    """Return the values of a column as the page shows them."""
+    if column["numbers"] is not None:
+        return decode(column["numbers"]).tolist()
+    return [column["texts"][code] if code >= 0 else "" for code in decode(column["codes"])]
 
 
 def test_each_sample_has_its_cluster_class_confidence_and_columns(content, fitted, table, classes):
     shown = content["samples"]
-    rows = decode(shown["ids"])
+    rows = decode(shown["positions"])
+    assert shown["ids"] is None
     assert sorted(rows) == list(range(150))
     assert rows.tolist() != sorted(rows)  # in random order
     for coloring, labels in zip(
@@ -48,18 +58,17 @@ def test_each_sample_has_its_cluster_class_confidence_and_columns(content, fitte
     np.testing.assert_array_equal(
         decode(shown["confidence"]), fitted.predict_proba(table.to_numpy()).max(axis=1)[rows]
     )
-    values = decode(shown["columns"]["values"]).reshape(150, 6)
-    np.testing.assert_array_equal(
-        values, table[shown["columns"]["names"]].to_numpy(np.float32)[rows]
-    )
+    assert {column["name"] for column in shown["columns"]} == set(table.columns)
+    for column in shown["columns"]:
+        assert read_column(column) == table[column["name"]].to_numpy()[rows].tolist()
     assert shown["images"] is None
 
 
 def test_cards_have_sizes_profiles_and_members(content, fitted, table):
-    rows = decode(content["samples"]["ids"])
+    rows = decode(content["samples"]["positions"])
     confidence = fitted.predict_proba(table.to_numpy()).max(axis=1)
     members = select_members(fitted.labels_, confidence, 6)
-    profiles = compute_profiles(table.to_numpy(), fitted.labels_)
+    described = skdec.describe_clusters(table, fitted.labels_)
     for label, card in enumerate(content["clusters"]):
         is_member = fitted.labels_ == label
         assert card["size"] == is_member.sum()
@@ -67,13 +76,11 @@ def test_cards_have_sizes_profiles_and_members(content, fitted, table):
         typical, doubtful = rows[card["typical"]], rows[card["doubtful"]]
         np.testing.assert_allclose(confidence[typical], confidence[members[label][0]])
         np.testing.assert_allclose(confidence[doubtful], confidence[members[label][1]])
-        differences = [column["difference"] for column in card["profile"]]
-        assert (np.diff(np.abs(differences)) <= 0).all()
-        names = [content["samples"]["columns"]["names"][one["column"]] for one in card["profile"]]
-        positions = [table.columns.get_loc(name) for name in names]
-        np.testing.assert_allclose(differences, profiles[label, positions])
-        means = [column["mean"] for column in card["profile"]]
-        np.testing.assert_allclose(means, table[is_member][names].mean())
+        names = [content["samples"]["columns"][one["column"]]["name"] for one in card["profile"]]
+        expected = described.loc[label].head(6)
+        assert names == expected.index.tolist()
+        for name in ("typical", "overall", "difference"):
+            assert [one[name] for one in card["profile"]] == expected[name].tolist()
 
 
 def test_history_and_confusion_are_those_of_the_fit(content, fitted, classes):
@@ -99,7 +106,7 @@ def test_of_many_samples_a_subset_is_shown(samples, random):
     clustering = Clustering(csr_matrix(samples), labels, samples, list("abcdef"))
     content = build_content(clustering, max_samples=40)
     assert content["nSamples"] == 150
-    assert len(decode(content["samples"]["ids"])) == 40
+    assert len(decode(content["samples"]["positions"])) == 40
     assert sum(card["size"] for card in content["clusters"]) == 150
     assert content["samples"]["confidence"] is None
     again = build_content(clustering, max_samples=40)
@@ -114,19 +121,109 @@ def test_noise_and_estimators_without_predictions_are_shown(samples):
     assert '"KMeans"' in page
 
 
-def test_a_table_with_words_is_shown_as_its_pipeline_prepares_it(random):
+def test_a_table_is_shown_as_it_was_before_its_pipeline_prepared_it(random):
     table = pd.DataFrame({"n": random(0).random(60), "word": np.repeat(["a", "b", "c"], 20)})
     encode = make_column_transformer((OneHotEncoder(), ["word"]), (StandardScaler(), ["n"]))
     pipeline = make_pipeline(encode, KMeans(3, random_state=0)).fit(table)
-    names = skdec.report(pipeline, table).content["samples"]["columns"]["names"]
-    assert sorted(names) == [
-        "onehotencoder__word_a",
-        "onehotencoder__word_b",
-        "onehotencoder__word_c",
-        "standardscaler__n",
-    ]
+    content = skdec.report(pipeline, table).content
+    rows = decode(content["samples"]["positions"])
+    columns = {column["name"]: read_column(column) for column in content["samples"]["columns"]}
+    assert columns == {name: table[name][rows].tolist() for name in ("n", "word")}
+    assert content["nFeatures"] == 2
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_words_dates_and_gaps_are_those_of_the_table(container, mixed_table, mixed_model):
+    table = pl.from_pandas(mixed_table) if container == "polars" else mixed_table
+    content = skdec.report(mixed_model, table, ids=mixed_table["id"]).content
+    rows = decode(content["samples"]["positions"])
+    shown = {column["name"]: read_column(column) for column in content["samples"]["columns"]}
+    assert set(shown) == {"income", "<script>", "joined", "code"}  # the others tell nothing
+    expected = mixed_table.iloc[rows]
+    np.testing.assert_array_equal(shown["income"], expected["income"])
+    assert np.isnan(shown["income"]).sum() == 3
+    assert shown["<script>"] == expected["<script>"].fillna("").tolist()
+    assert shown["joined"] == expected["joined"].fillna("").tolist()
+    assert shown["code"] == expected["code"].tolist()
+    ids = content["samples"]["ids"]
+    assert (ids["name"], read_column(ids)) == ("id", expected["id"].tolist())
+    words = next(
+        one
+        for one in content["clusters"][0]["profile"]
+        if content["samples"]["columns"][one["column"]]["name"] == "<script>"
+    )
+    assert words["value"] in words["typical"]
+
+
+def test_values_are_encoded_as_they_are():
+    times = pd.Series(pd.to_datetime(["2020-01-01 12:30", None]), name="time")
+    assert read_column(_encode_column(times)) == ["2020-01-01T12:30:00", ""]
+    days = pd.Series(pd.to_datetime(["2020-01-01", "2021-12-31"]), name="day")
+    assert read_column(_encode_column(days)) == ["2020-01-01", "2021-12-31"]
+    large = pd.Series([2**60 + 1, 5], name="account")
+    assert read_column(_encode_column(large)) == [str(2**60 + 1), "5"]
+    assert read_column(_encode_column(pd.Series([True, False]))) == ["True", "False"]
+    nullable = pd.Series([1, None], dtype="Int64")
+    np.testing.assert_array_equal(read_column(_encode_column(nullable)), [1, np.nan])
+    assert read_column(_encode_column(pd.Series([None, 2**60], dtype="Int64"))) == ["", str(2**60)]
+    np.testing.assert_array_equal(
+        read_column(_encode_column(pd.Series([None], dtype="Int64"))), [np.nan]
+    )
+
+
+@pytest.mark.parametrize("container", ["array", "sparse", "gaps", "table"])
+def test_of_very_many_columns_those_that_differ_are_described(container, random, monkeypatch):
+    labels = np.repeat([0, 1], 30)
+    X = random(0).random((60, 500))
+    X[:, [70, 300]] += 2 * labels[:, None]
+    names = [f"column {i}" for i in range(500)]
+    described = []
+    monkeypatch.setattr(
+        "skdec._report.content.describe_clusters",
+        lambda table, labels: described.append(table) or skdec.describe_clusters(table, labels),
+    )
+    if container == "gaps":
+        X[3, 300] = np.nan
+    samples = csr_matrix(X) if container == "sparse" else X
+    if container == "table":
+        samples = pd.DataFrame(X).assign(word=np.array(["a", "b"])[labels])
+        names += ["word"]
+    content = build_content(Clustering(samples, labels, X[:, :2], names))
+    shown = [column["name"] for column in content["samples"]["columns"]]
+    best = {"column 70", "column 300"} | ({"word"} if container == "table" else set())
+    assert set(shown[: len(best)]) == best
+    assert len(shown) == 24
+    assert described[0].shape[1] < 50
+
+
+def test_a_comparison_is_described_by_the_table_that_was_prepared(samples):
+    table = pd.DataFrame({"word": np.repeat(["a", "b", "c"], 50)})
+    page = skdec.compare(samples, methods=("kmeans",), n_clusters=3, random_state=0).to_html(
+        table=table
+    )
+    (column,) = parse_content(page)["samples"]["columns"]
+    assert column["name"] == "word"
+
+
+def test_images_of_a_comparison_are_those_of_its_samples(samples):
+    comparison = skdec.compare(samples, methods=("kmeans",), n_clusters=3, random_state=0)
+    pages = [comparison.to_html(image_shape=(2, 3), table=table) for table in (None, 100 * samples)]
+    images = [parse_content(page)["samples"]["images"] for page in pages]
+    assert images[0] == images[1]
 
 
 def test_classes_of_another_length_are_an_error(fitted, samples):
     with pytest.raises(ValueError, match="y has 3 labels, but X has 150 samples"):
         skdec.report(fitted, samples, [0, 1, 2])
+
+
+def test_ids_of_another_length_and_images_of_words_are_errors(
+    fitted, samples, mixed_model, mixed_table
+):
+    with pytest.raises(ValueError, match="ids has 3 values, but X has 150 samples"):
+        skdec.report(fitted, samples, ids=["a", "b", "c"])
+
+
+def test_words_are_no_images(mixed_model, mixed_table):
+    with pytest.raises(ValueError, match="needs samples that are numbers"):
+        skdec.report(mixed_model, mixed_table, image_shape=(2, 2))

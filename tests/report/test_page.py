@@ -41,7 +41,7 @@ def test_names_are_in_the_json_and_nowhere_else(page):
     content = parse_content(page)
     assert content["title"] == "<script>alert(3)</script>"
     assert content["version"] == skdec.__version__
-    assert sorted(content["samples"]["columns"]["names"]) == sorted(COLUMNS)
+    assert sorted(column["name"] for column in content["samples"]["columns"]) == sorted(COLUMNS)
     assert content["confusion"]["classes"] == sorted(CLASSES)
     assert "alert(1)" in page
     assert page.count("alert(") == page.count("\\u003cscript\\u003ealert(")

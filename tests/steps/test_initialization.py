@@ -9,6 +9,7 @@ from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
+from skdec._engine.progress import show_progress
 from skdec._steps import initialization as initialization_module
 from skdec._steps.cluster_search import Clustering, NeighborGraph
 from skdec._steps.initialization import (
@@ -176,3 +177,17 @@ def test_smoothing_loses_no_cluster(random):
     labels[[5, 60]] = [1, 2]
     targets = smooth_labels(labels, 3, build_graph(z, 10), get_ones(z))
     np.testing.assert_array_equal(np.unique(targets.argmax(axis=1)), [0, 1, 2])
+
+
+@pytest.mark.parametrize("n_init", [1, 3, 12])
+def test_progress_counts_the_runs_of_the_search(n_init, random, capsys):
+    X = random(0).normal(size=(60, 3)).astype(np.float32)
+    neighbors = Neighbors(build_graph(X, 5), X, 5)
+    with show_progress():
+        initialize_clusters("neighbors", 2, n_init, X, neighbors, get_ones(X), 0)
+        initialize_clusters("k-means++", 2, n_init, X, Neighbors(), get_ones(X), 0)
+    *lines, by_kmeans = capsys.readouterr().err.splitlines()
+    # The combinations of 3, 5 and 8 runs, or of as many as there are, with four settings each.
+    n_runs = {1: 1, 3: 3 + 4, 12: 12 + 3 * 4}[n_init]
+    assert lines[-1].startswith(f"initialize {n_runs}/{n_runs} runs, ")
+    assert by_kmeans.startswith("initialize, ")

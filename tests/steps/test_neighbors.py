@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from skdec._engine.data import to_float32
+from skdec._engine.progress import show_progress
 from skdec._steps import neighbors
 from skdec._steps.neighbors import (
     build_neighbor_graph,
@@ -146,3 +147,21 @@ def test_neighbor_targets_correct_labels_that_differ_from_all_neighbors(random):
     labels[[3, 40]] = 1 - labels[[3, 40]]
     targets = compute_neighbor_targets(np.eye(2, dtype=np.float32)[labels], build_graph(X, 5), 4)
     np.testing.assert_array_equal(targets.argmax(axis=1), truth)
+
+
+def test_progress_counts_samples(random, monkeypatch, capsys):
+    """Of the principal components and of the search, exact or in cells."""
+    X = random(0).normal(size=(600, 60))
+    monkeypatch.setattr(neighbors, "_SAMPLES_PER_SEARCH", 250)
+    monkeypatch.setattr(neighbors, "_BLOCK_VALUES", 250 * 60)
+    with show_progress():
+        build_graph(X, 5)
+    lines = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
+    for name in ("components", "neighbors"):
+        shown = [line.removeprefix(f"{name} ") for line in lines if line.startswith(name)]
+        assert shown == ["250/600 samples", "500/600 samples", "600/600 samples"]
+    monkeypatch.setattr(neighbors, "_MAX_EXACT_SAMPLES", 100)
+    monkeypatch.setattr(neighbors, "_CELL_SIZE", 100)
+    with show_progress():
+        find_nearest_neighbors(X, 5, get_random_state())
+    assert "neighbors 600/600 samples, " in capsys.readouterr().err
