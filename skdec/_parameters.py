@@ -248,7 +248,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
-        target=create_target_function(estimator.target),
+        target=create_target_function(estimator.target, estimator.n_clusters),
         init=estimator.init,
         n_init=n_init,
         n_graph_neighbors=n_graph_neighbors,

@@ -64,11 +64,15 @@ class CustomTarget:
         return ValueError(f"target={self.function!r} must return {expected}; it returned {found}.")
 
 
-def create_target_function(function: Any) -> TargetFunction:
-    """Return DEC's own target distribution for None, or a function's, after a trial call."""
+def create_target_function(function: Any, n_clusters: int | None = None) -> TargetFunction:
+    """Return DEC's own target distribution for None, or a function's.
+
+    The function is tried before any training, unless the number of clusters is not known yet.
+    """
     if function is None:
         return target_distribution
     target = CustomTarget(function)
-    q = np.random.RandomState(0).dirichlet(np.ones(3), size=5).astype(np.float32)
-    target(q, np.ones(len(q), np.float32))
+    if n_clusters is not None:
+        q = np.random.RandomState(0).dirichlet(np.ones(n_clusters), size=5).astype(np.float32)
+        target(q, np.ones(len(q), np.float32))
     return target

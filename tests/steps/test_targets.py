@@ -70,6 +70,17 @@ def test_a_function_that_flattens_gives_less_confident_assignments(tiny, samples
     assert measure_entropy(flatten) > measure_entropy(None) + 1e-4
 
 
+def test_a_function_may_know_the_number_of_clusters(tiny, samples):
+    factors = np.linspace(1, 2, tiny["n_clusters"])
+
+    def prefer_the_last(q):
+        p = q * factors
+        return p / p.sum(axis=1, keepdims=True)
+
+    dec = DECClusterer(**{**tiny, "n_neighbors": 0}, target=prefer_the_last).fit(samples)
+    assert dec.predict_proba(samples).shape == (len(samples), tiny["n_clusters"])
+
+
 def test_with_neighbors_the_function_gets_their_averages():
     points = np.random.default_rng(2).normal(size=(20, 3))
     graph = build_neighbor_graph(points, 4, np.random.RandomState(0))
