@@ -26,6 +26,14 @@ class Interrupt(keras.callbacks.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.fixture(autouse=True)
+def default_handler():
+    """Python's own handler, also where the tests were started in the background without one."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 @pytest.fixture
 def parameters(tiny):
     return {**tiny, "tol": 0.0}
