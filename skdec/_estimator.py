@@ -164,7 +164,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
           parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
 
         After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
-        are close that differ by such changes only, and as many steps follow.
+        are close that differ by such changes only, and half as many steps follow.
     target : callable, default=None
         Function that returns the target distribution p of the soft assignments q, both of shape
         (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter

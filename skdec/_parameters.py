@@ -234,7 +234,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         ),
         refinement=refinement,
         # Rebuilt neighbors know more where the encoder has learned to ignore changes.
-        rebuilt=replace(refinement, n_steps=max_iter if augmentation else 0),
+        rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
         decoder=TrainingSettings(
             n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
             epoch_steps=steps_per_epoch,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from skdec._engine.inference import (
     INFERENCE_BATCH_SIZE,
@@ -66,3 +67,16 @@ def test_few_samples_use_the_smaller_batch_where_it_gives_the_same_bits(is_exact
     size = SMALL_BATCH_SIZE if is_exact else INFERENCE_BATCH_SIZE
     checked = [INFERENCE_BATCH_SIZE, SMALL_BATCH_SIZE]  # once, from the second call on
     assert seen == [INFERENCE_BATCH_SIZE, *checked, size, size]
+
+
+def test_networks_of_many_sizes_cause_no_warning(caplog):
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        for width in range(21, 29):
+            architecture = Architecture(4, (width, 2), "relu")
+            weights = DECWeights.from_autoencoder(architecture, architecture.create_weights(0))
+            weights.embed(np.zeros((3, 4), np.float32))
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "retracing" not in caplog.text
