@@ -15,6 +15,7 @@ from statistics import mean, median
 from typing import Any
 
 import numpy as np
+from _peers import N_CLUSTERS, score_labels
 from _results import (
     Item,
     Record,
@@ -24,12 +25,9 @@ from _results import (
     run_benchmark,
     time_call,
 )
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from skdec.datasets import load_digits, load_mnist
-from skdec.metrics import clustering_accuracy
 
-N_CLUSTERS = 10
 DATA = {
     "digits": "digits, 1,797 images of 8 x 8",
     "mnist-test": "MNIST, the 10,000 test images",
@@ -108,21 +106,13 @@ def measure(item: Item) -> dict[str, Any]:
     _, seconds = time_call(lambda: dec.fit(X))
     reconstructed = dec.inverse_transform(dec.transform(X))
     return {
-        **_score(y, dec.labels_),
-        "initial": _score(y, dec.initial_labels_),
+        **score_labels(y, dec.labels_),
+        "initial": score_labels(y, dec.initial_labels_),
         "seconds": seconds,
         "phases": {phase: float(dec.history_[phase]["seconds"][-1]) for phase in dec.history_},
         "n_iter": int(dec.n_iter_),
         "stop_reason": dec.stop_reason_,
         "explained": float(1 - np.mean((reconstructed - X) ** 2) / X.var(axis=0).mean()),
-    }
-
-
-def _score(y: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    return {
-        "accuracy": clustering_accuracy(y, labels),
-        "nmi": float(normalized_mutual_info_score(y, labels)),
-        "ari": float(adjusted_rand_score(y, labels)),
     }
 
 

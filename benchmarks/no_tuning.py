@@ -246,7 +246,11 @@ From R's package mlbench (`benchmarks/convert_mlbench.py`). They were clustered 
 been fixed. One choice was made then: the form I (I / H) of the criterion was preferred to 2 I - H
 (mean NMI over these and four more: 0.453 and 0.420).
 
-{format_data([data for data in found if data in HELD_OUT])}"""
+{format_data([data for data in found if data in HELD_OUT])}
+
+## All data sets that every method was measured on
+
+{format_table(("data", *METHODS), [_format_means(found, scores)[: 1 + len(METHODS)]])}"""
 
 
 def _format_scores(values: list[dict[str, float]]) -> str:

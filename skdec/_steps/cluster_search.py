@@ -16,7 +16,7 @@ References
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -162,24 +162,28 @@ def search_clusters(
         order = np.argsort(cells, kind="stable")
         return order, cells[order], NeighborGraph(graph[order][:, order], sample_weight[order])
 
-    def merge(run: tuple[tuple[np.ndarray, np.ndarray, NeighborGraph], SearchSetting]) -> Any:
+    def merge(
+        run: tuple[tuple[np.ndarray, np.ndarray, NeighborGraph], SearchSetting],
+    ) -> NestedClusterings:
         (order, cells, neighbors), setting = run
         with use_one_thread():
             found = merge_with_agreement(neighbors, cells, n_clusters, setting, min_clusters)
         bar.advance(1)
         return _restore_order(found, order)
 
-    def merge_all(starts: Sequence[np.ndarray], n_runs: int | None = None) -> Any:
+    def merge_all(
+        starts: Sequence[np.ndarray], n_runs: int | None = None
+    ) -> list[NestedClusterings]:
         sorted_starts = run_in_threads(sort_by_cell, starts, n_threads)
         return run_in_threads(merge, list(product(sorted_starts, SETTINGS))[:n_runs], n_threads)
 
     n_threads = count_usable_threads()
     n_starts = -(-n_init // len(SETTINGS))
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_starts)
-    runs: list[NestedClusterings] = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init)
+    runs = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init)
     ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
     numbers = _list_combined_numbers(n_init)
-    combined: list[NestedClusterings] = merge_all(
+    combined = merge_all(
         [find_common_cells([run.best for run in ranked[:number]]) for number in numbers]
     )
     return runs + combined

@@ -86,4 +86,5 @@ def run(arguments: argparse.Namespace) -> None:
         settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
-    html_report.write_comparison(comparison, clean_table(preparer, table.X), arguments)
+    if arguments.report is not None:
+        html_report.write_comparison(comparison, clean_table(preparer, table.X), arguments)

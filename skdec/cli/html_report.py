@@ -75,10 +75,9 @@ def check_report(arguments: argparse.Namespace) -> None:
 
 
 def write_comparison(comparison: Comparison, table: Any, arguments: argparse.Namespace) -> None:
-    """Write the page of a comparison of the clusters of a table, if the option is given."""
-    if arguments.report is not None:
-        shape = _get_image_shape(arguments)
-        comparison.to_html(arguments.report, image_shape=shape, title=arguments.data, table=table)
+    """Write the page of a comparison of the clusters of a table."""
+    shape = _get_image_shape(arguments)
+    comparison.to_html(arguments.report, image_shape=shape, title=arguments.data, table=table)
 
 
 def _add_image_shape(parser: argparse.ArgumentParser) -> None:
