@@ -23,9 +23,9 @@ from skdec._steps.neighbors import Neighbors, build_neighbor_graph, compute_neig
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
-# Among the candidates whose score is lower than the highest by at most this fraction, agreement
-# decides.
-_SCORE_TOLERANCE = 0.005
+# Among the candidates whose score is lower than the highest by at most this fraction, divided by
+# the square root of the number of samples, agreement decides: a fraction of a standard error.
+_SCORE_TOLERANCE = 0.15
 # Rounds of averaging over neighbors: for labels found without them, and for the first targets.
 _N_SMOOTHING_ROUNDS, _N_TARGET_ROUNDS = 32, 4
 
@@ -170,11 +170,11 @@ def find_neighbor_clusters(
 def select_candidate(candidates: Sequence[tuple[Clustering, float]]) -> tuple[Clustering, float]:
     """Return the candidate with the highest `Clustering.score`, or one of hardly a lower score.
 
-    Among those, the one is kept that agrees most with the others, by the sum of the normalized
-    mutual information: the very highest score is at times that of an outlier.
+    Scores of few samples differ by chance, so among those that are hardly lower the one is kept
+    that agrees most with the others, by the sum of the normalized mutual information.
     """
     highest = max(clustering.score for clustering, _ in candidates)
-    lowest = (1 - _SCORE_TOLERANCE) * highest
+    lowest = (1 - _SCORE_TOLERANCE / np.sqrt(len(candidates[0][0].labels))) * highest
     best = [candidate for candidate in candidates if candidate[0].score >= lowest]
     agreement = [
         sum(normalized_mutual_info_score(one.labels, other.labels) for other, _ in best)

@@ -84,6 +84,9 @@ def test_of_candidates_with_nearly_the_highest_score_the_one_is_kept_that_others
     np.testing.assert_array_equal(best.labels, common)
     poor = (Clustering(outlier.astype(np.int32), 0.1, 0.1), 9)
     assert select_candidate([*[poor] * 6, *candidates])[1] == 1
+    # Of many samples, scores that differ as much are not equal by chance.
+    many = [(one._replace(labels=np.tile(one.labels, 1_000)), power) for one, power in candidates]
+    assert select_candidate(many)[1] == 0
 
 
 @pytest.mark.parametrize("data", [moons, circles])
