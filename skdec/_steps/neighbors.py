@@ -5,37 +5,29 @@ belong to the same cluster, so the target of a sample sharpens the soft assignme
 neighbors rather than its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from skdec._engine.data import DistinctSamples
 from skdec._engine.progress import open_bar
 from skdec._engine.threads import use_one_thread
 from skdec._math import target_distribution
+from skdec._steps.neighbor_search import find_nearest_neighbors
 
 # Distances are computed between the leading principal components, fitted on some of the samples:
 # fewer where a dense array of them would take more than 256 MB.
 _N_COMPONENTS = 50
 _MAX_PCA_SAMPLES = 20_000
 _MAX_PCA_VALUES = 2**26
-# Exact search is quadratic. Of more samples than this, each is compared only with those of the
-# nearest k-means cells, about so many. Cells of about this size are found by so many iterations
-# on some of the samples.
-_MAX_EXACT_SAMPLES = 70_000
-_N_COMPARED, _CELL_SIZE = 15_000, 2_000
-_MAX_CELL_SAMPLES, _CELL_ITER = 50_000, 5
 # The neighbor whose distance is the local scale of a sample (Zelnik-Manor and Perona).
 _SCALE_NEIGHBOR = 7
 # Keeps samples connected that are far from all others.
 _MIN_AFFINITY = 1e-12
 _BLOCK_VALUES = 2**23
-_SAMPLES_PER_SEARCH = 8192
 
 
 class Neighbors(NamedTuple):
@@ -100,7 +92,8 @@ def compute_principal_components(
     with open_bar("components", n_samples, "samples") as bar:
         with use_one_thread():
             pca = PCA(n_components, svd_solver=solver, random_state=random_state).fit(subset)
-        for part in _iterate_blocks(n_samples, block):
+        for start in range(0, n_samples, block):
+            part = np.arange(start, min(start + block, n_samples))
             points[part] = pca.transform(take(part))
             bar.advance(len(part))
     return points
@@ -142,95 +135,6 @@ def build_neighbor_graph(
     graph = (directed + directed.T).tocsr()
     graph.data /= np.repeat(graph.sum(axis=1), np.diff(graph.indptr))
     return graph
-
-
-def find_nearest_neighbors(
-    points: np.ndarray, n_neighbors: int, random_state: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nearest other samples of each sample, and the distances to them.
-
-    They are exact for up to 70,000 samples. Of more, each sample is compared with those of the
-    nearest of many k-means cells, about 15,000 samples, so that the time grows with the number
-    of samples and not with its square.
-
-    Parameters
-    ----------
-    points : ndarray of shape (n, d)
-        Samples.
-    n_neighbors : int
-        Number of neighbors, below n.
-    random_state : RandomState
-        Initializes the cells.
-
-    Returns
-    -------
-    neighbors : ndarray of shape (n, n_neighbors), int32
-        Indices, the nearest first.
-    distances : ndarray of shape (n, n_neighbors), float32
-        Euclidean distances.
-    """
-    n_samples = len(points)
-    neighbors = np.empty((n_samples, n_neighbors), dtype=np.int32)
-    distances = np.empty((n_samples, n_neighbors), dtype=np.float32)
-    with open_bar("neighbors", n_samples, "samples") as bar:
-        for samples, compared in _choose_compared(points, random_state):
-            search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute")
-            distance, position = search.fit(points[compared]).kneighbors(points[samples])
-            found = _remove_self(distance, compared[position], samples)
-            distances[samples], neighbors[samples] = found
-            bar.advance(len(samples))
-    return neighbors, distances
-
-
-def _choose_compared(
-    points: np.ndarray, random_state: np.random.RandomState
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the indices of all samples, block by block, and of those that they are compared with.
-
-    The latter contain the former.
-    """
-    if len(points) <= _MAX_EXACT_SAMPLES:
-        everything = np.arange(len(points))
-        for samples in _iterate_blocks(len(points), _SAMPLES_PER_SEARCH):
-            yield samples, everything
-        return
-    cells = _divide_into_cells(points, random_state)
-    centers = np.stack([points[cell].mean(axis=0) for cell in cells])
-    sizes = np.array([len(cell) for cell in cells])
-    for i, cell in enumerate(cells):
-        nearest = np.argsort(((centers - centers[i]) ** 2).sum(axis=1), kind="stable")
-        n_cells = 1 + np.searchsorted(np.cumsum(sizes[nearest]), _N_COMPARED)
-        yield cell, np.concatenate([cell, *(cells[j] for j in nearest[:n_cells] if j != i)])
-
-
-def _iterate_blocks(n_samples: int, size: int) -> Iterator[np.ndarray]:
-    """Yield the indices of the samples in blocks of this size."""
-    for start in range(0, n_samples, size):
-        yield np.arange(start, min(start + size, n_samples))
-
-
-def _divide_into_cells(points: np.ndarray, random_state: np.random.RandomState) -> list[np.ndarray]:
-    """Return the indices of the samples nearest to each of many k-means centers."""
-    n_cells = -(-len(points) // _CELL_SIZE)
-    subset = random_state.permutation(len(points))[:_MAX_CELL_SAMPLES]
-    with use_one_thread():
-        kmeans = KMeans(
-            n_cells, init="random", n_init=1, max_iter=_CELL_ITER, random_state=random_state
-        )
-        labels = kmeans.fit(points[subset]).predict(points)
-    order = np.argsort(labels, kind="stable")
-    cells = np.split(order, np.cumsum(np.bincount(labels, minlength=n_cells))[:-1])
-    return [cell for cell in cells if len(cell)]
-
-
-def _remove_self(
-    distances: np.ndarray, neighbors: np.ndarray, samples: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Drop from the neighbors of the samples each sample itself."""
-    is_self = neighbors == samples[:, None]
-    is_self[~is_self.any(axis=1), 0] = True  # more samples at no distance than were asked for
-    shape = (len(samples), -1)
-    return distances[~is_self].reshape(shape), neighbors[~is_self].reshape(shape)
 
 
 def compute_neighbor_targets(
