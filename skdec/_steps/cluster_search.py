@@ -195,8 +195,12 @@ def count_runs(n_init: int) -> int:
 
 
 def _list_combined_numbers(n_init: int) -> list[int]:
-    """Return how many of the best runs are combined, for each combination."""
-    return sorted({min(number, n_init) for number in _N_COMBINED} - {1})
+    """Return how many of the best runs are combined, for each combination.
+
+    Not all of them, the worst included, unless there are no more than are combined at least.
+    """
+    smaller = [number for number in _N_COMBINED if number < n_init]
+    return smaller or [n_init] * (n_init > 1)
 
 
 def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:

@@ -128,7 +128,7 @@ def test_combined_runs_begin_with_the_cells_on_which_runs_agree(random):
         assert pairs[a, b] == cell
 
 
-def test_combined_runs_are_as_good_as_the_best_run_and_often_better():
+def test_combined_runs_are_about_as_good_as_the_best_run_and_often_better():
     X, _ = load_digits(return_X_y=True)
     gains = []
     for seed in range(3):
@@ -136,7 +136,7 @@ def test_combined_runs_are_as_good_as_the_best_run_and_often_better():
         assert len(runs) > 4
         scores = [run.best.score for run in runs]
         gains.append(max(scores[4:]) - max(scores[:4]))
-    assert min(gains) > -0.01
+    assert min(gains) > -0.02  # the single runs stay candidates
     assert max(gains) > 0.001
 
 
