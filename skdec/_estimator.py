@@ -138,8 +138,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
         Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
-        more; with augmentation twice as many. They are repeated up to eight times as long as the
-        network has not learned 95 percent of the initial labels.
+        more; with augmentation three times as many. They are repeated up to eight times as long
+        as the network has not learned 95 percent of the initial labels.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.

@@ -51,7 +51,7 @@ _INIT_METHODS = ("neighbors", "k-means++")
 # What "auto" stands for: epochs, and the least number of steps.
 _PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 2, 300
 _REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 300
-_AUGMENTED_FACTOR = 2  # more steps of the refinement pay where no two epochs are equal
+_AUGMENTED_FACTOR = 3  # more steps of the refinement pay where no two epochs are equal
 # Networks that learn slowly, such as those with an embedding of two features, get up to so many
 # times these steps.
 _MAX_REFINE_CYCLES = 8
