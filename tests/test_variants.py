@@ -6,6 +6,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
@@ -188,6 +189,24 @@ def test_partial_fit_and_warm_start_continue(variant, tiny, samples):
     dec.partial_fit(samples[:60])
     assert np.abs(dec._weights.encoder[0] - before).max() > 0
     assert dec.fit(samples).labels_.shape == (150,)
+
+
+def flip_bright_samples(samples):
+    """Change samples by a Python condition on a tensor and a Python loop over one."""
+    total = tf.zeros(())
+    for sample in samples:
+        total += tf.reduce_mean(sample)
+    if total > 0:
+        return samples[:, ::-1]
+    return samples
+
+
+def test_functions_of_the_user_may_branch_on_tensors(tiny, samples):
+    flipped = DECClusterer(**tiny, augment=flip_bright_samples).fit(samples + 10)
+    always = DECClusterer(**tiny, augment=lambda samples: samples[:, ::-1]).fit(samples + 10)
+    np.testing.assert_array_equal(flipped.transform(samples), always.transform(samples))
+    never = DECClusterer(**tiny, augment=lambda samples: samples).fit(samples + 10)
+    assert not np.array_equal(flipped.transform(samples), never.transform(samples))
 
 
 # The other variants need samples of one number of features, the checks have many.

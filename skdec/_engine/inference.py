@@ -202,7 +202,7 @@ def _call(network: keras.Model, weights: Sequence[Any], inputs: Any) -> Any:
 
 
 def _compile(run: Callable[[list[Any], Any], Any]) -> Any:
-    program = tf.function(run, jit_compile=True)
+    program = tf.function(run, jit_compile=True, autograph=False)
     # TensorFlow takes the programs of different networks for one that is traced again and again.
     program._omit_frequent_tracing_warning = True
     return program

@@ -92,8 +92,10 @@ class Trainer:
         self._optimizer = optimizer
         optimizer.build(self._variables)
         model.compile(optimizer=optimizer)  # callbacks read and set model.optimizer
-        self._take_step = tf.function(self._take_step_on_one_device, jit_compile=True)
-        self._compute_gradients = tf.function(self._compute_loss_and_gradients, jit_compile=True)
+        # AutoGraph would take a second to convert the code of a step, which needs no conversion.
+        by_xla = {"jit_compile": True, "autograph": False}
+        self._take_step = tf.function(self._take_step_on_one_device, **by_xla)
+        self._compute_gradients = tf.function(self._compute_loss_and_gradients, **by_xla)
         n_local = len(range(self.batch_size)[self.batch_slice])
         batches = [tf.TensorSpec((None, n_local, *shape[1:]), tf.float32) for shape in batch_shapes]
         self._run_steps = tf.function(
@@ -104,6 +106,7 @@ class Trainer:
                 tf.TensorSpec((None, 2), tf.int32),
                 [tf.TensorSpec((), tf.float32)] * n_scalars,
             ],
+            autograph=False,
         )
 
     def reset(self, weights: Sequence[np.ndarray]) -> None:
@@ -173,8 +176,9 @@ class Trainer:
     def _iterate_steps(
         self, batches: list[Any], learning_rates: Any, seeds: Any, scalars: list[Any]
     ) -> Any:
-        losses = tf.TensorArray(tf.float32, size=tf.shape(learning_rates)[0])
-        for i in tf.range(tf.shape(learning_rates)[0]):
+        n_steps = tf.shape(learning_rates)[0]
+
+        def take_step(i: Any, losses: Any) -> tuple[Any, Any]:
             batch = [source[i] for source in batches]
             if is_distributed():
                 loss = self._replicas.run(
@@ -185,8 +189,10 @@ class Trainer:
                 for j, state in enumerate(self._random_states):
                     state.assign(tf.cast(tf.add(seeds[i], [0, 2**16 * (j + 1)]), state.dtype))
                 loss = self._take_step(batch, learning_rates[i], scalars)
-            losses = losses.write(i, loss)
-        return losses.stack()
+            return i + 1, losses.write(i, loss)
+
+        losses = tf.TensorArray(tf.float32, size=n_steps)
+        return tf.while_loop(lambda i, _: i < n_steps, take_step, (0, losses))[1].stack()
 
     def _take_step_on_one_device(
         self, batch: list[Any], learning_rate: Any, scalars: list[Any]
@@ -219,6 +225,13 @@ class Trainer:
         self._optimizer.apply(gradients, self._variables)
 
 
+def _build_graph(augmentation: Augmentation) -> Callable[[Any, Any], Any]:
+    """Return the function of a batch and a seed; one of the user's may branch on tensors."""
+    augment = augmentation.build()
+    is_function = augmentation and not isinstance(augmentation.source, keras.layers.Layer)
+    return tf.function(augment) if is_function else augment
+
+
 def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
     """Return whether the optimizer's learning rate is a Keras schedule."""
     return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
@@ -238,7 +251,7 @@ def borrow_pretraining_trainer(
     """
 
     def build() -> Trainer:
-        networks, augment = architecture.build(), augmentation.build()
+        networks, augment = architecture.build(), _build_graph(augmentation)
 
         def prepare(batch: list[Any], seed: Any) -> list[Any]:
             samples = augment(batch[0], seed)
@@ -279,7 +292,7 @@ def borrow_layer_trainer(
     """
 
     def build() -> Trainer:
-        networks, augment = architecture.build(), augmentation.build()
+        networks, augment = architecture.build(), _build_graph(augmentation)
         encoder_layers = networks.encoder.layers[1:]  # without the input
         encode, decode = encoder_layers[layer], networks.decoder.layers[-1 - layer]
         networks.autoencoder.trainable = False
@@ -334,7 +347,7 @@ def borrow_refinement_trainer(
 
     def build() -> Trainer:
         _, encoder, decoder = architecture.build()
-        augment = augmentation.build()
+        augment = _build_graph(augmentation)
         clustering = ClusteringLayer(n_clusters, name="clustering", dtype="float32")
         model = keras.Model(encoder.input, clustering(encoder.output), name="dec")
 

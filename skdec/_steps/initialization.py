@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,11 +177,11 @@ def select_candidate(candidates: Sequence[tuple[Clustering, float]]) -> tuple[Cl
     highest = max(clustering.score for clustering, _ in candidates)
     lowest = (1 - _SCORE_TOLERANCE / np.sqrt(len(candidates[0][0].labels))) * highest
     best = [candidate for candidate in candidates if candidate[0].score >= lowest]
-    agreement = [
-        sum(normalized_mutual_info_score(one.labels, other.labels) for other, _ in best)
-        for one, _ in best
-    ]
-    return best[int(np.argmax(agreement))]
+    agreement = np.eye(len(best))
+    for i, j in combinations(range(len(best)), 2):
+        one, other = best[i][0].labels, best[j][0].labels
+        agreement[i, j] = agreement[j, i] = normalized_mutual_info_score(one, other)
+    return best[int(agreement.sum(axis=1).argmax())]
 
 
 def _extend_labels(
