@@ -315,6 +315,26 @@ class NeighborGraph:
         labels = np.unique(labels, return_inverse=True)[1]
         return _measure(labels, self.count_joint(labels, labels.max() + 1))
 
+    def estimate_error(self, labels: np.ndarray) -> float:
+        """Return the standard error of `Clustering.score`, in nats.
+
+        Information and entropy are means over the samples; how much those of single samples vary
+        says how much the score would with other samples (delta method).
+        """
+        clustering = self.measure(labels)
+        labels, information, entropy = clustering
+        joint = self.count_joint(labels, labels.max() + 1)
+        if len(joint) == 1:
+            return 0.0
+        sizes, kept = joint.sum(axis=1), information / entropy
+        ratios = np.log(np.where(joint > 0, joint, 1) / np.outer(sizes, sizes))
+        of_edges = ratios[labels[self._samples], labels[self.graph.indices]] * self.graph.data
+        of_samples = np.bincount(self._samples, of_edges, len(labels))
+        # The derivatives of I^2 / H; their mean is the score.
+        influence = 2 * kept * of_samples + kept**2 * np.log(sizes)[labels]
+        variance = np.average((influence - clustering.score) ** 2, weights=self.sample_weight)
+        return float(np.sqrt(variance / len(labels)))
+
     def agree(self, q: sp.csr_array, n_rounds: int, power: float) -> sp.csr_array:
         """Average sparse assignments over neighbors and sharpen them, for several rounds.
 

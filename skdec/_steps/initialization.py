@@ -24,9 +24,10 @@ from skdec._steps.neighbors import Neighbors, build_neighbor_graph, compute_neig
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
-# Among the candidates whose score is lower than the highest by at most this fraction, divided by
-# the square root of the number of samples, agreement decides: a fraction of a standard error.
-_SCORE_TOLERANCE = 0.15
+# Among the candidates whose score is lower than the highest by at most so many standard errors,
+# agreement decides. Any number from 0.4 to 1.5 is as good on the data sets of
+# docs/benchmarks/no_tuning.md.
+_N_STANDARD_ERRORS = 0.5
 # Rounds of averaging over neighbors: for labels found without them, and for the first targets.
 _N_SMOOTHING_ROUNDS, _N_TARGET_ROUNDS = 32, 4
 
@@ -159,23 +160,27 @@ def find_neighbor_clusters(
     centers = run_kmeans(z[subset], n_clusters, 1, weights, random_state)
     labels = find_nearest_center(z[subset], centers)
     smoothed = smooth_labels(labels, n_clusters, graph, weights).argmax(axis=1)
+    neighbor_graph = NeighborGraph(graph, weights)
     if len(np.unique(smoothed)) == n_clusters:
-        candidates.append((NeighborGraph(graph, weights).measure(smoothed), 1.0))
-    best, power = select_candidate(candidates)
+        candidates.append((neighbor_graph.measure(smoothed), 1.0))
+    best, power = select_candidate(candidates, neighbor_graph)
     if len(subset) < len(points):
         labels = _extend_labels(best.labels, subset, neighbors, sample_weight, random_state)
         best = NeighborGraph(neighbors.graph, sample_weight).measure(labels)
     return best, power
 
 
-def select_candidate(candidates: Sequence[tuple[Clustering, float]]) -> tuple[Clustering, float]:
+def select_candidate(
+    candidates: Sequence[tuple[Clustering, float]], neighbors: NeighborGraph
+) -> tuple[Clustering, float]:
     """Return the candidate with the highest `Clustering.score`, or one of hardly a lower score.
 
-    Scores of few samples differ by chance, so among those that are hardly lower the one is kept
-    that agrees most with the others, by the sum of the normalized mutual information.
+    With other samples the order of close scores would be another one. So among those within half a
+    standard error of the highest, the one is kept that agrees most with the others, by the sum of
+    the normalized mutual information.
     """
-    highest = max(clustering.score for clustering, _ in candidates)
-    lowest = (1 - _SCORE_TOLERANCE / np.sqrt(len(candidates[0][0].labels))) * highest
+    highest = max((clustering for clustering, _ in candidates), key=lambda one: one.score)
+    lowest = highest.score - _N_STANDARD_ERRORS * neighbors.estimate_error(highest.labels)
     best = [candidate for candidate in candidates if candidate[0].score >= lowest]
     agreement = np.eye(len(best))
     for i, j in combinations(range(len(best)), 2):

@@ -98,6 +98,29 @@ def test_agreement_with_power_one_is_the_target_of_neighbors(random):
     np.testing.assert_array_equal(agreed.argmax(axis=1), expected.argmax(axis=1))
 
 
+def test_the_error_of_the_score_is_that_of_samples_drawn_again(random):
+    X, y = make_blobs([120, 60, 40], 2, cluster_std=3, random_state=0)
+    graph = build_graph(X)
+    weights = random(0).integers(1, 4, size=220)
+    scores = [
+        NeighborGraph(graph, random(seed).multinomial(220, weights / weights.sum()))
+        .measure(y)
+        .score
+        for seed in range(400)
+    ]
+    uniform = [
+        NeighborGraph(graph, random(seed).multinomial(220, np.full(220, 1 / 220))).measure(y).score
+        for seed in range(400)
+    ]
+    assert NeighborGraph(graph, weights).estimate_error(y) == pytest.approx(
+        np.std(scores), rel=0.15
+    )
+    assert NeighborGraph(graph, np.ones(220)).estimate_error(y) == pytest.approx(
+        np.std(uniform), rel=0.15
+    )
+    assert NeighborGraph(graph, np.ones(220)).estimate_error(np.zeros(220, int)) == 0
+
+
 def test_clusters_of_different_sizes_are_found():
     X, y = make_blobs([300, 150, 75, 75], 4, cluster_std=0.8, random_state=1)
     best, _ = search(X, 4, 4)
@@ -112,9 +135,10 @@ def test_one_run_finds_clusters_of_very_different_sizes_that_do_not_touch():
 
 def test_digits_are_found_without_labels():
     X, y = load_digits(return_X_y=True)
+    neighbors = NeighborGraph(build_graph(X / 16), np.ones(len(X)))
     for seed in range(2):
         _, runs = search(X / 16, 10, 12, seed=seed)
-        best, _ = select_candidate([(run.best, 1.0) for run in runs])
+        best, _ = select_candidate([(run.best, 1.0) for run in runs], neighbors)
         assert normalized_mutual_info_score(y, best.labels) > 0.9  # k-means: 0.74
 
 

@@ -1,6 +1,7 @@
 """Initialization compared with scikit-learn and dense NumPy, also on nonconvex clusters."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,14 +80,15 @@ def test_of_candidates_with_nearly_the_highest_score_the_one_is_kept_that_others
         (Clustering(one.astype(np.int32), score, score), power)
         for one, score, power in zip(labels, scores, [0, 1, 2, 3, 4], strict=True)
     ]
-    best, power = select_candidate(candidates)
+    uncertain = SimpleNamespace(estimate_error=lambda labels: 0.02)
+    best, power = select_candidate(candidates, uncertain)
     assert power == 1
     np.testing.assert_array_equal(best.labels, common)
     poor = (Clustering(outlier.astype(np.int32), 0.1, 0.1), 9)
-    assert select_candidate([*[poor] * 6, *candidates])[1] == 1
-    # Of many samples, scores that differ as much are not equal by chance.
-    many = [(one._replace(labels=np.tile(one.labels, 1_000)), power) for one, power in candidates]
-    assert select_candidate(many)[1] == 0
+    assert select_candidate([*[poor] * 6, *candidates], uncertain)[1] == 1
+    # As with many samples, where scores differ as much by more than chance.
+    certain = SimpleNamespace(estimate_error=lambda labels: 0.001)
+    assert select_candidate(candidates, certain)[1] == 0
 
 
 @pytest.mark.parametrize("data", [moons, circles])
