@@ -199,8 +199,9 @@ def _list_combined_numbers(n_init: int) -> list[int]:
 
     Not all of them, the worst included, unless there are no more than are combined at least.
     """
-    smaller = [number for number in _N_COMBINED if number < n_init]
-    return smaller or [n_init] * (n_init > 1)
+    if n_init == 1:
+        return []
+    return [number for number in _N_COMBINED if number < n_init] or [n_init]
 
 
 def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:

@@ -12,6 +12,7 @@ from skdec._steps.cluster_search import (
     Clustering,
     NeighborGraph,
     compute_merge_losses,
+    count_runs,
     find_common_cells,
     find_micro_clusters,
     merge_clusters,
@@ -162,6 +163,14 @@ def test_combined_runs_are_about_as_good_as_the_best_run_and_often_better():
         gains.append(max(scores[4:]) - max(scores[:4]))
     assert min(gains) > -0.02  # the single runs stay candidates
     assert max(gains) > 0.001
+
+
+@pytest.mark.parametrize("number_type", [int, np.int32])
+@pytest.mark.parametrize(
+    ("n_init", "n_combinations"), [(1, 0), (2, 1), (3, 1), (4, 1), (6, 2), (12, 3)]
+)
+def test_the_worst_runs_are_not_combined(number_type, n_init, n_combinations):
+    assert count_runs(number_type(n_init)) == n_init + n_combinations * len(SETTINGS)
 
 
 def test_a_single_run_has_nothing_to_combine(random):
