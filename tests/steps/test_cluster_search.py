@@ -153,16 +153,23 @@ def test_combined_runs_begin_with_the_cells_on_which_runs_agree(random):
         assert pairs[a, b] == cell
 
 
-def test_combined_runs_are_about_as_good_as_the_best_run_and_often_better():
+def test_combining_four_runs_finds_what_twelve_runs_find():
     X, _ = load_digits(return_X_y=True)
-    gains = []
-    for seed in range(3):
-        _, runs = search(X / 16, 10, 4, seed=seed)
-        assert len(runs) > 4
+
+    def score_runs(n_init, seed):
+        _, runs = search(X / 16, 10, n_init, seed=seed)
         scores = [run.best.score for run in runs]
-        gains.append(max(scores[4:]) - max(scores[:4]))
-    assert min(gains) > -0.02  # the single runs stay candidates
-    assert max(gains) > 0.001
+        return max(scores[:n_init]), max(scores[n_init:])
+
+    found, gains = [], []
+    for seed in range(3):
+        single, combined = score_runs(4, seed)
+        found.append(max(single, combined))
+        gains.append(combined - single)
+    single, combined = score_runs(12, 0)
+    assert combined > single - 0.0001
+    assert min(found) > single - 0.001
+    assert max(gains) > 0.003
 
 
 @pytest.mark.parametrize("number_type", [int, np.int32])
