@@ -1,4 +1,4 @@
-"""Clusterings of MNIST that several benchmarks compare: skdec, k-means and UMAP with mixtures."""
+"""Clusterings that several benchmarks compare: skdec, k-means and UMAP with mixtures."""
 
 import sys
 from typing import Any
@@ -39,12 +39,12 @@ def fit_defaults(X: np.ndarray, seed: int) -> Outcome:
     }
 
 
-def fit_autoencoder_kmeans(X: np.ndarray, seed: int) -> Outcome:
+def fit_autoencoder_kmeans(X: np.ndarray, seed: int, n_clusters: int = N_CLUSTERS) -> Outcome:
     """Run k-means on the embedding after the same pretraining."""
     from skdec import DECClusterer
 
     dec = DECClusterer(
-        N_CLUSTERS, init="k-means++", n_init=20, n_neighbors=0, max_iter=0, random_state=seed
+        n_clusters, init="k-means++", n_init=20, n_neighbors=0, max_iter=0, random_state=seed
     )
     _, seconds = time_call(lambda: dec.fit(X))
     return {"autoencoder, k-means": {"labels": dec.initial_labels_, "seconds": seconds}}
@@ -61,6 +61,16 @@ def create_best_mixture(seed: int) -> GaussianMixture:
     return GaussianMixture(N_CLUSTERS, n_init=10, random_state=seed)
 
 
+def create_umap(random_state: int | None) -> Any:
+    """Create the UMAP that all benchmarks use: 10 dimensions, 20 neighbors."""
+    # umap imports TensorFlow for a class that is not used here. Both TensorFlow and numba load
+    # LLVM, and a process with two different versions of it can abort.
+    sys.modules["tensorflow"] = None
+    from umap import UMAP
+
+    return UMAP(n_components=10, n_neighbors=20, min_dist=0.0, random_state=random_state)
+
+
 def fit_umap(
     X: np.ndarray,
     clusterings: dict[str, ClusterMixin | GaussianMixture],
@@ -68,12 +78,7 @@ def fit_umap(
     random_state: int | None = None,
 ) -> Outcome:
     """Cluster UMAP's embedding in several ways; without a seed it uses all cores."""
-    # umap imports TensorFlow for a class that is not used here. Both TensorFlow and numba load
-    # LLVM, and a process with two different versions of it can abort.
-    sys.modules["tensorflow"] = None
-    from umap import UMAP
-
-    reducer = UMAP(n_components=10, n_neighbors=20, min_dist=0.0, random_state=random_state)
+    reducer = create_umap(random_state)
     Z, embedding_seconds = time_call(lambda: reducer.fit_transform(X))
     outcome = {}
     for clustering, estimator in clusterings.items():

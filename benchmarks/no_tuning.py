@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _peers import create_umap, fit_autoencoder_kmeans
 from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
 from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -135,11 +136,7 @@ def run_spectral(X: np.ndarray, k: int, seed: int) -> dict[str, np.ndarray]:
 
 def run_umap(X: np.ndarray, k: int, seed: int) -> dict[str, np.ndarray]:
     """Run the best of ten Gaussian mixtures, and HDBSCAN, in UMAP's embedding."""
-    import umap
-
-    embedding = umap.UMAP(
-        n_components=10, n_neighbors=20, min_dist=0, random_state=seed
-    ).fit_transform(X)
+    embedding = create_umap(seed).fit_transform(X)
     mixture = GaussianMixture(k, n_init=10, random_state=seed, reg_covar=1e-4)
     return {
         "UMAP + mixtures": mixture.fit_predict(embedding.astype(float)),
@@ -149,12 +146,8 @@ def run_umap(X: np.ndarray, k: int, seed: int) -> dict[str, np.ndarray]:
 
 def run_autoencoder(X: np.ndarray, k: int, seed: int) -> dict[str, np.ndarray]:
     """Run k-means in the embedding of the autoencoder that skdec pretrains."""
-    from skdec import DECClusterer
-
-    dec = DECClusterer(
-        k, init="k-means++", n_init=20, n_neighbors=0, max_iter=0, random_state=seed
-    ).fit(X)
-    return {"autoencoder + k-means": dec.initial_labels_}
+    outcome = fit_autoencoder_kmeans(X, seed, k)
+    return {"autoencoder + k-means": outcome["autoencoder, k-means"]["labels"]}
 
 
 def run_skdec(X: np.ndarray, k: int, seed: int) -> dict[str, np.ndarray]:
