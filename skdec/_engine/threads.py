@@ -4,12 +4,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 from typing import Any
 
 import tensorflow as tf
 from joblib import cpu_count
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _TF_THREADING = tf.config.threading
 _is_forked = False
@@ -50,16 +51,22 @@ def use_one_thread() -> Iterator[None]:
     global _n_blas_users, _blas_limits
     with _blas_lock:
         if _n_blas_users == 0:
-            _blas_limits = threadpool_limits(1, user_api="blas")
+            _blas_limits = _find_thread_pools().limit(limits=1, user_api="blas")
         _n_blas_users += 1
     try:
-        with threadpool_limits(1, user_api="openmp"):
+        with _find_thread_pools().limit(limits=1, user_api="openmp"):
             yield
     finally:
         with _blas_lock:
             _n_blas_users -= 1
             if _n_blas_users == 0:
                 _blas_limits.restore_original_limits()
+
+
+@cache
+def _find_thread_pools() -> ThreadpoolController:
+    """Find the libraries of NumPy, SciPy and scikit-learn with threads, which takes 10 ms."""
+    return ThreadpoolController()
 
 
 def limit_tensorflow_threads() -> None:

@@ -182,11 +182,24 @@ def select_candidate(
     highest = max((clustering for clustering, _ in candidates), key=lambda one: one.score)
     lowest = highest.score - _N_STANDARD_ERRORS * neighbors.estimate_error(highest.labels)
     best = [candidate for candidate in candidates if candidate[0].score >= lowest]
-    agreement = np.eye(len(best))
-    for i, j in combinations(range(len(best)), 2):
-        one, other = best[i][0].labels, best[j][0].labels
-        agreement[i, j] = agreement[j, i] = normalized_mutual_info_score(one, other)
-    return best[int(agreement.sum(axis=1).argmax())]
+    # Many runs find the same clusters, and comparing two clusterings takes milliseconds.
+    partitions, places, counts = np.unique(
+        [_name_by_first_sample(clustering.labels) for clustering, _ in best],
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    agreement = np.eye(len(partitions))
+    for i, j in combinations(range(len(partitions)), 2):
+        agreement[i, j] = normalized_mutual_info_score(partitions[i], partitions[j])
+        agreement[j, i] = agreement[i, j]
+    return best[int((agreement @ counts)[places].argmax())]
+
+
+def _name_by_first_sample(labels: np.ndarray) -> np.ndarray:
+    """Return the index of the first sample of each sample's cluster, whatever its label is."""
+    _, first, places = np.unique(labels, return_index=True, return_inverse=True)
+    return first[places]
 
 
 def _extend_labels(

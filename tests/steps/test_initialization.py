@@ -86,6 +86,9 @@ def test_of_candidates_with_nearly_the_highest_score_the_one_is_kept_that_others
     np.testing.assert_array_equal(best.labels, common)
     poor = (Clustering(outlier.astype(np.int32), 0.1, 0.1), 9)
     assert select_candidate([*[poor] * 6, *candidates], uncertain)[1] == 1
+    # The same clusters under other labels count as often as they are found.
+    permuted = (Clustering((2 - outlier).astype(np.int32), 0.895, 0.895), 5)
+    assert select_candidate([*candidates, *[permuted] * 6], uncertain)[1] == 0
     # As with many samples, where scores differ as much by more than chance.
     certain = SimpleNamespace(estimate_error=lambda labels: 0.001)
     assert select_candidate(candidates, certain)[1] == 0
