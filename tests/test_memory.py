@@ -10,8 +10,9 @@ GROWTH = """
 import os
 import numpy as np
 import psutil
+from sklearn.datasets import make_blobs
 from skdec import DECClusterer
-X = np.random.default_rng(0).random((1000, 20)).astype(np.float32)
+X = make_blobs(1000, 20, centers=3, random_state=0)[0].astype(np.float32)
 resident = []
 for seed in range(50):
     DECClusterer(3, dims=(64, 4), pretrain_epochs=2, max_iter=20, random_state=seed).fit(X)

@@ -21,12 +21,11 @@ def run_checks(dec):
     )
 
 
-@pytest.fixture(scope="module", params=[8, 3])
-def results(request):
+@pytest.fixture(scope="module")
+def results():
     """Results of the checks; one layer, because each number of features is compiled anew."""
     return run_checks(
         DECClusterer(
-            request.param,
             dims=(2,),
             pretrain_epochs=5,
             max_iter=10,

@@ -306,11 +306,11 @@ print("killed", n_killed)
 @pytest.mark.slow
 def test_fit_killed_at_any_moment_resumes_with_equal_results(tmp_path):
     n_killed = 0
-    for seed in range(4):
+    for seed in range(2):
         directory = tmp_path / str(seed)
         directory.mkdir()
         done = subprocess.run(
-            [sys.executable, "-c", KILLS, str(directory), str(seed), "6"],
+            [sys.executable, "-c", KILLS, str(directory), str(seed), "10"],
             capture_output=True,
             text=True,
             timeout=600,
