@@ -405,10 +405,12 @@ def compute_merge_losses(joint: np.ndarray, loss_weight: float = 0.0) -> np.ndar
     It is divided by 1 + loss_weight; the diagonal is infinite.
     """
     sizes, inside = joint.sum(axis=1), np.diag(joint)
-    shared = np.zeros_like(joint)
-    for cluster in joint:  # what two clusters have in common with each third one
-        near = np.flatnonzero(cluster)
-        shared[np.ix_(near, near)] += _entropy_gain(cluster[near, None], cluster[near])
+    shared, terms = np.zeros_like(joint), _xlogx(joint)
+    for cluster in range(len(joint)):  # what two clusters have in common with each third one
+        near = np.flatnonzero(joint[cluster])
+        x, own = joint[cluster, near], terms[cluster, near]
+        both = x[:, None] + x
+        shared[near[:, None], near] += own[:, None] + own - both * np.log(both)
     own = _entropy_gain(inside[:, None], joint)
     shared -= own + own.T
     whole = inside[:, None] + inside + 2 * joint
