@@ -9,7 +9,7 @@ the environment variable SKDEC_DATA_HOME. Labels are used for scoring only.
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ def _drop_labels(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def format_page(records: list[Record]) -> str:
-    """Format accuracy and NMI, and seconds, of each method and rate for each data set."""
+    """Format accuracy and NMI of each method and rate for each data set."""
     sections = [
         _format_data(title, [record for record in records if record["item"]["data"] == data])
         for data, title in DATA.items()
@@ -99,9 +99,9 @@ def format_page(records: list[Record]) -> str:
 Subsets of MNIST as in section 5 of the paper: the images of class 0 are kept with the smallest keep
 rate, those of class 9 with probability one, the classes between them with rates in between. The
 same seed selects the subset and initializes the methods. Labels are used for scoring only. K-means
-has 20 runs. UMAP has 10 dimensions, 20 neighbors, `min_dist=0` and no seed, so that it uses all
-cores. "skdec, defaults" is `DECClusterer(10, random_state=seed)`, "initialization" the labels
-before its refinement. Seconds are those of the whole fit, compilation included, imports excluded.
+has 20 runs. UMAP has 10 dimensions, 20 neighbors and `min_dist=0`. "skdec, defaults" is
+`DECClusterer(10, random_state=seed)`, "initialization" the labels before its refinement. Every fit
+ran beside other jobs; [quality on MNIST](mnist_quality.md) has times.
 
 {tables}"""
 
@@ -123,20 +123,22 @@ def _format_data(title: str, records: list[Record]) -> str:
         )
         for rate in rates
     ]
-    seeds = ", ".join(map(str, sorted({record["item"]["seed"] for record in records})))
+    seeds = sorted({record["item"]["seed"] for record in records})
 
     def format_rows(format_runs: Callable[[list[dict[str, Any]]], str]) -> list[list[str]]:
         return [
             [name, *(format_runs(runs.get((name, rate), [])) for rate in rates)] for name in names
         ]
 
-    scores = format_table(
-        ["accuracy / NMI", *titles], [["samples, mean", *n_samples], *format_rows(_format_scores)]
+    n_samples_row = ["samples, mean", *n_samples]
+    tables = [
+        format_table(["accuracy / NMI", *titles], [n_samples_row, *format_rows(_format_scores)])
+    ]
+    if len(seeds) > 1:
+        tables.append(format_table(["worst accuracy", *titles], format_rows(_format_worst)))
+    return "\n\n".join(
+        [f"## MNIST, {title}", f"Mean of the seeds: {', '.join(map(str, seeds))}.", *tables]
     )
-    worst = format_table(["worst accuracy", *titles], format_rows(_format_worst))
-    seconds = format_table(["seconds, median", *titles], format_rows(_format_seconds))
-    heading = f"## MNIST, {title}"
-    return f"{heading}\n\nMeans over the seeds {seeds}.\n\n{scores}\n\n{worst}\n\n{seconds}"
 
 
 def _format_scores(runs: list[dict[str, Any]]) -> str:
@@ -148,10 +150,6 @@ def _format_scores(runs: list[dict[str, Any]]) -> str:
 
 def _format_worst(runs: list[dict[str, Any]]) -> str:
     return format_number(min((run["accuracy"] for run in runs), default=None))
-
-
-def _format_seconds(runs: list[dict[str, Any]]) -> str:
-    return format_number(median(run["seconds"] for run in runs), 0) if runs else "-"
 
 
 def main() -> int:
