@@ -336,7 +336,8 @@ class TrainingLoop:
     @contextmanager
     def _apply_learning_rate_of_callbacks(self) -> Iterator[None]:
         """Scale the remaining learning rates by the factor by which a callback changes it."""
-        if self._has_own_schedule or self.n_steps >= len(self._learning_rates):
+        is_at_end = self.n_steps >= len(self._learning_rates)
+        if is_at_end or self._has_own_schedule or not self._callbacks.callbacks:
             yield
             return
         self._trainer.learning_rate = float(self._learning_rates[self.n_steps])
