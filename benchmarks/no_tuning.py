@@ -224,7 +224,7 @@ def format_page(records: list[Record]) -> str:
         for method, values in record["result"]["methods"].items():
             scores.setdefault((data, method), []).append(values)
     found = [data for data in DATA if any(key[0] == data for key in scores)]
-    titles = ("data", *METHODS, "worst of skdec", "seconds: UMAP and both, skdec")
+    titles = ("data", *METHODS, "worst of skdec (seeds)", "least seconds: UMAP, skdec")
 
     def format_data(names: list[str]) -> str:
         lines = [_format_line(data, scores, seconds) for data in names]
@@ -237,12 +237,12 @@ number of clusters, too (HDBSCAN finds its own): k-means (20 runs), k-means in t
 same pretrained autoencoder, spectral clustering (10 neighbors), UMAP (10 dimensions, 20 neighbors,
 `min_dist=0`) with the best of ten Gaussian mixtures and with HDBSCAN. "No network" are the labels
 of skdec's initialization, so the difference to the last method is what the network adds. Means over
-three seeds; the autoencoder with k-means ran with one, the other rivals with one on letter and
-shuttle. skdec on letter and shuttle was measured before candidates within half a standard error
-counted as equal. "worst" is the lowest accuracy. Tables are standardized, images scaled to [0, 1].
-Labels are used for scoring only. Every fit ran in a process of its own with one thread
-(`OMP_NUM_THREADS=1`) beside other jobs, and seconds include compilation: they are several times
-those of an idle machine.
+three to five seeds; the autoencoder with k-means ran with one, the other rivals with one on letter
+and shuttle. "worst" is the lowest accuracy of skdec, with the number of its seeds. Tables are
+standardized, images scaled to [0, 1]. Labels are used for scoring only. Every fit ran in a process
+of its own with one thread (`OMP_NUM_THREADS=1`) beside other jobs, and seconds include compilation:
+the least of the seeds is given, still more than on an idle machine. UMAP's are those of both
+clusterings.
 
 ## Data sets on which settings were chosen
 
@@ -285,8 +285,8 @@ def _format_line(
     return [
         data,
         *(_format_scores(scores.get((data, method), [])) for method in METHODS),
-        "-" if worst is None else f"{worst:.3f}",
-        ", ".join("-" if time is None else format_number(mean(time), 0) for time in times),
+        "-" if worst is None else f"{worst:.3f} ({len(dec)})",
+        ", ".join("-" if time is None else format_number(min(time), 0) for time in times),
     ]
 
 
