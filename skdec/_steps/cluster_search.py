@@ -406,11 +406,13 @@ def compute_merge_losses(joint: np.ndarray, loss_weight: float = 0.0) -> np.ndar
     """
     sizes, inside = joint.sum(axis=1), np.diag(joint)
     shared, terms = np.zeros_like(joint), _xlogx(joint)
-    for cluster in range(len(joint)):  # what two clusters have in common with each third one
-        near = np.flatnonzero(joint[cluster])
-        x, own = joint[cluster, near], terms[cluster, near]
+    for row, row_terms in zip(joint, terms, strict=True):
+        # What two clusters have in common with this third one: `_entropy_gain` of all pairs,
+        # without the logarithms that `terms` has, and of zero.
+        near = np.flatnonzero(row)
+        x, of_x = row[near], row_terms[near]
         both = x[:, None] + x
-        shared[near[:, None], near] += own[:, None] + own - both * np.log(both)
+        shared[near[:, None], near] += of_x[:, None] + of_x - both * np.log(both)
     own = _entropy_gain(inside[:, None], joint)
     shared -= own + own.T
     whole = inside[:, None] + inside + 2 * joint
