@@ -101,7 +101,8 @@ rate, those of class 9 with probability one, the classes between them with rates
 same seed selects the subset and initializes the methods. Labels are used for scoring only. K-means
 has 20 runs. UMAP has 10 dimensions, 20 neighbors and `min_dist=0`. "skdec, defaults" is
 `DECClusterer(10, random_state=seed)`, "initialization" the labels before its refinement. Every fit
-ran beside other jobs; [quality on MNIST](mnist_quality.md) has times.
+ran with one thread (`OMP_NUM_THREADS=1`) beside other jobs; [quality on MNIST](mnist_quality.md)
+has times.
 
 {tables}"""
 
