@@ -1,6 +1,7 @@
 """Fixtures that all tests share: quiet TensorFlow, and networks so small that a fit is instant."""
 
 import os
+from importlib.metadata import version
 
 # Read when TensorFlow is imported, so before any test module.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -13,6 +14,15 @@ from sklearn.preprocessing import MinMaxScaler
 
 settings.register_profile("skdec", deadline=None, max_examples=50)
 settings.load_profile("skdec")
+
+
+def pytest_configure(config):
+    """Share compiled programs among all test processes: compiling takes half of a small fit."""
+    folder = config.cache.mkdir(f"programs_tensorflow_{version('tensorflow')}")
+    flags = (
+        f"--tf_xla_persistent_cache_directory={folder} --tf_xla_persistent_cache_device_types=CPU"
+    )
+    os.environ.setdefault("TF_XLA_FLAGS", flags)
 
 
 @pytest.fixture(scope="session")
