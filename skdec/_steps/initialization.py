@@ -96,9 +96,8 @@ def initialize_clusters(
                 z, neighbors, min(n_clusters, len(z)), n_init, sample_weight, random_state, bar
             )
             centers = compute_cluster_means(z, found.labels, found.labels.max() + 1, sample_weight)
-            targets = _one_hot(found.labels, len(centers))
-            targets = compute_neighbor_targets(
-                targets, neighbors.graph, _N_TARGET_ROUNDS, sample_weight, power
+            targets = smooth_labels(
+                found.labels, len(centers), neighbors.graph, sample_weight, power, _N_TARGET_ROUNDS
             )
             return Initialization(found.labels, centers, targets, power)
         labels, centers = _find_centers(init, n_clusters, n_init, z, sample_weight, random_state)
@@ -224,7 +223,12 @@ def _extend_labels(
 
 
 def smooth_labels(
-    labels: np.ndarray, n_clusters: int, graph: sp.csr_array, sample_weight: np.ndarray
+    labels: np.ndarray,
+    n_clusters: int,
+    graph: sp.csr_array,
+    sample_weight: np.ndarray,
+    power: float = 1.0,
+    n_rounds: int = _N_SMOOTHING_ROUNDS,
 ) -> np.ndarray:
     """Return targets (n, k) that average the labels over neighbors, for many rounds.
 
@@ -232,8 +236,8 @@ def smooth_labels(
     """
     q = _one_hot(labels, n_clusters)
     n_found = len(np.unique(labels))
-    for _ in range(_N_SMOOTHING_ROUNDS):
-        smoothed = compute_neighbor_targets(q, graph, 1, sample_weight)
+    for _ in range(n_rounds):
+        smoothed = compute_neighbor_targets(q, graph, 1, sample_weight, power)
         if len(np.unique(smoothed.argmax(axis=1))) < n_found:
             break
         q = smoothed

@@ -187,6 +187,20 @@ def test_smoothing_loses_no_cluster(random):
     np.testing.assert_array_equal(np.unique(targets.argmax(axis=1)), [0, 1, 2])
 
 
+def test_first_targets_lose_no_cluster(random, monkeypatch):
+    """The search may return clusters so small that averaging over neighbors would erase them."""
+    z = random(0).normal(size=(80, 2)).astype(np.float32)
+    labels = (z[:, 0] > 0).astype(int)
+    labels[[5, 60]] = [2, 3]
+    graph, weights = build_graph(z, 10), get_ones(z)
+    found = NeighborGraph(graph, weights).measure(labels)
+    monkeypatch.setattr(
+        initialization_module, "find_neighbor_clusters", lambda *arguments: (found, 0.5)
+    )
+    initialization = initialize_clusters("neighbors", 4, 3, z, Neighbors(graph, z, 10), weights, 0)
+    np.testing.assert_array_equal(np.unique(initialization.targets.argmax(axis=1)), range(4))
+
+
 @pytest.mark.parametrize("n_init", [1, 3, 12])
 def test_progress_counts_the_runs_of_the_search(n_init, random, capsys):
     X = random(0).normal(size=(60, 3)).astype(np.float32)
