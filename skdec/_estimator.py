@@ -138,14 +138,15 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
         Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
-        more; with augmentation three times as many. They are repeated up to eight times as long
-        as the network has not learned 95 percent of the initial labels.
+        more; with augmentation three times as many. They are repeated, up to eight times, while
+        the labels of the network agree with less than 99 percent of the initial ones and the
+        agreement grows.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
     tol : float, default=1e-3
         The refinement stops when an update changes the labels of less than this fraction of the
-        samples.
+        samples, and labels have had at least the score of the initial ones by then.
     reconstruction_weight : float, default=0.0
         Weight of the mean squared reconstruction error in the loss of the refinement. 0 is DEC;
         above 0 the decoder is trained as well, as in IDEC ([3]_), and keeps the embedding close to

@@ -232,8 +232,14 @@ class TrainingLoop:
         for name, value in values.items():
             self._history.setdefault(name, []).append(value)
 
-    def extend(self) -> bool:
-        """Do the steps of the phase once more when all are done; return whether that is allowed."""
+    def extend(self, metric: str) -> bool:
+        """Do the steps of the phase once more when all are done; return whether that is allowed.
+
+        It is if the settings allow it, and if the last so many steps have raised the metric.
+        """
+        values, n_epochs = self.history[metric], -(-self._cycle_steps // self._epoch_steps)
+        if max(values[-n_epochs:]) <= max(values[:-n_epochs], default=-np.inf):
+            return False
         n_steps = len(self._learning_rates)
         if self.n_steps >= n_steps < self._max_steps:
             cycle = self._learning_rates[: self._cycle_steps]

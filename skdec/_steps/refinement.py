@@ -29,10 +29,9 @@ from skdec._steps.targets import TargetFunction
 
 # Few rounds of averaging over neighbors, so that the assignments of the network matter.
 _N_ROUNDS = 4
-# The targets follow the network once its labels agree with this fraction of the initial ones.
+# The network has learned the first targets once its labels agree with this fraction of the initial
+# ones. From then on the targets follow it; until then, more steps are done while they help.
 _MIN_AGREEMENT = 0.99
-# With less, the network has not learned the first targets, and more steps are done if allowed.
-_MIN_LEARNED = 0.95
 
 
 @dataclass(frozen=True)
@@ -168,6 +167,7 @@ def refine(
             checkpoint=checkpoint,
         )
         p, labels, q = initialization.targets, initialization.labels, None
+        initial_score = targets.score(labels)
         is_resumed = loop.resume()
         follows_network = p is None or bool((loop.history["agreement"] >= _MIN_AGREEMENT).any())
         if is_resumed or follows_network or not loop.is_running:
@@ -194,9 +194,9 @@ def refine(
                     loop.keep_best((n_found, score))
                 labels = new_labels
                 follows_network = follows_network or agreement >= _MIN_AGREEMENT
-                is_learning = not follows_network and agreement < _MIN_LEARNED
-                is_extended = is_learning and loop.extend()
-                if changed < settings.tol and not is_extended:
+                is_extended = not follows_network and loop.extend("agreement")
+                is_behind = bool((loop.history["score"] < initial_score).all())
+                if changed < settings.tol and not is_extended and not is_behind:
                     loop.stop_reason = "tol"
                 if loop.is_running:
                     p = targets.compute(q) if follows_network else p

@@ -135,6 +135,7 @@ def run_refinement(
     has_decay=False,
     callbacks=(),
     reconstruction_weight=0.0,
+    **settings,
 ):
     encoder, decoder = weights[:N_ENCODER], weights[N_ENCODER:]
     return refine(
@@ -142,7 +143,7 @@ def run_refinement(
         DECWeights(ARCHITECTURE, encoder, decoder, alpha=alpha),
         initialization,
         Targets(samples.sample_weight, graph),
-        TrainingSettings(max_iter, update_interval, BATCH_SIZE, optimizer, has_decay),
+        TrainingSettings(max_iter, update_interval, BATCH_SIZE, optimizer, has_decay, **settings),
         np.random.RandomState(SEED),
         callbacks,
         reconstruction_weight=reconstruction_weight,

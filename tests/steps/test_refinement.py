@@ -314,6 +314,50 @@ def test_second_collapse_ends_the_refinement_before_it(
     np.testing.assert_array_equal(result.weights.centers, one_update.weights.centers)
 
 
+@pytest.fixture
+def refine_to_labels(X, distinct_samples, weights, centers, monkeypatch):
+    """Function that runs a refinement whose updates misplace the given numbers of samples."""
+
+    def run(numbers, **settings):
+        labels = (X[:, 0] > 0).astype(int)
+        assigned = iter(numbers)
+
+        def assign(self, samples, selection=slice(None)):
+            wrong = np.where(np.arange(N_SAMPLES) < next(assigned), 1 - labels, labels)
+            return np.eye(4, dtype=np.float32)[wrong]
+
+        monkeypatch.setattr(DECWeights, "assign", assign)
+        initialization = Initialization(labels, centers, np.eye(4, dtype=np.float32)[labels])
+        graph = build_graph_of_four_neighbors(distinct_samples)
+        initial_score = Targets(distinct_samples.sample_weight, graph).score(labels)
+        result = run_refinement(
+            distinct_samples,
+            weights,
+            initialization,
+            sgd(1e-3),
+            graph=graph,
+            update_interval=2,
+            **settings,
+        )
+        return result.stop_reason, result.history["refine"], initial_score
+
+    return run
+
+
+def test_equal_labels_end_the_refinement_only_with_the_score_of_the_initial_ones(refine_to_labels):
+    stop_reason, history, initial_score = refine_to_labels([1, 1, 0, 0, 0], max_iter=20, tol=0.01)
+    assert history["changed"][1] == 0
+    assert history["score"][1] < initial_score == history["score"][3]
+    assert (stop_reason, len(history["score"])) == ("tol", 4)
+
+
+def test_steps_are_repeated_while_more_samples_agree_with_the_initial_labels(refine_to_labels):
+    n_wrong = [5, 5, 4, 4, 4, 4, 4, 4, 4]
+    stop_reason, history, _ = refine_to_labels(n_wrong, max_iter=4, max_cycles=4)
+    assert (stop_reason, len(history["agreement"])) == ("max_iter", 6)
+    assert history["agreement"][0] < history["agreement"][2] == history["agreement"][5]
+
+
 def test_keyboard_interrupt_keeps_the_finished_updates(distinct_samples, weights, centers):
     initialization = initialize_in_one_cluster(centers)
     callbacks = [InterruptAfterSecondEpoch()]
