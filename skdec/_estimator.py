@@ -146,7 +146,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         where that is more.
     tol : float, default=1e-3
         The refinement stops when an update changes the labels of less than this fraction of the
-        samples, and labels have had at least the score of the initial ones by then.
+        samples; with ``max_iter="auto"`` and neighbors, once labels have had the score of the
+        initial ones.
     reconstruction_weight : float, default=0.0
         Weight of the mean squared reconstruction error in the loss of the refinement. 0 is DEC;
         above 0 the decoder is trained as well, as in IDEC ([3]_), and keeps the embedding close to
