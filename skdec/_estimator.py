@@ -122,7 +122,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
           clusters are merged pair by pair ([2]_), so that clusters may have any shape, and
           neighboring samples agree on their cluster between the merges. The best of several runs
           are combined, and the clusters with the highest score (see `score`) are kept; one
-          candidate is k-means in the embedding.
+          candidate is k-means in the embedding. Where k-means on the samples shares more with the
+          neighbors in random halves of the features, as in tables in which single columns decide
+          who is a neighbor, its clusters are the initial ones, and `n_neighbors` has no effect on
+          the refinement.
         - "k-means++" is k-means alone, as in [1]_.
         - A scikit-learn clusterer or mixture, a clone of which clusters the embedded samples;
           samples that it labels as noise join the nearest cluster.
@@ -800,7 +803,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             initialization,
             Targets(
                 samples.sample_weight,
-                neighbors.graph if self.n_neighbors else None,
+                neighbors.graph if initialization.follows_neighbors and self.n_neighbors else None,
                 power=initialization.power,
                 sharpen=settings.target,
             ),
@@ -824,7 +827,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> RefinementResult:
         """Refine towards neighbors in the embedding, where that is worth it."""
         is_interrupted = refinement.stop_reason == "interrupted"
-        if not settings.rebuilt.n_steps or is_interrupted or neighbors.graph is None:
+        has_neighbors = neighbors.graph is not None and initialization.follows_neighbors
+        if not settings.rebuilt.n_steps or is_interrupted or not has_neighbors:
             return refinement
         rebuilding = rebuild_neighbors(
             samples,

@@ -20,10 +20,13 @@ from skdec._steps.cluster_search import (
     find_micro_clusters,
     search_clusters,
 )
+from skdec._steps.feature_halves import MIN_FEATURES, score_in_halves
 from skdec._steps.neighbors import Neighbors, build_neighbor_graph, compute_neighbor_targets
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
+# k-means is fitted on at most so many of them.
+_MAX_KMEANS_SAMPLES = 20_000
 # Among the candidates whose score is lower than the highest by at most so many standard errors,
 # agreement decides. Any number from 0.4 to 1.5 is as good on the data sets of
 # docs/benchmarks/no_tuning.md.
@@ -46,12 +49,16 @@ class Initialization(NamedTuple):
     power : float
         Power of the cluster frequency by which all targets divide; 1 as in DEC. Less keeps
         clusters of different sizes.
+    follows_neighbors : bool
+        Whether later targets average over neighbors, too. They do not where k-means has found
+        better clusters than the search among neighbors.
     """
 
     labels: np.ndarray
     centers: np.ndarray
     targets: np.ndarray | None
     power: float = 1.0
+    follows_neighbors: bool = True
 
 
 def initialize_clusters(
@@ -92,14 +99,21 @@ def initialize_clusters(
     n_runs = count_runs(n_init) if is_search else None
     with open_bar("initialize", n_runs, "runs") as bar, use_one_thread():
         if is_search and n_clusters is not None:
+            n_clusters = min(n_clusters, len(z))
             found, power = find_neighbor_clusters(
-                z, neighbors, min(n_clusters, len(z)), n_init, sample_weight, random_state, bar
+                z, neighbors, n_clusters, n_init, sample_weight, random_state, bar
             )
-            centers = compute_cluster_means(z, found.labels, found.labels.max() + 1, sample_weight)
+            labels, follows_neighbors = choose_labels(
+                found.labels, neighbors, n_init, sample_weight, random_state
+            )
+            centers = compute_cluster_means(z, labels, labels.max() + 1, sample_weight)
+            if not follows_neighbors:
+                targets = _one_hot(labels, len(centers))
+                return Initialization(labels, centers, targets, follows_neighbors=False)
             targets = smooth_labels(
-                found.labels, len(centers), neighbors.graph, sample_weight, power, _N_TARGET_ROUNDS
+                labels, len(centers), neighbors.graph, sample_weight, power, _N_TARGET_ROUNDS
             )
-            return Initialization(found.labels, centers, targets, power)
+            return Initialization(labels, centers, targets, power)
         labels, centers = _find_centers(init, n_clusters, n_init, z, sample_weight, random_state)
         if neighbors.graph is None:
             return Initialization(labels, centers, None)
@@ -167,6 +181,51 @@ def find_neighbor_clusters(
         labels = _extend_labels(best.labels, subset, neighbors, sample_weight, random_state)
         best = NeighborGraph(neighbors.graph, sample_weight).measure(labels)
     return best, power
+
+
+def choose_labels(
+    found: np.ndarray,
+    neighbors: Neighbors,
+    n_init: int,
+    sample_weight: np.ndarray,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, bool]:
+    """Return the labels of the search, or those of k-means on the samples if they are better.
+
+    They are better if they share more information with the neighbors in random halves of the
+    features (`score_in_halves`). Samples of fewer than four features keep the labels of the search.
+
+    Parameters
+    ----------
+    found : ndarray of shape (n,)
+        Labels of the search.
+    neighbors : Neighbors
+        The points that are clustered.
+    n_init : int
+        Number of runs of k-means.
+    sample_weight : ndarray of shape (n,)
+        Weights of the samples.
+    random_state : RandomState
+        Seeds k-means and the choice of features.
+
+    Returns
+    -------
+    labels : ndarray of shape (n,), int32
+        The better labels.
+    are_found : bool
+        Whether they are those of the search.
+    """
+    points, n_clusters = neighbors.points, found.max() + 1
+    assert points is not None
+    if points.shape[1] < MIN_FEATURES:
+        return found, True
+    subset = random_state.permutation(len(points))[:_MAX_KMEANS_SAMPLES]
+    centers = run_kmeans(points[subset], n_clusters, n_init, sample_weight[subset], random_state)
+    labels = find_nearest_center(points, centers)
+    scores = score_in_halves(
+        [found, labels], points, neighbors.n_neighbors, sample_weight, random_state
+    )
+    return (found, True) if scores[0] >= scores[1] else (labels, False)
 
 
 def select_candidate(
