@@ -15,7 +15,9 @@ from skdec import DECClusterer
 X = make_blobs(1000, 20, centers=3, random_state=0)[0].astype(np.float32)
 resident = []
 for seed in range(50):
-    DECClusterer(3, dims=(64, 4), pretrain_epochs=2, max_iter=20, random_state=seed).fit(X)
+    DECClusterer(
+        3, dims=(64, 4), pretrain_epochs=2, n_init=4, max_iter=20, random_state=seed
+    ).fit(X)
     resident.append(psutil.Process().memory_info().rss)
 print(resident[49] / resident[9])
 """
