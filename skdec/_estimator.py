@@ -531,8 +531,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def inverse_transform(self, Z: Any) -> np.ndarray:
         """Reconstruct samples from their embedding.
 
-        The refinement trains the encoder alone; after it, `fit` trains the decoder alone for two
-        epochs, so that it reconstructs samples from the refined embedding. With a
+        The refinement trains the encoder alone; after it, `fit` trains the decoder alone for one
+        epoch, at least 100 steps, so that it reconstructs samples from the refined embedding. With a
         `reconstruction_weight` above 0 the refinement trains both.
 
         Parameters

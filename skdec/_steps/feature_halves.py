@@ -2,8 +2,8 @@
 
 In a table of a few features a single one can decide which samples are neighbors: a column of two
 values divides the samples into two parts that hardly have neighbors in common. Clusters that follow
-such a column share much information with the neighbors in all features, and none with those in the
-features without it. Clusters that are more than one feature show in almost every half of them.
+such a column share much information with the neighbors in all features, but none with those in the
+features without it. Clusters on which several features agree show in almost every half of them.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ _N_HALVES = 32
 _MAX_SAMPLES = 5_000
 # Halves of fewer features have hardly a shape left: a ring of two features is a line in one.
 MIN_FEATURES = 4
-# A clustering counts as much as in this fraction of the halves it is exceeded.
+# Clusters must show in almost every half, so the lower quartile of their scores counts.
 _QUANTILE = 0.25
-# Equal samples are neighbors in random order: noise of this fraction of a standard deviation.
+# Of many equal samples, random ones are neighbors: noise, in standard deviations, decides.
 _NOISE = 1e-3
 
 
