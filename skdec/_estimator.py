@@ -532,8 +532,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Reconstruct samples from their embedding.
 
         The refinement trains the encoder alone; after it, `fit` trains the decoder alone for one
-        epoch, at least 100 steps, so that it reconstructs samples from the refined embedding. With a
-        `reconstruction_weight` above 0 the refinement trains both.
+        epoch, at least 100 steps, so that it reconstructs samples from the refined embedding. With
+        a `reconstruction_weight` above 0 the refinement trains both.
 
         Parameters
         ----------
