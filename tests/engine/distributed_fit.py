@@ -95,8 +95,9 @@ def fit(strategy=None, **parameters):
         assert type(dec.model_.trainable_variables[0].value).__name__ == "ResourceVariable"
     if strategy:  # outside of the scope nothing compiled for the replicas is reused
         labels = DECClusterer(**parameters | {"checkpoint": None}).fit_predict(X)
-        # Replicas draw other random numbers, so a sample between two clusters may change.
-        assert np.mean(labels != dec.labels_) < 0.01
+        # Replicas corrupt other values, so a sample between two clusters may change.
+        limit = 0.01 if "corruption" in parameters else 0
+        assert np.mean(labels != dec.labels_) <= limit
     return {
         "labels": dec.labels_,
         "predicted": predicted,

@@ -113,7 +113,7 @@ def test_two_devices_fit_each_variant(variant, tmp_path):
     parameters = distributed_fit.make_parameters(settings)
     one, two = distributed_fit.fit(**parameters), np.load(path)
     np.testing.assert_array_equal(two["labels"], two["predicted"])
-    assert np.mean(two["labels"] != one["labels"]) < 0.01
+    assert np.mean(two["labels"] != one["labels"]) <= (0.01 if variant == "layerwise" else 0)
     for name in ("pretrain", "refine"):
         np.testing.assert_allclose(two[name], one[name], rtol=rtol)
 
