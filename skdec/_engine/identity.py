@@ -1,13 +1,15 @@
 """Identity of parameters and of the installed code, for cache keys and checkpoints."""
 
+import dis
 import inspect
 import json
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 import joblib
@@ -17,6 +19,7 @@ from skdec._version import __version__
 from skdec.networks import describe_layer
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn")
+_MODULES = ("skdec", "tensorflow", "keras", "numpy", "scipy", "sklearn")
 
 
 @cache
@@ -38,7 +41,8 @@ def describe_versions() -> dict[str, str]:
 def describe(value: Any) -> str:
     """Return a text that is equal for equal parameter values, and different for different ones.
 
-    Keras objects are described by their configuration, functions by their code.
+    Keras objects are described by their configuration, functions by their code and the variables
+    that it reads.
 
     Raises
     ------
@@ -51,10 +55,14 @@ def describe(value: Any) -> str:
         return f"{type(value).__module__}.{type(value).__qualname__} {_to_json(config)}"
     if isinstance(value, keras.layers.Layer):
         return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"
+    if inspect.isclass(value) or inspect.isbuiltin(value) or _is_of_package(value):
+        return f"{value.__module__}.{value.__qualname__}"
     if inspect.isfunction(value):
         return f"{value.__module__}.{value.__qualname__} {_hash_function(value)}"
-    if inspect.isclass(value) or inspect.isbuiltin(value):
-        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, partial):
+        return describe((value.func, value.args, sorted(value.keywords.items())))
+    if isinstance(value, ModuleType):
+        return value.__name__
     if is_dataclass(value):
         return describe(tuple(getattr(value, field.name) for field in fields(value)))
     if isinstance(value, tuple | list):
@@ -68,6 +76,12 @@ def describe(value: Any) -> str:
         ) from error
 
 
+def _is_of_package(value: Any) -> bool:
+    """Return whether a value is a function of a package whose version is known."""
+    module = getattr(value, "__module__", None) or ""
+    return inspect.isfunction(value) and module.partition(".")[0] in _MODULES
+
+
 def _to_json(config: Any) -> str:
     def describe_object(value: Any) -> Any:
         return describe(value) if callable(value) else str(joblib.hash(value))
@@ -76,15 +90,48 @@ def _to_json(config: Any) -> str:
 
 
 def _hash_function(function: Any) -> str:
-    """Return a digest of a function's code, its defaults and the values that it closes over."""
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    values = [*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
-    parts = [*_list_code(function.__code__), *map(describe, values)]
+    """Return a digest of the code of a function and of those that it calls, and of what they read.
+
+    Functions of the packages that `describe_versions` lists are described by their names.
+    """
+    functions, parts = [function], list[str]()
+    for one in functions:  # grows while it is read: functions may call each other
+        parts += _list_code(one.__code__)
+        for name, value in _list_variables(one):
+            if not inspect.isfunction(value) or _is_of_package(value):
+                parts.append(f"{name} {describe(value)}")
+                continue
+            if value not in functions:
+                functions.append(value)
+            parts.append(f"{name} is function {functions.index(value)}")
     return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _list_variables(function: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of a function's defaults and of its variables from outside."""
+    yield "defaults", function.__defaults__
+    yield "keyword defaults", tuple((function.__kwdefaults__ or {}).items())
+    cells = function.__closure__ or ()
+    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
+        yield name, cell.cell_contents
+    for name in sorted(_list_global_names(function.__code__) & function.__globals__.keys()):
+        yield name, function.__globals__[name]
+
+
+def _list_global_names(code: CodeType) -> set[str]:
+    instructions = dis.get_instructions(code)
+    names = {one.argval for one in instructions if one.opname == "LOAD_GLOBAL"}
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return names.union(*map(_list_global_names, inner))
 
 
 def _list_code(code: CodeType) -> list[str]:
     parts = [code.co_code.hex(), repr(code.co_names)]
     for constant in code.co_consts:
-        parts += _list_code(constant) if isinstance(constant, CodeType) else [repr(constant)]
+        if isinstance(constant, CodeType):
+            parts += _list_code(constant)
+        elif isinstance(constant, frozenset):  # its order is another one in each process
+            parts += sorted(map(repr, constant))
+        else:
+            parts.append(repr(constant))
     return parts

@@ -1,6 +1,10 @@
 """The cache of steps: finished results only, by contents, settings and versions."""
 
 import json
+import os
+import subprocess
+import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -114,3 +118,64 @@ def test_what_cannot_be_pickled_is_refused_by_name():
 
     with pytest.raises(ValueError, match="<the culprit>"):
         describe((1, Unpicklable()))
+
+
+SHIFT = 1.0
+
+
+def shift(x):
+    return x + SHIFT
+
+
+def shift_often(x, n):
+    return shift_often(shift(x), n - 1) if n else x
+
+
+def test_functions_differ_by_the_variables_that_they_read(monkeypatch):
+    functions = (shift, shift_often, partial(shift_often, n=2), lambda x: [shift(y) for y in x])
+    before = list(map(describe, functions))
+    assert list(map(describe, functions)) == before
+    monkeypatch.setitem(globals(), "SHIFT", 2.0)
+    assert all(one != other for one, other in zip(map(describe, functions), before, strict=True))
+
+
+def test_functions_that_call_each_other_have_an_identity():
+    def make(last):
+        def is_even(n):
+            return n == last or is_odd(n - 1)
+
+        def is_odd(n):
+            return n != last and is_even(n - 1)
+
+        return is_even
+
+    assert describe(make(0)) == describe(make(0)) != describe(make(1))
+
+
+def test_identity_is_equal_in_other_processes():
+    """Python orders sets of strings differently in each process."""
+    script = (
+        "from skdec._engine.identity import describe\n"
+        "print(describe(lambda x: x in {'one', 'two', 'three', 'four', 'five'}))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(outputs) == 1
+    assert outputs.pop().strip()
+
+
+def test_augmentation_with_another_global_is_not_the_compiled_one(tiny, samples, monkeypatch):
+    def fit():
+        return DECClusterer(**tiny, augment=shift).fit(samples).cluster_centers_
+
+    first = fit()
+    monkeypatch.setitem(globals(), "SHIFT", 5.0)
+    assert not np.array_equal(fit(), first)
