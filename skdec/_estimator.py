@@ -1,7 +1,8 @@
 """The estimator: Deep Embedded Clustering behind scikit-learn's API."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -23,7 +24,7 @@ from skdec._engine.blocks import store_blocks
 from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples, SampleSubset
-from skdec._engine.distribute import run_outside_scope
+from skdec._engine.distribute import has_other_workers, run_outside_scope
 from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._engine.progress import report_progress
@@ -42,12 +43,13 @@ from skdec._scorers import NeighborInformationScorer
 from skdec._steps.decoder import train_decoder
 from skdec._steps.initialization import Initialization, initialize_clusters
 from skdec._steps.neighbors import Neighbors, find_neighbors
-from skdec._steps.pretraining import PretrainingResult, pretrain
+from skdec._steps.pretraining import PretrainingResult, create_weights, pretrain
 from skdec._steps.rebuilding import rebuild_neighbors
 from skdec._steps.refinement import RefinementResult, Targets, refine
 from skdec._validation import (
     check_finite,
     check_sample_weight,
+    check_samples,
     convert_objects,
     warn_if_scales_differ,
 )
@@ -240,8 +242,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     Notes
     -----
-    Scale the columns alike beforehand, for example to [0, 1]: a column contributes to the
-    reconstruction error in proportion to its variance.
+    Scale the features alike beforehand, for example to [0, 1]: a feature contributes to the
+    reconstruction error in proportion to its variance. They need not be centered.
 
     `DECClusterer.classic` is the method as in the paper. In the scope of a `tf.distribute`
     strategy, `fit` trains on all its replicas.
@@ -359,32 +361,36 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             On Ctrl-C, after the fitted attributes have been set as far as the fit got.
         """
         check_parameters(self)
-        is_warm_start = self.warm_start and hasattr(self, "labels_")
-        X = self._validate_samples(X, reset=not is_warm_start)
-        if is_warm_start:
-            self._check_networks_unchanged("warm_start=True")
-        samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
-        settings = resolve(self, *samples.shape)
-        checkpoint = self._open_checkpoint(samples, is_warm_start)
+        with self._restore_features_on_failure():
+            is_warm_start = self.warm_start and self.__sklearn_is_fitted__()
+            X = self._validate_samples(X, reset=not is_warm_start)
+            if is_warm_start:
+                self._check_networks_unchanged("warm_start=True")
+            samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
+            settings = resolve(self, *samples.shape)
+            checkpoint = self._open_checkpoint(samples, is_warm_start)
 
-        neighbors = self._find_neighbors(samples, settings)
-        if is_warm_start:
-            pretraining = self._previous_pretraining()
-            initialization = self._initialize_from_centers(samples)
-        else:
-            pretraining = self._pretrain(samples, settings, checkpoint)
+            neighbors = self._find_neighbors(samples, settings)
+            if is_warm_start:
+                pretraining = self._previous_pretraining()
+                initialization = self._initialize_from_centers(samples)
+            else:
+                pretraining = self._pretrain(samples, settings, checkpoint)
+                pretraining, initialization = self._initialize_or_shorten(
+                    samples, settings, pretraining, neighbors
+                )
             if pretraining.stop_reason == "interrupted":
                 settings, neighbors = settings.shorten(), Neighbors()
-            initialization = self._initialize(samples, settings, pretraining, neighbors)
-        refinement = self._refine(
-            samples, settings, pretraining.weights, initialization, neighbors, checkpoint
-        )
-        refinement = self._refine_further(
-            samples, settings, refinement, initialization, neighbors, checkpoint
-        )
-        refinement = self._train_decoder(samples, settings, refinement)
+            refinement = self._refine(
+                samples, settings, pretraining.weights, initialization, neighbors, checkpoint
+            )
+            refinement = self._refine_further(
+                samples, settings, refinement, initialization, neighbors, checkpoint
+            )
+            refinement = self._train_decoder(samples, settings, refinement)
 
-        self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
+            self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
+        self._deviation_limits = compute_deviation_limits(self._weights, samples)
         self._raise_if_interrupted()
         checkpoint.remove()
         self._warn_about_convergence()
@@ -414,8 +420,15 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         -------
         DECClusterer
             The estimator; `labels_` are those of these samples.
+
+        Raises
+        ------
+        ValueError
+            If the samples of the first call are fewer distinct ones than clusters: no later call
+            could add a cluster. Otherwise as `fit` does.
         """
-        if not hasattr(self, "labels_"):
+        if not self.__sklearn_is_fitted__():
+            self._check_first_samples(X)
             return self.fit(X, sample_weight=sample_weight)
         check_parameters(self)
         X = self._validate_samples(X, reset=False)
@@ -476,6 +489,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             is not finite; otherwise as `fit` does.
         """
         with store_blocks(blocks, folder) as (X, feature_names):
+            if self.warm_start and feature_names is not None:
+                self._check_feature_names_unchanged(feature_names)
             self.fit(X, sample_weight=sample_weight)
         if feature_names is not None:
             self.feature_names_in_ = feature_names
@@ -726,7 +741,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         def build() -> keras.Model:
             clustering = ClusteringLayer(
-                len(self.cluster_centers_), self.alpha, name="clustering", dtype="float32"
+                len(self.cluster_centers_), self._weights.alpha, name="clustering", dtype="float32"
             )
             model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
             clustering.set_weights([self.cluster_centers_])
@@ -750,7 +765,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         def compute() -> tuple[list[np.ndarray], dict[str, dict[str, np.ndarray]], str]:
             result = pretrain(
                 samples,
-                DECWeights.from_autoencoder(architecture, architecture.create_weights(seed)),
+                create_weights(samples, architecture, seed),
                 settings.stages,
                 np.random.RandomState(seed),
                 self._get_callbacks(),
@@ -786,6 +801,24 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         )
         # Without neighbors the first targets follow from the centers, like all later ones.
         return initialization if self.n_neighbors else initialization._replace(targets=None)
+
+    def _initialize_or_shorten(
+        self,
+        samples: DistinctSamples,
+        settings: Settings,
+        pretraining: PretrainingResult,
+        neighbors: Neighbors,
+    ) -> tuple[PretrainingResult, Initialization]:
+        """Initialize the clusters; if the fit is interrupted until then, by one run of k-means."""
+        try:
+            if pretraining.stop_reason == "interrupted":
+                raise KeyboardInterrupt
+            return pretraining, self._initialize(samples, settings, pretraining, neighbors)
+        except KeyboardInterrupt:
+            if has_other_workers() or self.n_clusters is None:
+                raise
+        pretraining = pretraining._replace(stop_reason="interrupted")
+        return pretraining, self._initialize(samples, settings.shorten(), pretraining, Neighbors())
 
     def _refine(
         self,
@@ -830,14 +863,19 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         has_neighbors = neighbors.graph is not None and initialization.follows_neighbors
         if not settings.rebuilt.n_steps or is_interrupted or not has_neighbors:
             return refinement
-        rebuilding = rebuild_neighbors(
-            samples,
-            refinement.weights,
-            refinement.q,
-            settings.n_graph_neighbors,
-            initialization.power,
-            settings.neighbors_seed,
-        )
+        try:
+            rebuilding = rebuild_neighbors(
+                samples,
+                refinement.weights,
+                refinement.q,
+                settings.n_graph_neighbors,
+                initialization.power,
+                settings.neighbors_seed,
+            )
+        except KeyboardInterrupt:
+            if has_other_workers():
+                raise
+            return replace(refinement, stop_reason="interrupted")
         further = self._refine(
             samples,
             settings,
@@ -872,6 +910,25 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
         history = {phase: self.history_[phase] for phase in phases}
         return PretrainingResult(weights, history, "max_iter")
+
+    def _check_first_samples(self, X: Any) -> None:
+        """Raise a ValueError unless there are as many distinct samples as clusters."""
+        n_distinct, n_clusters = DistinctSamples(check_samples(X)).shape[0], self.n_clusters or 1
+        if n_distinct < n_clusters:
+            raise ValueError(
+                f"The first partial_fit needs at least n_clusters={n_clusters} distinct samples; "
+                f"X has {n_distinct}. Begin with more of them."
+            )
+
+    def _check_feature_names_unchanged(self, names: np.ndarray) -> None:
+        """Raise a ValueError unless these are the names of the previous fit, if it had names."""
+        previous = getattr(self, "feature_names_in_", names)
+        if not np.array_equal(names, previous):
+            raise ValueError(
+                "warm_start=True trains the networks of the previous fit further, whose features "
+                f"are {list(previous)}; those of the blocks are {list(names)}. Give the same ones "
+                "in the same order, or fit from the beginning with warm_start=False."
+            )
 
     def _check_networks_unchanged(self, what: str) -> None:
         """Raise a ValueError if parameters do not fit to the networks that are trained further."""
@@ -908,7 +965,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._n_features_out = self._weights.architecture.embedding_width
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
         self._frequencies = frequencies * samples.mean_weight
-        self._deviation_limits = compute_deviation_limits(self._weights, samples)
         self.cluster_centers_ = self._weights.centers
         self.n_iter_ = refinement.n_iter
         is_interrupted = pretraining.stop_reason == "interrupted"
@@ -952,11 +1008,25 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             )
             self.stop_reason_ = "collapse"
             warnings.warn(
-                f"{reason} Lower n_clusters, scale the columns alike, or refine with a lower "
-                "learning rate in optimizer or a smaller max_iter.",
+                f"{reason} Lower n_clusters, scale the features alike and around zero, as "
+                "sklearn.preprocessing.StandardScaler does, or refine with a lower learning rate "
+                "in optimizer or a smaller max_iter.",
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    @contextmanager
+    def _restore_features_on_failure(self) -> Iterator[None]:
+        """Keep number and names of the features of the previous fit unless this one succeeds."""
+        names = ("n_features_in_", "feature_names_in_")
+        previous = {name: value for name, value in self.__dict__.items() if name in names}
+        try:
+            yield
+        except BaseException:
+            for name in names:
+                self.__dict__.pop(name, None)
+            self.__dict__.update(previous)
+            raise
 
     def _validate_samples(self, X: Any, *, reset: bool) -> Any:
         check_not_forked()
@@ -978,6 +1048,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 f"n_samples={n_samples}. Lower n_clusters or provide more samples."
             )
         return DistinctSamples(X, weights)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_weights")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skdec._constraints import Activation, Integer, Widths
+from skdec._constraints import Activation, Integer, Positive, Widths
 from skdec._engine.archive import Archive, open_archive, write_archive
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._files import write_atomically
@@ -51,7 +51,8 @@ from skdec.networks import (
 _FORMAT = 1
 _STATE = {
     "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
-    "networks", "n_iter", "stop_reason", "n_weights", "history", "scaler", "preparer", "versions",
+    "networks", "alpha", "n_iter", "stop_reason", "n_weights", "history", "scaler", "preparer",
+    "versions",
 }  # fmt: skip
 _PACKAGES = ("skdec", "scikit-learn", "skrub", "skops", "pandas", "tensorflow", "keras")
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
@@ -182,6 +183,7 @@ def _collect_state(estimator: Any) -> dict[str, Any]:
             for name, value in estimator.get_params(deep=False).items()
             if name not in _LEFT_OUT
         },
+        "alpha": float(estimator._weights.alpha),
         "n_clusters": len(estimator.cluster_centers_),
         "n_features": int(architecture.n_features),
         "feature_names": list(getattr(estimator, "feature_names_in_", [])),
@@ -254,6 +256,8 @@ def _check_state(state: Any) -> dict[str, Any]:
     Integer(1).check("n_features", state["n_features"])
     Integer(1).check("n_clusters", state["n_clusters"])
     Integer(0).check("n_iter", state["n_iter"])
+    if "alpha" in state:
+        Positive().check("alpha", state["alpha"])
     if "networks" not in state:
         Widths().check("dims", state["dims"])
         if state["n_weights"] != 4 * len(state["dims"]):
@@ -323,7 +327,7 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     estimator._weights = replace(
         DECWeights.from_autoencoder(architecture, weights),
         centers=estimator.cluster_centers_,
-        alpha=estimator.alpha,
+        alpha=state.get("alpha", estimator.alpha),  # of the fit; earlier files have none
     )
     estimator.labels_ = array("labels_", _INT32, None)
     estimator.initial_labels_ = array("initial_labels_", _INT32, len(estimator.labels_))

@@ -79,3 +79,38 @@ def test_files_keep_it(recorded, tmp_path):
         load(tmp_path / "model.skdec").history_["refine"]["labels"],
         recorded.history_["refine"]["labels"],
     )
+
+
+@pytest.mark.parametrize("alpha", [0.5, 2.0])
+def test_callbacks_see_the_model_with_alpha_and_learning_rate_of_this_fit(
+    alpha, parameters, samples
+):
+    """The model is shared with the fits of other values."""
+    optimizer = keras.optimizers.SGD(0.01 * alpha)
+
+    class Predict(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            if self.params["phase"] == "refine":
+                self.rate = float(self.model.optimizer.learning_rate)
+
+        def on_train_end(self, logs=None):
+            if self.params["phase"] == "refine":
+                self.q = self.model.predict(samples, verbose=0)
+
+    callback = Predict()
+    changes = {"alpha": alpha, "optimizer": optimizer, "callbacks": [callback]}
+    dec = DECClusterer(**parameters | changes).fit(samples)
+    assert callback.rate == pytest.approx(0.01 * alpha)
+    np.testing.assert_allclose(callback.q, dec.predict_proba(samples), rtol=1e-4, atol=1e-6)
+
+
+def test_a_learning_rate_set_when_the_training_begins_is_used(parameters, samples):
+    class Slow(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            if self.params["phase"] == "refine":
+                self.model.optimizer.learning_rate = 1e-5
+
+    dec = DECClusterer(
+        **parameters | {"optimizer": keras.optimizers.SGD(0.1), "callbacks": [Slow()]}
+    ).fit(samples)
+    np.testing.assert_allclose(dec.history_["refine"]["learning_rate"], 1e-5, rtol=1e-6)

@@ -402,6 +402,29 @@ def test_unfitted_estimator_raises():
             getattr(DECClusterer(), use)(np.zeros((2, 2)))
 
 
+@pytest.mark.parametrize(
+    ("invalid", "message"),
+    [
+        (np.full((20, 6), np.nan), "contains NaN"),
+        (np.zeros((2, 6)), "at least as many samples"),
+        (np.zeros((20, 6, 2)), "dim 3"),
+    ],
+)
+def test_a_failed_fit_leaves_the_estimator_as_it_was(invalid, message, tiny, fitted, samples):
+    dec = DECClusterer(**tiny)
+    with pytest.raises(ValueError, match=message):
+        dec.fit(invalid)
+    with pytest.raises(NotFittedError):
+        dec.predict(samples)
+    with pytest.raises(NotFittedError):
+        dec.score_samples(samples)
+    dec = copy.deepcopy(fitted)
+    with pytest.raises(ValueError, match=message):
+        dec.fit(invalid[:, :4])
+    assert dec.n_features_in_ == 6
+    np.testing.assert_array_equal(dec.predict(samples), fitted.labels_)
+
+
 def test_warm_start_only_refines(tiny, samples):
     dec = DECClusterer(**tiny | {"warm_start": True, "tol": 0}).fit(samples)
     pretrained, centers = dec.history_["pretrain"], dec.cluster_centers_
@@ -423,6 +446,14 @@ def test_partial_fit_refines_on_further_samples(tiny, samples):
     assert dec.n_iter_ == 2
     assert not np.array_equal(dec.cluster_centers_, centers)
     np.testing.assert_array_equal(dec.labels_, dec.predict(samples[:64]))
+
+
+def test_first_partial_fit_needs_a_distinct_sample_for_each_cluster(tiny, samples):
+    dec = DECClusterer(**tiny)
+    with pytest.raises(ValueError, match="at least n_clusters=3 distinct samples; X has 2"):
+        dec.partial_fit(samples[[0, 0, 0, 1]])
+    dec.partial_fit(samples[:3]).partial_fit(samples[:1])
+    assert len(dec.cluster_centers_) == 3
 
 
 def test_partial_fit_follows_drifting_clusters(tiny, random):

@@ -1,5 +1,6 @@
 """Ctrl-C: real SIGINTs in every phase, alone, in searches, in loops and on the command line."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -9,9 +10,13 @@ import textwrap
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.cluster import DBSCAN
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdec import DECClusterer
+from skdec import _estimator as estimator_module
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -48,6 +53,61 @@ def test_fit_sets_its_attributes_and_raises(parameters, samples, phase):
     assert len(dec.history_[phase]["loss"]) == 2
     np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
     assert np.isfinite(dec.transform(samples)).all()
+
+
+def interrupt(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("step", ["initialize_clusters", "choose_labels", "rebuild_neighbors"])
+def test_an_interrupt_between_the_phases_keeps_what_was_trained(
+    parameters, samples, monkeypatch, step
+):
+    """In `initialize_clusters` at its first call: after it, k-means finishes the fit."""
+    names = {"choose_labels": "skdec._steps.initialization.choose_labels"}
+    name = names.get(step, f"skdec._estimator.{step}")
+    with monkeypatch.context() as patch:
+        if step == "initialize_clusters":
+            original, calls = estimator_module.initialize_clusters, []
+
+            def interrupt_first(*args):
+                calls.append(args)
+                return original(*args) if calls[1:] else interrupt()
+
+            patch.setattr(name, interrupt_first)
+        else:
+            patch.setattr(name, interrupt)
+        augment = (lambda x: x) if step == "rebuild_neighbors" else None
+        dec = DECClusterer(**parameters, augment=augment)
+        with pytest.raises(KeyboardInterrupt, match="interrupted after 5 epochs"):
+            dec.fit(samples)
+    assert dec.stop_reason_ == "interrupted"
+    assert (dec.n_iter_ > 0) == (step == "rebuild_neighbors")
+    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
+    assert dec.score_samples(samples).shape == (150,)
+
+
+def test_an_interrupt_before_the_training_changes_nothing(fitted, samples, monkeypatch):
+    dec = copy.deepcopy(fitted)
+    monkeypatch.setattr("skdec._estimator.find_neighbors", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples[:, :4])
+    np.testing.assert_array_equal(dec.predict(samples), fitted.labels_)
+    unfitted = clone(fitted)
+    with pytest.raises(KeyboardInterrupt):
+        unfitted.fit(samples)
+    with pytest.raises(NotFittedError):
+        unfitted.predict(samples)
+
+
+def test_an_interrupt_without_a_number_of_clusters_leaves_no_clusters(parameters, samples):
+    """k-means, which finishes an interrupted fit quickly, needs one."""
+    dec = DECClusterer(
+        **parameters | {"n_clusters": None, "init": DBSCAN()}, callbacks=[Interrupt("pretrain")]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples)
+    assert not hasattr(dec, "labels_")
 
 
 @pytest.mark.parametrize("phase", ["pretrain", "refine"])

@@ -199,6 +199,21 @@ def test_parameters_changed_after_the_fit_are_restored(changed, samples, tmp_pat
     assert loaded.predict_proba(samples).shape == (len(samples), 3)
 
 
+def test_alpha_of_the_fit_is_restored_beside_a_changed_parameter(
+    fitted, changed, samples, tmp_path
+):
+    dec = changed(alpha=5.0)
+    dec.save(tmp_path / "model")
+    loaded = DECClusterer.load(tmp_path / "model")
+    assert loaded.alpha == 5.0
+    expected = fitted.predict_proba(samples)
+    for estimator in (dec, loaded):
+        np.testing.assert_array_equal(estimator.predict_proba(samples), expected)
+        np.testing.assert_allclose(
+            estimator.model_(samples.astype(np.float32)), expected, rtol=1e-4
+        )
+
+
 def test_centers_given_as_init_are_restored(changed, tmp_path):
     changed(init=np.arange(12.0).reshape(3, 4)).save(tmp_path / "model")
     init = DECClusterer.load(tmp_path / "model").init
@@ -746,6 +761,8 @@ SGD = "keras.optimizers", "SGD"
         (entry(scaler=[]), "scaler is no dict"),
         (lambda state: state.pop("scaler") and None, "it has no 'scaler'|use skdec.load"),
         (entry(alpha=float("inf")), "Infinity for a number"),
+        (entry(alpha=0.0), "alpha must be"),
+        (entry(alpha="1"), "alpha must be"),
         (parameter(alpha=float("nan")), "NaN for a number"),
         (entry(n_iter=-1), "n_iter must be"),
         (entry(stop_reason=None), "stop_reason is no str"),

@@ -1,5 +1,7 @@
 """Scores of samples that are unlike those of the fit."""
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -56,6 +58,11 @@ def test_limits_are_positive_for_equal_samples(tiny):
     dec = DECClusterer(**tiny | {"n_clusters": 1}).fit(np.zeros((20, 6)))
     assert (dec._deviation_limits > 0).all()
     assert np.isfinite(dec.score_samples(np.ones((2, 6)))).all()
+
+
+def test_partial_fit_keeps_the_limits_of_the_fit(fitted, samples):
+    dec = copy.deepcopy(fitted).partial_fit(samples[:40] * 3)
+    np.testing.assert_array_equal(dec._deviation_limits, fitted._deviation_limits)
 
 
 def test_limits_are_saved_and_may_be_missing(fitted, samples, tmp_path):

@@ -53,6 +53,19 @@ def test_small_tables_are_clustered_about_as_well_as_by_kmeans(load):
     assert normalized_mutual_info_score(y, dec.labels_) > expected - 0.05
 
 
+@pytest.mark.parametrize("offset", [10.0, -100.0])
+def test_samples_far_from_zero_are_clustered_as_well(offset):
+    """Such as temperatures in Kelvin: ten and a hundred standard deviations from zero."""
+    X, y = load_wine(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    near = DECClusterer(3, random_state=0).fit(X)
+    far = DECClusterer(3, random_state=0).fit(X + offset)
+    scores = [normalized_mutual_info_score(y, dec.labels_) for dec in (near, far)]
+    assert scores[1] > scores[0] - 0.05
+    error = np.mean((far.inverse_transform(far.transform(X + offset)) - X - offset) ** 2)
+    assert error < 0.5
+
+
 def test_a_network_that_learns_slowly_gets_more_steps(digits):
     X, y = digits
     dec = DECClusterer(10, dims=(128, 128, 2), n_init=4, random_state=0).fit(X)

@@ -271,6 +271,7 @@ def test_layers_have_a_history_and_callbacks(tiny, samples, tmp_path):
     dec = DECClusterer(**tiny | variant | {"pretrain_epochs": 6}, callbacks=[logger]).fit(samples)
     layers = dec.history_["layers"]
     np.testing.assert_array_equal(layers["layer"], [0, 0, 0, 1, 1, 1])
+    assert (np.diff(layers["learning_rate"].reshape(2, 3)) < 0).all()  # each its own cosine decay
     n_updates = len(dec.history_["refine"]["loss"])
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 6 + 6 + n_updates
 

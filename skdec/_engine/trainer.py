@@ -108,6 +108,9 @@ class Trainer:
             ],
             autograph=False,
         )
+        # TensorFlow takes programs of different trainers for one that is traced again and again.
+        for program in (self._take_step, self._compute_gradients, self._run_steps):
+            program._omit_frequent_tracing_warning = True
 
     def reset(self, weights: Sequence[np.ndarray]) -> None:
         """Set the layers' weights, and the optimizer's variables to their initial values."""
@@ -332,6 +335,7 @@ def borrow_layer_trainer(
 def borrow_refinement_trainer(
     architecture: AnyArchitecture,
     n_clusters: int,
+    alpha: float,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
     augmentation: Augmentation = NO_AUGMENTATION,
@@ -342,7 +346,8 @@ def borrow_refinement_trainer(
 
     With a decoder, the loss is that plus the weighted mean squared reconstruction error, and the
     decoder is trained as well. Its batches are samples (B, n_features) and targets (B, k); its
-    scalars are alpha and the weight of the reconstruction error.
+    scalars are alpha and the weight of the reconstruction error. Fits that differ in alpha share
+    the compiled steps; `alpha` is that of the model that callbacks see.
     """
 
     def build() -> Trainer:
@@ -376,6 +381,8 @@ def borrow_refinement_trainer(
 
     key = (architecture, n_clusters, batch_size, _describe_optimizer(optimizer), augmentation)
     with _borrow(("refine", has_decoder, *key), build) as trainer:
+        trainer.model.get_layer("clustering").alpha = alpha
+        trainer.model.predict_function = None  # Keras would call the one compiled for another alpha
         yield trainer
 
 

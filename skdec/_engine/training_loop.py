@@ -147,7 +147,8 @@ class TrainingLoop:
 
     def __enter__(self) -> "TrainingLoop":
         self._bar = open_bar(self._phase, self._cycle_steps)
-        self._callbacks.on_train_begin()
+        with self._apply_learning_rate_of_callbacks():
+            self._callbacks.on_train_begin()
         return self
 
     def __exit__(
@@ -362,13 +363,13 @@ class TrainingLoop:
         divergence = f"The loss became {loss} after {n_steps} steps"
         if not self.undo():
             raise FloatingPointError(
-                f"{divergence} and did not recover at a lower learning rate. Scale the columns "
+                f"{divergence} and did not recover at a lower learning rate. Scale the features "
                 "of X alike, for example with MinMaxScaler, or pass an optimizer with a lower "
                 "learning rate."
             )
         warnings.warn(
             f"{divergence}. The phase continues from there with {_RETRY_FACTOR} times the "
-            "learning rate; scale the columns of X alike, or pass an optimizer with a lower one.",
+            "learning rate; scale the features of X alike, or pass an optimizer with a lower one.",
             ConvergenceWarning,
             stacklevel=6,
         )

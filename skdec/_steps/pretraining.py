@@ -17,6 +17,11 @@ from skdec._engine.trainer import Trainer, borrow_layer_trainer, borrow_pretrain
 from skdec._engine.training_loop import TrainingLoop, TrainingSettings
 from skdec.networks import AnyArchitecture, Architecture
 
+# Distance of the mean from zero, in root mean squared distances of the samples from it, up to which
+# the networks learn as well as around zero.
+_MAX_OFFSET = 4.0
+_N_MEAN_SAMPLES = 256
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -72,6 +77,41 @@ class PretrainingResult(NamedTuple):
     weights: DECWeights
     history: dict[str, dict[str, np.ndarray]]
     stop_reason: str
+
+
+def create_weights(
+    samples: DistinctSamples, architecture: AnyArchitecture, seed: int
+) -> DECWeights:
+    """Create the weights with which the pretraining begins.
+
+    Where the samples are far from zero compared with their spread, such as temperatures in Kelvin,
+    the first biases of the encoder subtract their mean, and the last ones of the decoder add it.
+    Otherwise that mean alone would decide the outputs of the networks and their gradients.
+
+    Parameters
+    ----------
+    samples : DistinctSamples
+        Samples.
+    architecture : Architecture or CustomArchitecture
+        The networks. Those of the user keep the weights that they come with.
+    seed : int
+        Seed of the initializers.
+
+    Returns
+    -------
+    DECWeights
+        Initial weights of the encoder and the decoder.
+    """
+    weights = architecture.create_weights(seed)
+    if isinstance(architecture, Architecture):
+        # Distinct samples are in no order, so the first ones are like all others.
+        some = samples[:_N_MEAN_SAMPLES].astype(np.float64)
+        mean, spread = some.mean(axis=0), np.sqrt(some.var(axis=0).sum())
+        if np.linalg.norm(mean) > _MAX_OFFSET * spread:
+            kernel, bias = weights[:2]
+            weights[1] = (bias - mean @ kernel).astype(np.float32)
+            weights[-1] = (weights[-1] + mean).astype(np.float32)
+    return DECWeights.from_autoencoder(architecture, weights)
 
 
 def pretrain(
@@ -155,7 +195,7 @@ def _join_histories(
     histories: dict[int | None, dict[str, np.ndarray]],
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return the history of the whole autoencoder and, if there were any, of the layers."""
-    nothing: dict[str, np.ndarray] = {"loss": np.empty(0), "seconds": np.empty(0)}
+    nothing = {name: np.empty(0) for name in ("loss", "learning_rate", "seconds")}
     joined = {"pretrain": histories.pop(None, nothing)}
     if histories:
         joined["layers"] = {

@@ -150,6 +150,7 @@ def refine(
     with borrow_refinement_trainer(
         weights.architecture,
         len(initialization.centers),
+        weights.alpha,
         settings.batch_size,
         settings.optimizer,
         augmentation,

@@ -45,6 +45,15 @@ def test_feature_names_are_kept(kind, tiny, samples, fitted):
         dec.predict(pd.DataFrame(samples, columns=names[::-1]))
 
 
+def test_warm_start_refuses_features_in_another_order(tiny, samples):
+    names = [f"column {i}" for i in range(samples.shape[1])]
+    frame = pd.DataFrame(samples, columns=names)
+    dec = DECClusterer(**tiny, warm_start=True).fit_blocks([frame])
+    dec.fit_blocks([frame[:75], frame[75:]])
+    with pytest.raises(ValueError, match="those of the blocks are"):
+        dec.fit_blocks([frame[names[::-1]]])
+
+
 def test_parquet_file_is_fitted_by_its_row_groups(tiny, samples, fitted, tmp_path):
     columns = {f"x{i}": column for i, column in enumerate(samples.T)}
     pq.write_table(pa.table(columns), tmp_path / "samples.parquet", row_group_size=40)

@@ -186,7 +186,7 @@ def test_losses_of_trained_layers_are_part_of_the_refinement(has_decoder):
     else:
         weights = weights[: architecture.n_encoder_weights]
     with borrow_refinement_trainer(
-        architecture, 3, BATCH_SIZE, keras.optimizers.SGD(), has_decoder=has_decoder
+        architecture, 3, 1.0, BATCH_SIZE, keras.optimizers.SGD(), has_decoder=has_decoder
     ) as trainer:
         trainer.reset([*weights, centers])
         loss = trainer.run([samples, p], np.full(1, 0.1), make_seeds(1), [1.0, 0.7])

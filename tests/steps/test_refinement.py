@@ -240,7 +240,7 @@ def test_second_divergence_of_the_refinement_raises(weights, centers, diverge):
     diverge(2)
     with (
         pytest.warns(ConvergenceWarning),
-        pytest.raises(FloatingPointError, match="Scale the columns of X alike"),
+        pytest.raises(FloatingPointError, match="Scale the features of X alike"),
     ):
         refine_at(0.1, weights, centers)
     refine_at(0.1, weights, centers)  # the next one succeeds
