@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import keras
 import numpy as np
@@ -74,7 +75,7 @@ class Augmentation:
 
         Raises a ValueError unless it returns samples of the same shape, equal ones for equal seeds.
         """
-        augmentation = cls(source, describe(source))
+        augmentation = cls(source, _describe_or_number(source))
         samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
         augment = augmentation.build()
         try:
@@ -108,6 +109,14 @@ class Augmentation:
 
 
 NO_AUGMENTATION = Augmentation()
+
+
+def _describe_or_number(source: Any) -> str:
+    """Return a text for equal sources, or one of its own for a source that reads a lock or so."""
+    try:
+        return describe(source)
+    except ValueError:
+        return uuid4().hex
 
 
 def _make_stateless(layer: keras.layers.Layer) -> Callable[[Any, Any], Any]:

@@ -59,6 +59,8 @@ def describe(value: Any) -> str:
         return f"{value.__module__}.{value.__qualname__}"
     if inspect.isfunction(value):
         return f"{value.__module__}.{value.__qualname__} {_hash_function(value)}"
+    if hasattr(value, "python_function"):  # of tf.function
+        return describe(value.python_function)
     if isinstance(value, partial):
         return describe((value.func, value.args, sorted(value.keywords.items())))
     if isinstance(value, ModuleType):

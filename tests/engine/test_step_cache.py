@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from functools import partial
+from threading import Lock
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
 from skdec import DECClusterer
@@ -150,6 +152,29 @@ def test_functions_that_call_each_other_have_an_identity():
         return is_even
 
     assert describe(make(0)) == describe(make(0)) != describe(make(1))
+
+
+def test_compiled_functions_have_the_identity_of_their_code(monkeypatch):
+    compiled = tf.function(shift)
+    before = describe(lambda x: compiled(x))
+    assert describe(compiled) == describe(shift)
+    monkeypatch.setitem(globals(), "SHIFT", 2.0)
+    assert describe(lambda x: compiled(x)) != before
+
+
+LOCK = Lock()
+
+
+def test_augmentation_that_reads_a_lock_works_without_cache_and_checkpoint(tiny, samples, tmp_path):
+    def augment(x):
+        with LOCK:
+            return x + 1
+
+    dec = DECClusterer(**tiny, augment=augment)
+    expected = DECClusterer(**tiny, augment=lambda x: x + 1).fit(samples)
+    np.testing.assert_array_equal(dec.fit(samples).cluster_centers_, expected.cluster_centers_)
+    with pytest.raises(ValueError, match=r"lock object .* which memory= and checkpoint= need"):
+        dec.set_params(memory=tmp_path).fit(samples)
 
 
 def test_identity_is_equal_in_other_processes():
