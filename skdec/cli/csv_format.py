@@ -7,20 +7,23 @@ import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, NamedTuple, TextIO, cast
 
 # The format is detected in the beginning of a file.
 HEAD_BYTES = 2**18
-_MAX_LINES = 1000
 _SEPARATORS = ",;\t|"
 _COMMENT = "#"
+_SEPARATOR_LINE = re.compile("sep=(.)", re.I)
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "<na>"})
 
+csv.field_size_limit(2**31 - 1)  # a long text is no error
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.ASCII | re.I)
+_MAY_BE_NUMBER = re.compile(r"[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?|[+-]?(inf|nan)", re.A | re.I)
 _CODE = re.compile(r"0\d+", re.ASCII)  # such as 007, which is no number
 _GROUPED = {
     ",": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII),
@@ -42,7 +45,7 @@ class CsvFormat:
     names : tuple of str
         Names of the columns; empty for a column without one.
     n_skipped : int
-        Lines before the first row of values: comments, blank lines and the names.
+        Lines before the first row of values: comments, blank lines, ``sep=;`` and the names.
     codes : frozenset of str
         Columns with digits that are no numbers, such as 007.
     """
@@ -53,6 +56,23 @@ class CsvFormat:
     names: tuple[str, ...]
     n_skipped: int
     codes: frozenset[str]
+
+
+class Watched(io.RawIOBase):
+    """A stream that calls a function with all bytes that are read from it."""
+
+    def __init__(self, stream: BinaryIO, watch: Callable[[bytes], object]) -> None:
+        super().__init__()
+        self._stream, self._watch = stream, watch
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        content = self._stream.read(len(buffer))
+        buffer[: len(content)] = content
+        self._watch(content)
+        return len(content)
 
 
 class _Replay(io.RawIOBase):
@@ -97,38 +117,43 @@ def open_text(stream: BinaryIO) -> tuple[TextIO, str]:
 
 def detect_format(beginning: str) -> CsvFormat:
     """Detect the format from the beginning of a text; raises a ValueError if it is empty."""
-    lines = beginning.splitlines()
-    if len(beginning) >= HEAD_BYTES // 4 and len(lines) > 1:
-        lines.pop()  # it may be cut
-    n_skipped = 0
-    while lines and (not lines[0].strip() or lines[0].startswith(_COMMENT)):
-        lines.pop(0)
-        n_skipped += 1
-    if not lines:
-        raise ValueError("it is empty; a line of column names and rows below it are needed")
-    rows, separator = _split(lines[:_MAX_LINES])
-    first = [field.strip() for field in rows[0]]
+    text = io.StringIO(beginning, newline="")
+    n_skipped, separators = _skip_preamble(text)
+    rows, separator = _split(text, separators, is_cut=len(beginning) >= HEAD_BYTES // 4)
+    first = [field.strip() for field in rows[0].fields]
     names = [f"x{position}" for position in range(len(first))]
     if _is_header(first):
-        names, rows = first, rows[1:]
-        n_skipped += 1
-        if rows and Counter(map(len, rows)).most_common(1)[0][0] == len(names) + 1:
+        names, n_skipped = first, n_skipped + rows[0].n_lines
+        rows = rows[1:]
+        ends = [row.fields[len(names) - 1 :] for row in rows]
+        width = Counter(map(len, ends)).most_common(1)[0][0] if rows else 0
+        if width == 2 and any(end[-1] for end in ends):
             names = ["", *names]  # as R writes the names of rows
-    fields = [
-        (name, field.strip()) for row in rows for name, field in zip(names, row, strict=False)
-    ]
-    decimal, thousands = _detect_marks([field for _, field in fields], separator)
-    codes = frozenset(name for name, field in fields if _CODE.fullmatch(field))
+        elif len(names) > 1 and not names[-1] and not any(map(any, ends)):
+            names.pop()  # each line ends with a separator
+    columns: dict[str, list[str]] = {name: [] for name in names}
+    for row in rows:
+        for name, field in zip(names, row.fields, strict=False):
+            columns[name].append(field.strip())
+    decimal, thousands = _detect_marks(columns.values(), separator)
+    codes = frozenset(name for name in columns if any(map(_CODE.fullmatch, columns[name])))
     return CsvFormat(separator, decimal, thousands, tuple(names), n_skipped, codes)
 
 
 def find_ragged_rows(text: TextIO, format_: CsvFormat) -> list[tuple[int, int]]:
-    """Return row, counted from 1, and number of fields where that is not the number of columns."""
+    """Return row, counted from 1, and number of fields where that is not the number of columns.
+
+    A separator at the end of a row does not count.
+    """
     for _ in range(format_.n_skipped):
         text.readline()
+    n_columns, found = len(format_.names), []
     rows = filter(None, csv.reader(text, delimiter=format_.separator))
-    counted = ((row, len(fields)) for row, fields in enumerate(rows, start=1))
-    return [(row, n_fields) for row, n_fields in counted if n_fields != len(format_.names)]
+    for number, fields in enumerate(rows, start=1):
+        n_fields = len(fields) - (len(fields) == n_columns + 1 and not fields[-1])
+        if n_fields != n_columns:
+            found.append((number, n_fields))
+    return found
 
 
 def is_missing(field: str) -> bool:
@@ -144,15 +169,42 @@ def _read_head(stream: BinaryIO) -> bytes:
     return head
 
 
-def _split(lines: Sequence[str]) -> tuple[list[list[str]], str]:
+class _Row(NamedTuple):
+    """A row, and the number of lines up to its end, from the first row on."""
+
+    fields: list[str]
+    n_lines: int
+
+
+def _skip_preamble(text: TextIO) -> tuple[int, str]:
+    """Skip comments, blank lines and Excel's `sep=;`; return their number and the separators."""
+    n_skipped, separators = 0, _SEPARATORS
+    while True:
+        position, line = text.tell(), text.readline()
+        if not line:
+            raise ValueError("it is empty; a line of column names and rows below it are needed")
+        given = _SEPARATOR_LINE.fullmatch(line.strip("\r\n"))
+        if line.strip() and not line.startswith(_COMMENT) and not given:
+            text.seek(position)
+            return n_skipped, separators
+        n_skipped += 1
+        separators = given[1] if given else separators
+
+
+def _split(text: TextIO, separators: str, *, is_cut: bool) -> tuple[list[_Row], str]:
     """Return the rows, and the separator that gives most of them equal numbers of fields."""
-    best: tuple[tuple[bool, float, int], list[list[str]], str] | None = None
-    for separator in _SEPARATORS:
+    best: tuple[tuple[bool, float, int], list[_Row], str] | None = None
+    start = text.tell()
+    for separator in separators:
+        text.seek(start)
+        reader = csv.reader(text, delimiter=separator)
         try:
-            rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+            rows = [_Row(fields, reader.line_num) for fields in reader if fields]
         except csv.Error as error:
             raise ValueError(f"it is not a CSV file ({error})") from error
-        width, n_equal = Counter(map(len, rows)).most_common(1)[0]
+        if is_cut and len(rows) > 1:
+            rows.pop()
+        width, n_equal = Counter(len(row.fields) for row in rows).most_common(1)[0]
         score = (width > 1, n_equal / len(rows), width)
         if best is None or score > best[0]:
             best = score, rows, separator
@@ -170,8 +222,17 @@ def _is_header(fields: Sequence[str]) -> bool:
     return is_count or not all(_NUMBER.fullmatch(field.replace(",", ".")) for field in fields)
 
 
-def _detect_marks(fields: Sequence[str], separator: str) -> tuple[str, str | None]:
-    """Return the decimal mark, and the mark between thousands or None."""
+def _detect_marks(columns: Iterable[list[str]], separator: str) -> tuple[str, str | None]:
+    """Return the decimal mark, and the mark between thousands or None.
+
+    Only columns in which all fields may be numbers tell: texts such as sizes have commas, too.
+    """
+    fields = [
+        field
+        for column in columns
+        if all(_MAY_BE_NUMBER.fullmatch(field) or is_missing(field) for field in column)
+        for field in column
+    ]
     grouped = {mark: [f for f in fields if _GROUPED[mark].fullmatch(f)] for mark in ",."}
     has_decimal_comma = any("," in field for field in grouped["."]) or any(
         _WITH_COMMA.fullmatch(field) and not _GROUPED[","].fullmatch(field) for field in fields
@@ -180,11 +241,13 @@ def _detect_marks(fields: Sequence[str], separator: str) -> tuple[str, str | Non
         "." in field and _NUMBER.fullmatch(field) and not _GROUPED["."].fullmatch(field)
         for field in fields
     )
+    # Where commas separate the fields, a decimal comma is as rare as a text of digits and a comma.
+    is_comma = has_decimal_comma and not (has_decimal_point and separator == ",")
     # 1,234 alone may be either. Whoever separates by semicolons mostly does so for the comma.
     is_ambiguous = bool(grouped[","]) and not has_decimal_point
-    if has_decimal_comma or (is_ambiguous and separator == ";"):
+    if is_comma or (is_ambiguous and separator == ";"):
         return ",", "." if grouped["."] else None
-    return ".", "," if grouped[","] else None
+    return ".", "," if grouped[","] and not has_decimal_comma else None
 
 
 def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:

@@ -16,6 +16,9 @@ from skdec._files import write_atomically
 if TYPE_CHECKING:
     import pandas as pd
 
+# Of tables; CSV without one, as that of /dev/stdout.
+OUTPUT_SUFFIXES = ("", ".csv", ".txt", ".parquet")
+
 # Files that are read faster than one can look need no progress bar.
 _MEGABYTE = 2**20
 _MIN_BYTES_SHOWN = 64 * _MEGABYTE
@@ -115,7 +118,8 @@ def show_reading(file: BinaryIO, path: Path | None) -> Iterator[Callable[[], Non
         def look() -> None:
             nonlocal n_read
             n_before, n_read = n_read, file.tell() // _MEGABYTE
-            bar.advance(n_read - n_before)
+            if n_read > n_before:
+                bar.advance(n_read - n_before)
 
         yield look
 

@@ -6,16 +6,25 @@ does not exist is refused without delay.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 
-from skdec.cli.csv_format import CsvFormat, detect_format, find_ragged_rows, is_missing, open_text
+from skdec.cli.csv_format import (
+    CsvFormat,
+    Watched,
+    detect_format,
+    find_ragged_rows,
+    is_missing,
+    open_text,
+)
 from skdec.cli.output import show_reading
 from skdec.datasets import (
     KERAS_KEYS,
@@ -37,6 +46,9 @@ _EXCEL_SUFFIXES = (".xlsx", ".xls", ".ods")
 _SUFFIXES = (*_CSV_SUFFIXES, ".parquet", *_EXCEL_SUFFIXES, ".npy", ".npz")
 
 _ROWS_PER_CHUNK = 16_384
+_BUFFER_BYTES = 2**20
+# A larger copy of standard input is in a file.
+_MAX_COPY_IN_MEMORY = 2**26
 _MAX_FAULTS = 8
 _MAX_NAMES = 20
 # Names of the first column with which pandas and others write the names of rows.
@@ -158,7 +170,8 @@ def load_table(data: str, columns: Columns = Columns()) -> Table:
         return _load_arrays(data, columns)
     import pandas as pd
 
-    tables = list(iterate_table(data, columns))
+    # At once, because pandas decides in each chunk anew whether a column has numbers or words.
+    tables = list(iterate_table(data, columns, at_once=True))
     X = pd.concat([table.X for table in tables], ignore_index=True)
     y = None
     if columns.label is not None:
@@ -167,10 +180,13 @@ def load_table(data: str, columns: Columns = Columns()) -> Table:
     return Table(X, y, ids, tables[0].unused)
 
 
-def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
+def iterate_table(
+    data: str, columns: Columns = Columns(), *, at_once: bool = False
+) -> Iterator[Table]:
     """Iterate over the rows of a table in chunks, of which only one is in memory.
 
     Parameters and errors are those of `load_table`. Faults are raised by the chunk that has them.
+    A CSV file read `at_once` is one chunk.
     """
     check_data(data)
     if not has_named_columns(data):
@@ -180,7 +196,7 @@ def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
             y = None if table.y is None else table.y[rows]
             yield Table(table.X[rows], y, table.ids[rows])
         return
-    with closing(_iterate_frames(data, columns)) as frames:
+    with closing(_iterate_frames(data, columns, at_once)) as frames:
         n_rows = 0
         for frame in frames:
             if n_rows and not len(frame):
@@ -222,36 +238,50 @@ def _get_suffix(data: str) -> str:
     return Path(data).suffix.lower()
 
 
-def _iterate_frames(data: str, columns: Columns) -> Any:
+def _iterate_frames(data: str, columns: Columns, at_once: bool) -> Any:
     """Return a generator of data frames with all columns of a file."""
     suffix = _get_suffix(data)
     if suffix in _EXCEL_SUFFIXES:
         return _read_excel(data)
-    return _read_parquet(data) if suffix == ".parquet" else _read_csv(data, columns)
+    if suffix == ".parquet":
+        return _read_parquet(data)
+    return _read_csv(data, columns, sys.maxsize if at_once else _ROWS_PER_CHUNK)
 
 
-def _read_csv(data: str, columns: Columns) -> Iterator[pd.DataFrame]:
+def _read_csv(data: str, columns: Columns, rows_per_chunk: int) -> Iterator[pd.DataFrame]:
     path = None if data == STANDARD_INPUT else Path(data).expanduser()
     with ExitStack() as stack:
-        stream = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
+        stream: Any
+        copy: Any
+        if path is None:  # which cannot be read again
+            copy = stack.enter_context(SpooledTemporaryFile(max_size=_MAX_COPY_IN_MEMORY))
+            stream = Watched(sys.stdin.buffer, copy.write)
+        else:
+            copy = stack.enter_context(path.open("rb"))
+            file = stack.enter_context(path.open("rb"))
+            show_progress = stack.enter_context(show_reading(file, path))
+            stream = Watched(file, lambda _: show_progress())
         try:
-            text, beginning = open_text(stream)
+            text, beginning = open_text(io.BufferedReader(stream, _BUFFER_BYTES))
             format_ = detect_format(beginning)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{data} cannot be read: {error}.") from error
         _check_names(format_.names, data)
-        show_progress = stack.enter_context(show_reading(stream, path))
         has_gaps = False
-        for frame in _parse_csv(text, data, columns, format_):
-            has_gaps |= bool(frame.iloc[:, -1].isna().any())
-            show_progress()
-            yield frame
-    if has_gaps and path is not None:
-        _check_widths(data, format_)  # pandas fills rows that are too short
+        try:
+            for frame in _parse_csv(text, columns, format_, rows_per_chunk):
+                has_gaps |= bool(frame.iloc[:, -1].isna().any())
+                yield frame
+        except (ValueError, EOFError, OSError, OverflowError) as error:
+            text.read()
+            _check_widths(copy, data, format_)
+            raise ValueError(f"{data} cannot be read: {error}.") from error
+        if has_gaps:
+            _check_widths(copy, data, format_)  # pandas fills rows that are too short
 
 
 def _parse_csv(
-    text: TextIO, data: str, columns: Columns, format_: CsvFormat
+    text: TextIO, columns: Columns, format_: CsvFormat, rows_per_chunk: int
 ) -> Iterator[pd.DataFrame]:
     """Parse the rows; those with too many values are an error, those with too few get gaps."""
     import pandas as pd
@@ -261,7 +291,7 @@ def _parse_csv(
     for _ in range(format_.n_skipped):
         text.readline()
     try:
-        chunks = pd.read_csv(
+        with pd.read_csv(
             text,
             header=None,
             names=[*names, _SURPLUS],
@@ -273,27 +303,22 @@ def _parse_csv(
             na_values=["?"],
             skipinitialspace=True,
             low_memory=False,
-            chunksize=_ROWS_PER_CHUNK,
-        )
-        for frame in chunks:
-            if frame.pop(_SURPLUS).notna().any():
-                raise pd.errors.ParserError("rows have more values than there are columns")
-            yield frame
+            chunksize=rows_per_chunk,
+        ) as chunks:
+            for frame in chunks:
+                if frame.pop(_SURPLUS).notna().any():
+                    raise ValueError("rows have more values than there are columns")
+                yield frame
     except pd.errors.EmptyDataError:
         yield pd.DataFrame(columns=names)
-    except (pd.errors.ParserError, EOFError, OSError, OverflowError) as error:
-        _check_widths(data, format_)
-        raise ValueError(f"{data} cannot be read: {error}.") from error
 
 
-def _check_widths(data: str, format_: CsvFormat) -> None:
+def _check_widths(copy: Any, data: str, format_: CsvFormat) -> None:
     """Raise for all rows with more or fewer fields than there are columns."""
-    if data == STANDARD_INPUT:  # which cannot be read again
-        return
-    faults = Faults(data)
-    with Path(data).expanduser().open("rb") as stream:
-        for row, n_fields in find_ragged_rows(open_text(stream)[0], format_):
-            faults.add(row, f": {n_fields} values, but there are {len(format_.names)} columns")
+    faults = Faults("standard input" if data == STANDARD_INPUT else data)
+    copy.seek(0)
+    for row, n_fields in find_ragged_rows(open_text(copy)[0], format_):
+        faults.add(row, f": {n_fields} values, but there are {len(format_.names)} columns")
     faults.raise_if_any("Each row needs a value, or nothing between separators, for each column.")
 
 

@@ -31,6 +31,10 @@ def test_the_separator_is_that_of_most_rows(separator):
         (["1,234,567", "2"], "|", ".", ","),
         (["red, blue", "2"], ";", ".", None),
         (["1_000", "2"], ",", ".", None),
+        (['"1,5"', "0.75"], ",", ".", None),
+        (['"1,5"', "75"], ",", ",", None),
+        (['"1,5 m"', "75"], ",", ".", None),
+        (["1,5", "0.75"], ";", ",", None),
     ],
 )
 def test_decimal_and_thousands_marks(fields, separator, decimal, thousands):
@@ -50,6 +54,12 @@ def test_decimal_and_thousands_marks(fields, separator, decimal, thousands):
         ("# by hand\n\n# 2020\na,b\n1,2\n", ("a", "b"), 4),
         ('\n"a, b", c\n"1",2\n', ("a, b", "c"), 2),
         ("1;5;nan\n2;6;7\n", ("x0", "x1", "x2"), 0),
+        ("sep=;\na;b,c\n1;2\n", ("a", "b,c"), 2),
+        ('#\n"a\nb",c\n1,2\n', ("a\nb", "c"), 3),
+        ("a,b\n1,2,\n3,4,\n", ("a", "b"), 1),
+        ("a,b,\n1,2,\n3,4,\n", ("a", "b"), 1),
+        ("a,b,\n1,2,\n3,4,5\n", ("a", "b", ""), 1),
+        ("a,b\nr1,2,\nr2,4,5\n", ("", "a", "b"), 1),
     ],
 )
 def test_names_are_those_of_the_header(text, names, n_skipped):

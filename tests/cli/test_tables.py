@@ -166,6 +166,42 @@ def test_columns_are_read_as_text_on_request(tmp_path):
     assert load_table(path, Columns(as_text=["code", "absent"])).X["code"].tolist() == ["1.0", "2"]
 
 
+def test_a_column_has_one_type_whatever_its_length(tmp_path):
+    """Types by chunk would make numbers of the codes before the first word."""
+    codes = [f"{i % 10}.0" for i in range(40_000)] + ["none"]
+    path = csv_file(tmp_path, "code,n\n" + "\n".join(f"{code},1" for code in codes) + "\n")
+    assert load_table(path).X["code"].tolist() == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('size,x\n"1,5",0.750\n"2,5",0.25\n', {"size": ["1,5", "2,5"], "x": [0.75, 0.25]}),
+        ('size,x\n"1,5",3\n"2",0.25\n', {"size": ["1,5", "2"], "x": [3, 0.25]}),
+        ('size,x\n"1,5 m",3\n"2,25 m",4\n', {"size": ["1,5 m", "2,25 m"], "x": [3, 4]}),
+        ('a,b\n"1,5","0,25"\n', {"a": [1.5], "b": [0.25]}),
+        ("a;b\n1,5;3.A\n2,5;4.B\n", {"a": [1.5, 2.5], "b": ["3.A", "4.B"]}),
+        ("sep=;\na;b\n1,5;2\n", {"a": [1.5], "b": [2]}),
+        ("a,b\n1,2,\n3,,\n", {"a": [1, 3], "b": [2, np.nan]}),
+        ("a,b,\n1,2,\n3,4,\n", {"a": [1, 3], "b": [2, 4]}),
+        ("a,b,\n1,2\n3,4\n", {"a": [1, 3], "b": [2, 4]}),
+        ('"first\nname",b\n1,2\n3,4\n', {"first\nname": [1, 3], "b": [2, 4]}),
+        ("a,b\nx\u2028y,1\nz\x0bz\x85,2\n", {"a": ["x\u2028y", "z\x0bz\x85"], "b": [1, 2]}),
+        ("a,b\r1,2\r3,4\r", {"a": [1, 3], "b": [2, 4]}),
+    ],
+)
+def test_a_csv_file_is_read_as_it_is_meant(text, expected, tmp_path):
+    path = csv_file(tmp_path, text.encode())
+    pd.testing.assert_frame_equal(load_table(path).X, pd.DataFrame(expected), check_dtype=False)
+
+
+def test_a_mark_far_from_the_beginning_decides(tmp_path):
+    rows = ["1;2"] * 5000 + ["1,5;007"]
+    X = load_table(csv_file(tmp_path, "a;b\n" + "\n".join(rows) + "\n")).X
+    assert X["a"].iloc[-1] == 1.5
+    assert X["b"].iloc[-1] == "007"
+
+
 def test_numbers_are_read_exactly(tmp_path):
     numbers = np.random.default_rng(0).normal(size=100)
     path = csv_file(tmp_path, "a\n" + "\n".join(map(repr, numbers.tolist())) + "\n")
@@ -187,10 +223,16 @@ def test_rows_of_other_widths_raise_together(tmp_path):
         load_table(csv_file(tmp_path, "a,b\n1,2,3,4\n4,5\n6,7\n"))
 
 
-def test_a_row_that_is_too_long_is_refused_on_standard_input(monkeypatch):
-    stdin = io.TextIOWrapper(io.BytesIO(b"a,b\n1,2\n6,7,8\n6,7\n"))
+@pytest.mark.parametrize("row", ["6", "6,7,8"])
+@pytest.mark.parametrize("size", [1, 2**26])
+def test_rows_of_other_widths_are_refused_on_standard_input(row, size, monkeypatch):
+    """Also where the copy of it does not fit into memory."""
+    monkeypatch.setattr(tables, "_MAX_COPY_IN_MEMORY", size)
+    stdin = io.TextIOWrapper(io.BytesIO(f"a,b\n1,2\n{row}\n6,7\n".encode()))
     monkeypatch.setattr(sys, "stdin", stdin)
-    with pytest.raises(ValueError, match="rows have more values than there are columns"):
+    with pytest.raises(
+        ValueError, match=r"standard input, row 2: . values, but there are 2 columns"
+    ):
         load_table("-")
 
 
@@ -345,6 +387,7 @@ def test_a_path_that_is_not_a_table_raises(tmp_path):
 def long_file(tmp_path, monkeypatch):
     """A table of three chunks, which is read as if each byte were a megabyte."""
     monkeypatch.setattr(output, "_MEGABYTE", 1)
+    monkeypatch.setattr(tables, "_BUFFER_BYTES", 2**15)
     frame = pd.DataFrame({"a": np.arange(40_000), "b": 0.5})
     frame.to_csv(tmp_path / "long.csv", index=False)
     return tmp_path / "long.csv"
