@@ -33,6 +33,7 @@ from skdec._files import write_atomically
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
 from skdec._preparer_file import (
+    check_transformers,
     collect_preparer_arrays,
     collect_preparer_state,
     create_preparer,
@@ -101,6 +102,15 @@ def save_model(model: Any, path: Any) -> None:
             load_model(type(clusterer), part)
         except ValueError as error:
             raise ValueError(f"This estimator cannot be saved: {error.__cause__}.") from error
+
+
+def check_can_be_saved(transformer: Any) -> None:
+    """Raise a ValueError if a file cannot hold a fitted transformer, before a long fit after it."""
+    if isinstance(transformer, TablePreparer):
+        try:
+            check_transformers(transformer)
+        except ValueError as error:
+            raise ValueError(f"The preparation of this table cannot be saved: {error}.") from error
 
 
 def load_model(cls: type, path: Any, *, allow_scaler: bool = True) -> Any:

@@ -106,6 +106,14 @@ def collect_preparer_arrays(preparer: TablePreparer) -> dict[str, np.ndarray]:
     }
 
 
+def check_transformers(preparer: TablePreparer) -> None:
+    """Raise a ValueError unless the transformers of a preparer can be stored and read again."""
+    arrays = collect_preparer_arrays(preparer)
+    if arrays:
+        _load_transformers(arrays[_ARRAY].tobytes())
+        _try_out(preparer)
+
+
 def list_preparer_arrays(state: dict[str, Any]) -> list[str]:
     """Return the names of the arrays that belong to a state."""
     return [_ARRAY, "preparer.mean_", "preparer.scale_"] if state["column_kinds"] else []

@@ -201,7 +201,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             name: _KINDS[vectorizer.column_to_kind_[name]] for name in kept.columns
         }
         self.transformers_ = {
-            name: _select_steps(vectorizer.all_processing_steps_[name]) for name in kept.columns
+            name: _use_utc(_select_steps(vectorizer.all_processing_steps_[name]), kept[name])
+            for name in kept.columns
         }
         blocks = self._encode(kept)
         self._names_out = [name for block in blocks for name in block.columns]
@@ -278,10 +279,11 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         if hasattr(X, "to_pandas"):  # polars
             X = X.to_pandas()
         if isinstance(X, pd.DataFrame):
+            _check_columns(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             if not len(X):
                 raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}).")
-            return X.rename(columns=str)
+            return _convert_times(X.rename(columns=str))
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
         )
@@ -421,6 +423,43 @@ def _select_steps(steps: list[Any]) -> list[Any]:
         for step in steps
         if isinstance(step, BaseEstimator) and type(step).__name__ != "DropUninformative"
     ]
+
+
+def _check_columns(table: pd.DataFrame) -> None:
+    """Raise a ValueError for columns that have no name of their own, or complex numbers."""
+    if table.columns.nlevels > 1:
+        raise ValueError(
+            "X has names of columns in several levels; join them, for example by "
+            "X.columns = X.columns.map('_'.join)."
+        )
+    names = table.columns.map(str)
+    repeated = names[names.duplicated()].unique().tolist()
+    if repeated:
+        raise ValueError(f"X has the columns {repeated} more than once; rename them.")
+    for name, dtype in zip(names, table.dtypes, strict=True):
+        if getattr(dtype, "kind", "") == "c":
+            raise ValueError(f"Column {name!r} has complex numbers; split it into two columns.")
+
+
+def _convert_times(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with times of a time zone in UTC without it, and durations in seconds."""
+    columns = {}
+    for name, column in table.items():
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            columns[name] = column.dt.tz_convert(None)
+        elif pd.api.types.is_timedelta64_dtype(column.dtype):
+            columns[name] = column.dt.total_seconds()
+    return table.assign(**columns)
+
+
+def _use_utc(steps: list[Any], column: pd.Series) -> list[Any]:
+    """Return the steps of a column with times of a time zone, parsed from words, as UTC."""
+    for step in steps:
+        if getattr(step, "output_time_zone_", None) is not None:
+            step.output_dtype_ = np.dtype(f"datetime64[{step.output_dtype_.unit}]")
+            step.output_time_zone_ = None
+            steps[-1].fit(_clean_column(column, steps).to_frame())
+    return steps
 
 
 def clean_table(estimator: Any, X: Any) -> Any:

@@ -1,5 +1,6 @@
 """Model files with a `TablePreparer`: restored to the bit, and hostile ones refused."""
 
+import copy
 import json
 import zipfile
 
@@ -8,10 +9,11 @@ import pandas as pd
 import pytest
 from hostile import TRANSFORMERS, members_of, with_state, with_transformers, write_members
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 import skdec
 from skdec import DECClusterer, TablePreparer
-from skdec._model_file import save_model
+from skdec._model_file import check_can_be_saved, save_model
 
 N_ROWS = 60
 
@@ -245,3 +247,34 @@ def test_load_unpickles_nothing(saved, monkeypatch):
     monkeypatch.setattr("pickle.loads", fail)
     monkeypatch.setattr("pickle.load", fail)
     skdec.load(saved)
+
+
+TIMES = pd.date_range("2020-01-01", periods=N_ROWS, freq="13h", tz="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        TIMES,
+        TIMES.astype(str),
+        TIMES.tz_convert("UTC").strftime("%Y-%m-%dT%H:%M:%SZ"),
+        TIMES.tz_convert("UTC").tz_localize(None),
+        TIMES - TIMES[0],
+        TIMES.date,
+    ],
+    ids=["time zone", "words", "UTC in words", "no time zone", "durations", "days"],
+)
+def test_times_of_every_kind_are_restored(times, table, tiny, tmp_path):
+    table = table[["n", "word"]].assign(time=times)
+    model = make_pipeline(TablePreparer(random_state=0), DECClusterer(**tiny)).fit(table)
+    save_model(model, tmp_path / "model")
+    loaded = skdec.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(table), model.predict_proba(table))
+
+
+def test_transformers_that_no_file_can_hold_are_refused_before_the_training(fitted):
+    check_can_be_saved(fitted[0])
+    preparer = copy.deepcopy(fitted[0])
+    preparer.transformers_["n"] = [*preparer.transformers_["n"][:-1], MinMaxScaler()]
+    with pytest.raises(ValueError, match="cannot be saved: its transformers have a 'sklearn"):
+        check_can_be_saved(preparer)

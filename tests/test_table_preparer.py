@@ -283,9 +283,38 @@ def test_columns_that_are_no_table_are_refused():
     frame = pd.DataFrame({"a": [1, 2], "list": [[1], [2]]})
     with pytest.raises(ValueError, match=r"Column 'list' has values such as \[1\], which are no"):
         TablePreparer().fit(frame)
-    twice = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
-    with pytest.raises(ValueError, match="unique column names"):
-        TablePreparer().fit(twice)
+
+
+@pytest.mark.parametrize("in_words", [False, True])
+def test_times_of_a_time_zone_are_prepared_as_utc(in_words):
+    times = pd.date_range("2020-01-01", periods=50, freq="31h", tz="Asia/Tokyo").to_series()
+    utc = TablePreparer().fit_transform(pd.DataFrame({"t": times.dt.tz_convert(None)}))
+    given = times.astype(str) if in_words else times
+    preparer = TablePreparer()
+    np.testing.assert_allclose(preparer.fit_transform(pd.DataFrame({"t": given})), utc, atol=1e-6)
+    moved = pd.DataFrame({"t": times.dt.tz_convert("America/Lima")})
+    np.testing.assert_allclose(preparer.transform(moved), utc, atol=1e-6)
+
+
+def test_durations_are_prepared_as_seconds(random):
+    seconds = random(0).integers(1, 10**6, 50)
+    durations = pd.DataFrame({"d": pd.to_timedelta(seconds, unit="s")})
+    expected = TablePreparer().fit_transform(pd.DataFrame({"d": seconds.astype(float)}))
+    np.testing.assert_allclose(TablePreparer().fit_transform(durations), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples(["ab", "ac"])), "several levels"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"the columns \['a'\] more than once"),
+        (pd.DataFrame([[1, 2]], columns=[1, "1"]), r"the columns \['1'\] more than once"),
+        (pd.DataFrame({"a": ["x", "y"], "z": [1j, 2]}), "Column 'z' has complex numbers"),
+    ],
+)
+def test_columns_without_a_name_or_number_of_their_own_are_refused(table, message):
+    with pytest.raises(ValueError, match=message):
+        TablePreparer().fit(table)
 
 
 def test_nullable_types_are_those_of_numpy(random):

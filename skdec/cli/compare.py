@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         report_preparation(preparer)
         if arguments.scale == "none":
             preparation = "columns prepared"
+    html_report.check_image_shape(arguments, X.shape[1])
     with silence_stderr():
         from skdec._comparison import compare
         from skdec._table_preparer import clean_table

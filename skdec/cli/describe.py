@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skdec._text_table import format_table
 from skdec.cli.models import add_model, check_model, load_model, load_samples
-from skdec.cli.options import add_data, add_id, add_messages, check_outputs
+from skdec.cli.options import (
+    add_data,
+    add_id,
+    add_messages,
+    check_outputs,
+    parse_count,
+    parse_table_file,
+)
 from skdec.cli.output import open_output
 from skdec.cli.tables import check_data
 
@@ -24,11 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_data(parser)
     add = parser.add_argument
-    add("--n-columns", type=int, default=5, metavar="N", help="columns shown of a cluster (5)")
-    add("--n-examples", type=int, default=3, metavar="N", help="samples shown of a cluster (3)")
+    add(
+        "--n-columns",
+        type=parse_count,
+        default=5,
+        metavar="N",
+        help="columns shown of a cluster (5)",
+    )
+    add(
+        "--n-examples",
+        type=parse_count,
+        default=3,
+        metavar="N",
+        help="samples shown of a cluster (3)",
+    )
     add(
         "--output",
-        type=Path,
+        type=parse_table_file,
         metavar="FILE",
         help="write the description of all columns to a .csv or .parquet file",
     )
@@ -38,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    check_outputs([arguments.output], arguments.data)
+    check_outputs([arguments.output], arguments.data, arguments.model)
     check_data(arguments.data)
     check_model(arguments.model)
     model = load_model(arguments.model)

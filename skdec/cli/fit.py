@@ -18,7 +18,7 @@ from skdec.cli.options import (
     get_network_parameters,
 )
 from skdec.cli.output import build_callbacks, log, silence_stderr
-from skdec.cli.predictions import write_predictions
+from skdec.cli.predictions import check_id, write_predictions
 from skdec.cli.preparation import build_preparation, report_preparation
 from skdec.cli.tables import load_table
 
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     check_outputs([arguments.model, arguments.output], arguments.data)
+    check_id(arguments.id)
     table = load_table(arguments.data, get_columns(arguments))
     n_clusters = get_n_clusters(arguments, table)
     preparer, X = build_preparation(arguments, table.X)
@@ -56,8 +57,13 @@ def run(arguments: argparse.Namespace) -> None:
         from sklearn.pipeline import make_pipeline
 
         from skdec._estimator import DECClusterer
-        from skdec._model_file import save_model
+        from skdec._model_file import check_can_be_saved, save_model
         from skdec.cli.report import format_matching
+    features = X
+    if preparer is not None:
+        features = preparer.fit_transform(X)
+        check_can_be_saved(preparer)
+        report_preparation(preparer)
     clusterer = DECClusterer(
         n_clusters,
         init=arguments.init,
@@ -70,9 +76,9 @@ def run(arguments: argparse.Namespace) -> None:
         random_state=arguments.seed,
         **get_network_parameters(arguments),
     )
+    clusterer.fit(features)
     model = clusterer if preparer is None else make_pipeline(preparer, clusterer)
-    save_model(model.fit(X), arguments.model)
-    report_preparation(preparer)
+    save_model(model, arguments.model)
     if arguments.output is not None:
         write_predictions(
             arguments.output,

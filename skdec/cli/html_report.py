@@ -44,9 +44,7 @@ def add_report_option(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    check_outputs([arguments.output], arguments.data)
-    if arguments.output.resolve() == arguments.model.resolve():
-        raise ValueError(f"{arguments.output} is the model; name another file to write.")
+    check_outputs([arguments.output], arguments.data, arguments.model)
     check_data(arguments.data)
     check_model(arguments.model)
     from skdec._report import check_plotly, report
@@ -72,6 +70,15 @@ def check_report(arguments: argparse.Namespace) -> None:
         from skdec._report import check_plotly
 
         check_plotly()
+
+
+def check_image_shape(arguments: argparse.Namespace, n_features: int) -> None:
+    """Check before the comparison that its page can show the samples as images."""
+    shape = _get_image_shape(arguments)
+    if arguments.report is not None and shape is not None:
+        from skdec._cluster_summary import infer_image_shape
+
+        infer_image_shape(n_features, shape)
 
 
 def write_comparison(comparison: Comparison, table: Any, arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skdec._files import check_writable
+from skdec.cli.output import OUTPUT_SUFFIXES
 from skdec.cli.tables import DATASETS, Columns, Table
 
 SCALES = ("none", "minmax", "standard")
@@ -52,7 +53,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--output",
-        type=Path,
+        type=parse_table_file,
         metavar="FILE",
         help="write the cluster of each row to a .csv or .parquet file",
     )
@@ -126,18 +127,42 @@ def get_n_clusters(arguments: argparse.Namespace, table: Table) -> int:
     return len(set(table.y.tolist()))
 
 
-def check_outputs(outputs: Sequence[Path | None], data: str) -> None:
-    """Check before the computation that the outputs can be written and do not replace the data."""
+def check_outputs(outputs: Sequence[Path | None], data: str, model: Path | None = None) -> None:
+    """Check before the computation that the outputs can be written and replace nothing needed.
+
+    Needed are the data, the model that is read, and the other outputs.
+    """
+    used = {} if data in DATASETS else {Path(data).expanduser().resolve(): "the data"}
+    if model is not None:
+        used[model.resolve()] = "the model"
     for path in outputs:
         if path is None:
             continue
         check_writable(path)
-        if data not in DATASETS and path.resolve() == Path(data).resolve():
-            raise ValueError(f"{path} is the data; name another file to write.")
+        if path.resolve() in used:
+            raise ValueError(f"{path} is {used[path.resolve()]}; name another file to write.")
+        used[path.resolve()] = "another output"
 
 
 def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(","))
+
+
+def parse_table_file(text: str) -> Path:
+    """Return the path of a table to write, whose suffix is its format."""
+    path = Path(text)
+    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise argparse.ArgumentTypeError(
+            f"{text} ends in {path.suffix!r}; .csv and .parquet can be written"
+        )
+    return path
+
+
+def parse_count(text: str) -> int:
+    """Return a number of things to show, at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def _parse_number_or_auto(text: str) -> int | str:

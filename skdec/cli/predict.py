@@ -4,7 +4,7 @@ import argparse
 
 from skdec.cli.models import add_model, check_model, iterate_samples, load_model
 from skdec.cli.options import add_data, add_id, add_messages, add_output, check_outputs
-from skdec.cli.predictions import write_predictions
+from skdec.cli.predictions import check_id, write_predictions
 from skdec.cli.tables import check_data
 
 HELP = "predict clusters with a model from 'fit'"
@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    check_outputs([arguments.output], arguments.data)
+    check_outputs([arguments.output], arguments.data, arguments.model)
+    check_id(arguments.id)
     check_data(arguments.data)
     check_model(arguments.model)
     model = load_model(arguments.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,16 @@ from skdec.cli.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_OUTPUT_COLUMN = re.compile(r"cluster|confidence|deviation|(assignment|embedding)_\d+")
+
+
+def check_id(name: str | None) -> None:
+    """Raise a ValueError if predictions have a column of this name besides that of the ids."""
+    if name is not None and _OUTPUT_COLUMN.fullmatch(name):
+        raise ValueError(
+            f"--id {name}: the output has a column of this name itself; rename that of the table."
+        )
 
 
 def split_model(model: Any) -> tuple[Any, Any]:

@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
     try:
-        assert "File too large" in run_and_fail(*fit, *QUICK)
+        assert "File too large" in run_and_fail(*fit, *QUICK, "--quiet")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 

@@ -294,6 +294,47 @@ def test_the_data_are_never_overwritten(directory, capsys):
     assert table.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "{copy}", "{table}", "--output", "{copy}"], "{copy} is the model"),
+        (["fit", "{table}", "--model", "{out}", "--output", "{out}"], "{out} is another output"),
+        (["compare", "{table}", "--json", "{out}", "--report", "{out}"], "{out} is another output"),
+        (
+            ["predict", "{model}", "{table}", "--output", "clusters.xlsx"],
+            "ends in '.xlsx'; .csv and",
+        ),
+        (["fit", "{table}", "--model", "m", "--output", "c.csv.gz"], "ends in '.gz'; .csv and"),
+        (["describe", "{model}", "{table}", "--output", "d.tsv"], "ends in '.tsv'; .csv and"),
+        (["describe", "{model}", "{table}", "--n-columns", "0"], "'0' is not a whole number"),
+        (["predict", "{model}", "{table}", "--id", "cluster"], "--id cluster: the output has"),
+        (["fit", "{table}", "--model", "m", "--id", "assignment_1"], "--id assignment_1: the"),
+    ],
+)
+def test_outputs_that_would_lose_something_are_refused(
+    arguments, message, directory, model, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "model.csv"
+    copy.write_bytes(model.read_bytes())
+    names = {"model": model, "copy": copy, "table": directory / "table.csv", "out": "out.csv"}
+    command, *rest = (argument.format(**names) for argument in arguments)
+    assert message.format(**names) in run_and_fail(capsys, command, *rest)
+    assert copy.read_bytes() == model.read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == ["model.csv"]
+
+
+def test_a_shape_that_does_not_fit_is_refused_before_the_comparison(
+    directory, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("skdec._comparison.compare", lambda *_, **__: pytest.fail("compared"))
+    arguments = [directory / "table.csv", "--label", "kind", "--report", tmp_path / "page.html"]
+    message = run_and_fail(
+        capsys, "compare", *arguments, "--prepare", "none", "--image-shape", "3,5"
+    )
+    assert "image_shape must be (height, width)" in message
+
+
 def test_a_file_that_is_not_a_model_is_an_error(directory, tmp_path, capsys):
     data = directory / "X.npy"
     assert "'skdec fit' writes a model" in run_and_fail(
