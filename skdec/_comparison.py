@@ -193,11 +193,11 @@ class Comparison:
         return {
             "n_samples": self.n_samples,
             "n_features": self.n_features,
-            "n_clusters": self.n_clusters,
-            "random_state": self.random_state,
+            "n_clusters": _to_plain(self.n_clusters),
+            "random_state": _to_plain(self.random_state),
             "results": [
                 {
-                    name: value
+                    name: _to_plain(value)
                     for name, value in vars(result).items()
                     if name not in ("labels", "estimator")
                 }
@@ -251,6 +251,11 @@ class Comparison:
         if method is None:
             method = "dec" if "dec" in self.methods else self.methods[-1]
         return report_comparison(self, method, image_shape, title, table).to_html(path)
+
+
+def _to_plain(value: Any) -> Any:
+    """Return the number of NumPy's scalars, which JSON does not know."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _format_scores(values: pd.Series, n_digits: int) -> str:

@@ -91,6 +91,16 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Boolean:
+    """True or False."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name} must be True or False; got {value!r}.")
+
+
+@dataclass(frozen=True)
 class Verbosity:
     """A boolean, or an integer of at least 0."""
 

@@ -116,7 +116,7 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     """
     clusterer = model
     if hasattr(model, "steps"):
-        X, clusterer = model[:-1].transform(X), model[-1]
+        X, clusterer = (model[:-1].transform(X) if len(model) > 1 else X), model[-1]
     q, z = clusterer.predict_proba(X), clusterer.transform(X)
     samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})
     samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)

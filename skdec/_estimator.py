@@ -48,6 +48,7 @@ from skdec._steps.rebuilding import rebuild_neighbors
 from skdec._steps.refinement import RefinementResult, Targets, refine
 from skdec._validation import (
     check_finite,
+    check_no_dates,
     check_sample_weight,
     check_samples,
     convert_objects,
@@ -143,16 +144,16 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
         Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
-        more; with augmentation three times as many. They are repeated, up to eight times, while
-        the labels of the network agree with less than 99 percent of the initial ones and the
-        agreement grows.
+        more; with augmentation three times as many. These steps are done once more, up to eight
+        times in all, whenever the labels of the network agree with less than 99 percent of the
+        initial ones and the agreement has grown.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
     tol : float, default=1e-3
         The refinement stops when an update changes the labels of less than this fraction of the
-        samples; with ``max_iter="auto"`` and neighbors, once labels have had the score of the
-        initial ones.
+        samples. With ``max_iter="auto"`` and neighbors it does not stop so before its labels have
+        had the score of the initial ones.
     reconstruction_weight : float, default=0.0
         Weight of the mean squared reconstruction error in the loss of the refinement. 0 is DEC;
         above 0 the decoder is trained as well, as in IDEC ([3]_), and keeps the embedding close to
@@ -171,7 +172,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
           parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
 
         After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
-        are close that differ by such changes only, and half as many steps follow.
+        are close that differ by such changes only, and half as many steps follow; not without
+        neighbors, and not where the initial clusters are those of k-means.
     target : callable, default=None
         Function that returns the target distribution p of the soft assignments q, both of shape
         (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
@@ -221,7 +223,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         target update, the fraction of labels that it changed, the number of clusters with samples
         after it, the fraction of labels that agree with the initial ones and the score of the
         labels (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights
-        with the highest are kept; "rebuilt", with augmentation: the same for the refinement with
+        with the highest are kept; "rebuilt", if there was one: the same for the refinement with
         rebuilt neighbors; all: the learning rate of the last step, and the seconds since the
         beginning of the phase, or of the layer's training.
     autoencoder_ : keras.Model
@@ -403,9 +405,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         The first call fits. Later ones use the target distribution of the paper, without
         neighbors, since those of a few samples are far apart. Cluster frequencies are counted
         over all samples seen so far, so that a cluster without samples in a batch keeps its
-        center. The number of steps is proportional to the total weight of the samples, up to
-        100 steps where that exceeds one epoch. ``optimizer="adam"`` stands for "sgd" here, which
-        moves the centers further in so few steps.
+        center. With sample weights there are as many steps as if each sample were repeated as often
+        as its weight says, but at most 100, or one epoch where that is more. In place of
+        ``optimizer="adam"`` it uses "sgd", which moves the centers further in so few steps.
 
         Parameters
         ----------
@@ -607,12 +609,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return -deviations.max(axis=1)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Compute how much of the clusters' information neighbors share.
+        """Score how well the cluster of a sample tells the clusters of its neighbors.
 
         Let I be the mutual information between the predicted cluster of a sample and that of a
-        random neighbor of it, and H the entropy of the clusters. The score is I (I / H), the
-        information kept in the step to a neighbor times the fraction kept. Neighbors are found in
-        the input, so that fits with different `dims` and `alpha` can be compared.
+        random neighbor of it: 0 if they are unrelated. Let H be the entropy of the clusters, the
+        most that I can be: then neighbors are always in the same cluster. The score is I (I / H),
+        what is known of the neighbors times the fraction that it is of what could be known.
+        Neighbors are found in the input, so that fits with different `dims` and `alpha` can be
+        compared; with more clusters there is more to know, so do not choose their number by it.
 
         Parameters
         ----------
@@ -1030,6 +1034,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _validate_samples(self, X: Any, *, reset: bool) -> Any:
         check_not_forked()
+        check_no_dates(X)
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
         )

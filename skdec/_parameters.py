@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from skdec._constraints import (
     Activation,
+    Boolean,
     Callbacks,
     Constraint,
     Directory,
@@ -88,6 +89,7 @@ PARAMETERS: Mapping[str, Constraint] = {
     "target": Function(),
     "callbacks": Callbacks(),
     "checkpoint": Directory(),
+    "warm_start": Boolean(),
     "verbose": Verbosity(),
     "random_state": Seed(),
 }
@@ -166,6 +168,10 @@ def check_parameters(estimator: Any) -> None:
 
 def _check_init(estimator: Any, width: int) -> None:
     init, shape = estimator.init, (estimator.n_clusters, width)
+    if isinstance(init, type):
+        raise TypeError(
+            f"init must be an instance of a clusterer, not its class: {init.__name__}()."
+        )
     if hasattr(init, "fit_predict"):
         return
     if isinstance(init, str) and init in _INIT_METHODS:

@@ -20,10 +20,24 @@ def check_samples(X: Any) -> Any:
 
     Raises a ValueError or TypeError for what is no table of numbers; values are not checked.
     """
+    check_no_dates(X)
     X = check_array(
         X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, ensure_min_samples=0
     )
     return convert_objects(X)
+
+
+def check_no_dates(X: Any) -> None:
+    """Raise a TypeError for an array or a data frame of pandas with dates or durations."""
+    dtypes: Any = getattr(X, "dtypes", None)
+    named = dtypes.items() if hasattr(dtypes, "items") else [(None, getattr(X, "dtype", None))]
+    for name, dtype in named:
+        if getattr(dtype, "kind", "") in ("m", "M"):
+            where = "X has values" if name is None else f"Feature {name!r} of X is"
+            raise TypeError(
+                f"{where} of type {dtype}, which is no number. skdec.TablePreparer makes features "
+                "of the dates of a data frame."
+            )
 
 
 def convert_objects(X: Any) -> Any:

@@ -70,8 +70,8 @@ class ClusteringLayer(keras.layers.Layer):
         super().__init__(**kwargs)
         if n_clusters < 1:
             raise ValueError(f"n_clusters must be at least 1; got {n_clusters!r}.")
-        if not alpha > 0:
-            raise ValueError(f"alpha must be above 0; got {alpha!r}.")
+        if not 0 < alpha < math.inf:
+            raise ValueError(f"alpha must be a finite number above 0; got {alpha!r}.")
         self.n_clusters = n_clusters
         self.alpha = alpha
         self.input_spec = keras.layers.InputSpec(ndim=2)

@@ -1,6 +1,6 @@
 """Model selection without labels: scorers, generalizability and the number of clusters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -122,7 +122,7 @@ def choose_n_clusters(
     X: Any,
     y: Any = None,
     *,
-    n_clusters: Sequence[int] = range(2, 16),
+    n_clusters: Iterable[int] = range(2, 16),
     n_seeds: int = 3,
     n_neighbors: int = 10,
     max_samples: int | None = 20_000,
@@ -139,7 +139,7 @@ def choose_n_clusters(
         The samples. They are used as given: scale them beforehand if needed.
     y : array-like of shape (n_samples,), default=None
         Classes, used for the NMI only: the recommendation does not depend on them.
-    n_clusters : sequence of int, default=range(2, 16)
+    n_clusters : iterable of int, default=range(2, 16)
         The numbers of clusters to choose from, each at least 2.
     n_seeds : int, default=3
         Number of seeds, at least 2.
@@ -157,9 +157,9 @@ def choose_n_clusters(
 
     Raises
     ------
-    ValueError
-        If a number of clusters, seeds or neighbors is too small, there are not more distinct
-        samples than clusters, or `X` or `y` is not valid.
+    TypeError, ValueError
+        If a number of clusters, seeds, neighbors or samples is no integer or too small, there are
+        not more distinct samples than clusters, or `X` or `y` is not valid.
 
     See Also
     --------
@@ -193,13 +193,11 @@ def choose_n_clusters(
     3
     """
     X = check_array(X, accept_sparse="csr", dtype="numeric")
-    for count in n_clusters:
-        Integer(2).check("each of n_clusters", count)
-    counts = sorted({int(count) for count in n_clusters})
-    if not counts:
-        raise ValueError("n_clusters must name at least one number of clusters; got none.")
+    counts = _list_counts(n_clusters)
     Integer(2).check("n_seeds", n_seeds)
     Integer(1).check("n_neighbors", n_neighbors)
+    if max_samples is not None:
+        Integer(1).check("max_samples", max_samples)
     classes = None if y is None else convert_labels(y, "y")
     if classes is not None and len(classes) != X.shape[0]:
         raise ValueError(f"y has {len(classes)} labels, but X has {X.shape[0]} samples.")
@@ -263,6 +261,21 @@ def choose_n_clusters(
         agreement=np.array([_compute_agreement(labels[k - 1]) for k in counts]),
         nmi=nmi,
     )
+
+
+def _list_counts(n_clusters: Any) -> list[int]:
+    """Return the numbers to choose from in ascending order, each once."""
+    if not isinstance(n_clusters, Iterable):
+        raise TypeError(
+            "n_clusters must be several numbers of clusters to choose from, such as "
+            f"range(2, 16); got {n_clusters!r}."
+        )
+    counts = list(n_clusters)
+    for count in counts:
+        Integer(2).check("each of n_clusters", count)
+    if not counts:
+        raise ValueError("n_clusters must name at least one number of clusters; got none.")
+    return sorted({int(count) for count in counts})
 
 
 def _get_score(clustering: Clustering) -> float:

@@ -223,6 +223,14 @@ def test_the_dict_can_be_written_as_json(compared):
     assert not {"labels", "estimator", "X", "y"} & {*restored, *restored["results"][0]}
 
 
+def test_numbers_of_numpy_can_be_written_as_json(blobs):
+    compared = compare(
+        blobs[0], methods=("kmeans",), n_clusters=np.int64(3), random_state=np.int64(7)
+    )
+    restored = json.loads(json.dumps(compared.to_dict()))
+    assert (restored["n_clusters"], restored["random_state"]) == (3, 7)
+
+
 def test_a_generated_seed_is_reported_and_reproduces_the_result(blobs):
     first = compare(*blobs, methods=("kmeans",), random_state=np.random.RandomState(5))
     again = compare(*blobs, methods=("kmeans",), random_state=first.random_state)

@@ -127,3 +127,5 @@ def test_examples_of_a_pipeline_are_those_of_its_last_step(fitted, samples):
     pipeline = make_pipeline(FunctionTransformer(lambda X: X / 10), fitted)
     found = find_examples(pipeline, samples * 10)
     pd.testing.assert_frame_equal(found, find_examples(fitted, samples), atol=1e-5)
+    alone = find_examples(make_pipeline(fitted), samples)
+    pd.testing.assert_frame_equal(alone, find_examples(fitted, samples))

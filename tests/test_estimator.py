@@ -920,3 +920,32 @@ def test_text_features_raise(tiny):
 def test_one_dimensional_input_raises(tiny):
     with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
         DECClusterer(**tiny).fit(np.arange(20.0))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"init": KMeans}, r"init must be an instance of a clusterer, not its class: KMeans\(\)"),
+        ({"warm_start": "no"}, "warm_start must be True or False; got 'no'"),
+    ],
+)
+def test_a_class_and_a_word_for_a_boolean_are_refused(parameters, message, samples):
+    with pytest.raises(TypeError, match=message):
+        DECClusterer(3, **parameters).fit(samples)
+
+
+DAYS = pd.date_range("2020-01-01", periods=20)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (DAYS.to_numpy()[:, None], "X has values of type datetime64"),
+        ((DAYS - DAYS[0]).to_numpy()[:, None], "X has values of type timedelta64"),
+        (pd.DataFrame({"a": range(20), "day": DAYS}), "Feature 'day' of X is of type datetime64"),
+        (pd.DataFrame({"day": DAYS.tz_localize("UTC")}), r"Feature 'day' .*TablePreparer"),
+    ],
+)
+def test_dates_are_refused_by_name(X, message, tiny):
+    with pytest.raises(TypeError, match=message):
+        DECClusterer(**tiny).fit(X)

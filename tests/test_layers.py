@@ -83,9 +83,10 @@ def test_training_by_hand_lowers_the_loss():
     ("arguments", "message"),
     [
         ({"n_clusters": 0}, r"n_clusters must be at least 1; got 0"),
-        ({"n_clusters": 2, "alpha": 0.0}, r"alpha must be above 0; got 0\.0"),
-        ({"n_clusters": 2, "alpha": -1.0}, r"alpha must be above 0; got -1\.0"),
-        ({"n_clusters": 2, "alpha": float("nan")}, r"alpha must be above 0; got nan"),
+        ({"n_clusters": 2, "alpha": 0.0}, r"a finite number above 0; got 0\.0"),
+        ({"n_clusters": 2, "alpha": -1.0}, r"a finite number above 0; got -1\.0"),
+        ({"n_clusters": 2, "alpha": float("nan")}, r"a finite number above 0; got nan"),
+        ({"n_clusters": 2, "alpha": float("inf")}, r"a finite number above 0; got inf"),
     ],
 )
 def test_invalid_arguments_raise(arguments, message):

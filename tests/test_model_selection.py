@@ -389,6 +389,29 @@ def test_the_number_of_blobs_is_recommended_among_many(n_blobs):
     assert choose_n_clusters(X, n_seeds=2, random_state=0).recommended == n_blobs
 
 
+def test_every_number_up_to_a_large_one_is_found():
+    X, _ = make_blobs(700, 8, centers=45, cluster_std=0.2, random_state=0)
+    counts = (k for k in np.arange(2, 61))
+    choice = choose_n_clusters(X, n_clusters=counts, n_seeds=2, random_state=0)
+    assert choice.n_clusters.tolist() == list(range(2, 61))
+    assert choice.recommended == 45
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"n_clusters": 3}, TypeError, r"such as range\(2, 16\); got 3"),
+        ({"n_clusters": [2.5]}, TypeError, "each of n_clusters must be an integer"),
+        ({"n_clusters": []}, ValueError, "got none"),
+        ({"max_samples": 0}, ValueError, "max_samples must be an integer of at least 1"),
+        ({"max_samples": 9.5}, TypeError, "max_samples must be an integer of at least 1"),
+    ],
+)
+def test_invalid_arguments_of_the_choice_are_refused(arguments, error, message, samples):
+    with pytest.raises(error, match=message):
+        choose_n_clusters(samples, **arguments)
+
+
 def test_five_digits_are_counted():
     X, y = load_digits(return_X_y=True)
     X = X[np.isin(y, [0, 2, 4, 6, 7])]

@@ -29,7 +29,7 @@ DTYPES = (
 
 quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 instant = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-thorough = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+thorough = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

@@ -105,8 +105,8 @@ class NestedClusterings(NamedTuple):
     best : Clustering
         The wanted number of clusters, after the last rounds of agreement.
     by_number : dict of int to Clustering
-        The clusterings on the way, by their number of clusters. Above 40 clusters, several are
-        merged at once, so some numbers are missing.
+        The clusterings on the way, by their number of clusters: every one up to the wanted number.
+        Above it, several are merged at once.
     """
 
     setting: SearchSetting
@@ -280,8 +280,9 @@ def merge_with_agreement(
         if k <= n_last:
             assert best is not None
             return NestedClusterings(setting, best, by_number)
-        n_floor = n_clusters if k > n_clusters else n_last
-        n_next = max(n_floor, min(k - 1, int(k * (1 - _MERGE_FRACTION))))
+        n_next = k - 1
+        if k > n_clusters:
+            n_next = max(n_clusters, min(n_next, int(k * (1 - _MERGE_FRACTION))))
         merged = merge_clusters(joint, n_next, loss_weight)
         q = _merge_columns(q, merged, n_next)
         labels = merged[labels]

@@ -25,7 +25,7 @@ class EmbeddingDisplay:
     labels : ndarray of shape (n_samples,)
         Clusters; -1 is noise.
     confidence : ndarray of shape (n_samples,), default=None
-        Probability of the cluster.
+        Largest soft assignment.
     classes : ndarray of shape (n_samples,), default=None
         Known classes.
     names : mapping of int to str, default=None
@@ -150,7 +150,7 @@ class EmbeddingDisplay:
         labels : array-like of shape (n_samples,)
             Clusters; -1 is noise.
         confidence : array-like of shape (n_samples,), default=None
-            Probability of the cluster.
+            Largest soft assignment.
         y : array-like of shape (n_samples,), default=None
             Known classes.
         names : mapping of int to str, default=None

@@ -9,7 +9,14 @@ from sklearn.pipeline import Pipeline
 from skdec._colors import assign_colors
 from skdec.display._axes import is_dark, split_axes
 
-_PHASE_TITLES = {"pretrain": "Pretraining", "refine": "Refinement"}
+_PHASE_TITLES = {
+    "pretrain": "Pretraining",
+    "refine": "Refinement",
+    "rebuilt": "Refinement, rebuilt neighbors",
+    "layers": "Pretraining of layers",
+}
+_IN_EPOCHS = ("pretrain", "layers")
+_NOT_PLOTTED = ("seconds", "layer")
 _QUANTITY_TITLES = {
     "loss": "loss",
     "changed": "fraction of labels changed",
@@ -17,6 +24,7 @@ _QUANTITY_TITLES = {
     "agreement": "agreement with initial labels",
     "score": "information score (nats)",
     "learning_rate": "learning rate",
+    "nmi": "NMI",
 }
 _N_COLUMNS = 3
 _MIN_RATIO_OF_LOG_SCALE = 30
@@ -33,19 +41,23 @@ class Quantity(NamedTuple):
 
 
 def list_quantities(history: Mapping[str, Mapping[str, Any]]) -> list[Quantity]:
-    """Return the quantities that have been computed, without the seconds."""
+    """Return the quantities that are one number in each epoch or update, without the seconds."""
     return [
         Quantity(
             phase,
             name,
             np.asarray(values, dtype=float),
             f"{_PHASE_TITLES.get(phase, phase)}: {_QUANTITY_TITLES.get(name, name)}",
-            "epoch" if phase == "pretrain" else "update of the targets",
+            "epoch" if phase in _IN_EPOCHS else "update of the targets",
         )
         for phase, quantities in history.items()
         for name, values in quantities.items()
-        if name != "seconds" and np.isfinite(np.asarray(values, dtype=float)).any()
+        if name not in _NOT_PLOTTED and _has_numbers(np.asarray(values))
     ]
+
+
+def _has_numbers(values: np.ndarray) -> bool:
+    return values.ndim == 1 and values.dtype.kind in "biuf" and bool(np.isfinite(values).any())
 
 
 class HistoryDisplay:

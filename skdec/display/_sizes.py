@@ -25,7 +25,7 @@ class ClusterSizesDisplay:
     labels : ndarray of shape (n_samples,), int
         Clusters; -1 is noise.
     confidence : ndarray of shape (n_samples,), default=None
-        Probability of the cluster.
+        Largest soft assignment.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class ClusterSizesDisplay:
         labels : array-like of shape (n_samples,)
             Clusters; -1 is noise.
         confidence : array-like of shape (n_samples,), default=None
-            Probability of the cluster.
+            Largest soft assignment.
         ax : matplotlib.axes.Axes, default=None
             Axes to plot on. If None, a new figure is created.
 

@@ -40,6 +40,18 @@ def test_what_was_not_computed_is_left_out():
     assert display.axes_[1].get_title() == "Refinement: mine"
 
 
+def test_layers_are_in_epochs_and_labels_are_left_out():
+    history = {
+        "layers": {"layer": [0, 0, 1], "loss": [3, 2, 1], "seconds": [1, 2, 3]},
+        "refine": {"labels": np.zeros((2, 5), int), "nmi": [0.5, 0.6], "note": ["a", "b"]},
+    }
+    display = HistoryDisplay(history).plot()
+    assert list(display.lines_) == [("layers", "loss"), ("refine", "nmi")]
+    assert [ax.get_xlabel() for ax in display.axes_] == ["epoch", "update of the targets"]
+    titles = [ax.get_title() for ax in display.axes_]
+    assert titles == ["Pretraining of layers: loss", "Refinement: NMI"]
+
+
 def test_an_empty_history_is_an_error():
     with pytest.raises(ValueError, match="no recorded values"):
         HistoryDisplay({"pretrain": {"loss": []}}).plot()

@@ -14,8 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skdec
+from skdec import DECClusterer
 from skdec._cluster_summary import select_members
 from skdec._report.content import Clustering, _encode_column, build_content, encode_array
+from skdec.callbacks import LabelHistory
 from skdec.metrics import clustering_accuracy
 
 
@@ -91,6 +93,13 @@ def test_history_and_confusion_are_those_of_the_fit(content, fitted, classes):
     assert np.sum(confusion["counts"]) == 150
     assert np.trace(confusion["counts"]) == confusion["accuracy"] * 150
     assert confusion["classes"] == sorted(set(classes.tolist()))
+
+
+def test_labels_in_the_history_are_no_curve(samples, tiny):
+    dec = DECClusterer(**tiny, callbacks=[LabelHistory(samples, np.arange(150) % 3)]).fit(samples)
+    titles = [one["title"] for one in skdec.report(dec, samples).content["history"]]
+    assert "Refinement: NMI" in titles
+    assert "Refinement: labels" not in titles
 
 
 def test_images_replace_the_columns(fitted, samples):
