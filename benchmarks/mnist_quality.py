@@ -1,6 +1,6 @@
 """Quality and time of the defaults on the 70,000 samples of MNIST, compared with alternatives.
 
-The alternatives are installed by `pip install "skdec[bench]"`; MNIST is read from the folder named
+The alternatives are installed by `pip install -e ".[bench]"`; MNIST is read from the folder named
 by the environment variable SKDEC_DATA_HOME. Labels are used for scoring only.
 """
 
