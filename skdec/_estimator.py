@@ -174,8 +174,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         After the refinement, the neighbors are searched again, in the embedding, in which samples
         are close that differ by such changes only, and a second refinement of half as many steps
         uses them. It is left out where there are no neighbors to replace: with ``n_neighbors=0``
-        and another `init` than "neighbors", and where the initial clusters are those of k-means on
-        the samples.
+        and another `init` than "neighbors", and where ``init="neighbors"`` has preferred the
+        clusters of k-means on the samples.
     target : callable, default=None
         Function that returns the target distribution p of the soft assignments q, both of shape
         (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
