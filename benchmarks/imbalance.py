@@ -2,7 +2,7 @@
 
 The images of class 0 are kept with the smallest rate, those of class 9 with probability one, the
 classes between them with rates in between (section 5 of Xie, Girshick and Farhadi, ICML 2016). The
-alternatives are installed by `pip install "skdec[bench]"`; MNIST is read from the folder named by
+alternatives are installed by `pip install -e ".[bench]"`; MNIST is read from the folder named by
 the environment variable SKDEC_DATA_HOME. Labels are used for scoring only.
 """
 

@@ -5,7 +5,7 @@ TensorFlow or NumPy, and of the optimizer's reads and writes at the bandwidth of
 
 Each turn measures all methods one after the other, each in a separate process; reported are medians
 over the turns, of ratios within a turn. Keras comes with skdec, ClustPy with
-`pip install "skdec[bench]"`; MNIST is read from the folder named by the environment variable
+`pip install -e ".[bench]"`; MNIST is read from the folder named by the environment variable
 SKDEC_DATA_HOME.
 """
 

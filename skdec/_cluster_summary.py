@@ -8,14 +8,14 @@ from sklearn.pipeline import Pipeline
 
 
 def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Predict clusters and, where the estimator has a `predict_proba`, their probabilities.
+    """Predict clusters and, with a `predict_proba`, the largest soft assignment of each sample.
 
     Returns
     -------
     labels : ndarray of shape (n_samples,)
         Clusters.
     confidence : ndarray of shape (n_samples,) or None
-        Probability, or soft assignment, of the predicted cluster.
+        Largest soft assignment of each sample, that of its predicted cluster.
     """
     if not hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict(X)), None

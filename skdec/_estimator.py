@@ -120,15 +120,16 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 
-        - "neighbors" searches in the graph of nearest neighbors, without a network, for clusters
-          whose labels share the most information with their neighbors' labels. Many small k-means
-          clusters are merged pair by pair ([2]_), so that clusters may have any shape, and
-          neighboring samples agree on their cluster between the merges. The best of several runs
-          are combined, and the clusters with the highest score (see `score`) are kept; one
-          candidate is k-means in the embedding. Where k-means on the samples shares more with the
-          neighbors in random halves of the features, as in tables in which single columns decide
-          who is a neighbor, its clusters are the initial ones, and `n_neighbors` has no effect on
-          the refinement.
+        - "neighbors" searches, without a network, for clusters in which samples are together with
+          their nearest neighbors. Many small k-means clusters are merged pair by pair ([2]_), so
+          that clusters may have any shape; between the merges, each sample joins the cluster that
+          prevails among its neighbors. Of several such runs, of their combinations and of k-means
+          in the embedding, the clusters with the highest `score` are kept; where the highest
+          scores hardly differ, the clusters that most of the others agree with. Then k-means on
+          the samples is compared with them, by neighbors in random halves of the features. Where
+          it is better, as in tables in which a single feature decides which samples are
+          neighbors, its clusters are the initial ones, and `n_neighbors` has no effect on the
+          refinement.
         - "k-means++" is k-means alone, as in [1]_.
         - A scikit-learn clusterer or mixture, a clone of which clusters the embedded samples;
           samples that it labels as noise join the nearest cluster.
@@ -143,17 +144,19 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
-        Steps of the refinement; 0 for none. "auto" is four epochs, or 300 steps where that is
-        more; with augmentation three times as many. These steps are done once more, up to eight
-        times in all, whenever the labels of the network agree with less than 99 percent of the
-        initial ones and the agreement has grown.
+        Largest number of training steps of the refinement; 0 for none. "auto" trains in cycles of
+        four epochs, or of 300 steps where that is more; with augmentation they are three times as
+        long. Another cycle follows, with the learning rates of the first, while the labels of the
+        network agree with less than 99 percent of the initial ones and the agreement grows. There
+        are at most eight cycles in total, the first one included.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
     tol : float, default=1e-3
-        The refinement stops when an update changes the labels of less than this fraction of the
-        samples. With ``max_iter="auto"`` and neighbors it does not stop so before its labels have
-        had the score of the initial ones.
+        The refinement stops when less than this fraction of the samples has changed its cluster
+        since the previous update of the targets. With ``max_iter="auto"`` and neighbors, it does
+        not stop so before the labels have reached the `score` of the initial ones, nor while
+        another cycle is due (see `max_iter`).
     reconstruction_weight : float, default=0.0
         Weight of the mean squared reconstruction error in the loss of the refinement. 0 is DEC;
         above 0 the decoder is trained as well, as in IDEC ([3]_), and keeps the embedding close to
@@ -171,9 +174,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         - A function of a tensor of samples that returns a tensor of the same shape. If it has a
           parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
 
-        After `max_iter` steps, the neighbors are searched again, in the embedding, in which samples
-        are close that differ by such changes only, and half as many steps follow; not without
-        neighbors, and not where the initial clusters are those of k-means.
+        After the refinement, the neighbors are searched again, in the embedding, in which samples
+        are close that differ by such changes only, and a second refinement of half as many steps
+        uses them. It is left out where there are no neighbors to replace: with ``n_neighbors=0``
+        and another `init` than "neighbors", and where ``init="neighbors"`` has preferred the
+        clusters of k-means on the samples.
     target : callable, default=None
         Function that returns the target distribution p of the soft assignments q, both of shape
         (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
@@ -191,9 +196,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the start and end of each pretraining epoch and each target update. Their
         ``params["phase"]`` is "pretrain" or "refine", "layer_0", "layer_1" and so on in the
-        training of single layers, and "rebuilt" with rebuilt neighbors. What they add to their
-        `logs` in ``on_epoch_end`` becomes part of `history_`. Callbacks with batch hooks make the
-        training slower.
+        training of single layers, and "rebuilt" in the second refinement (see `augment`). What they
+        add to their `logs` in ``on_epoch_end`` becomes part of `history_`. Callbacks with batch
+        hooks make the training slower.
     checkpoint : str or pathlib.Path, default=None
         Directory for training checkpoints. A killed fit resumes from the last one with identical
         results; it is deleted on success. `random_state` must be an integer.
@@ -213,7 +218,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     initial_labels_ : ndarray of shape (n_samples,), int32
         Cluster of each sample before the refinement.
     n_iter_ : int
-        Steps of the refinement, those with rebuilt neighbors included.
+        Training steps of the refinement, those of the second one (see `augment`) included.
     stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
         Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
         without samples and were undone, or there are clusters without samples.
@@ -223,9 +228,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         target update, the fraction of labels that it changed, the number of clusters with samples
         after it, the fraction of labels that agree with the initial ones and the score of the
         labels (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights
-        with the highest are kept; "rebuilt", if there was one: the same for the refinement with
-        rebuilt neighbors; all: the learning rate of the last step, and the seconds since the
-        beginning of the phase, or of the layer's training.
+        with the highest are kept; "rebuilt", if there was a second refinement (see `augment`): the
+        same for it; all: the learning rate of the last step, and the seconds since the beginning
+        of the phase, or of the layer's training.
     autoencoder_ : keras.Model
         Maps samples to their reconstruction, a copy with the fitted weights.
     encoder_ : keras.Model
@@ -402,12 +407,15 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
         """Refine encoder and centers on further samples for one epoch.
 
-        The first call fits. Later ones use the target distribution of the paper, without
-        neighbors, since those of a few samples are far apart. Cluster frequencies are counted
-        over all samples seen so far, so that a cluster without samples in a batch keeps its
-        center. With sample weights there are as many steps as if each sample were repeated as often
-        as its weight says, but at most 100, or one epoch where that is more. In place of
-        ``optimizer="adam"`` it uses "sgd", which moves the centers further in so few steps.
+        The first call is a `fit`. Each later call trains once through the samples that it is
+        given, in batches of `batch_size`, beginning with the networks and centers of the previous
+        call. The targets are those of the paper, without neighbors, since a few samples are too
+        far apart to be neighbors. They divide by the sizes of the clusters; these are counted over
+        the samples of all calls, so that a cluster that has no samples in a call keeps its center.
+
+        With `sample_weight`, samples are trained on in proportion to their weight, and a total
+        weight above the number of samples takes more steps, up to 100. In place of "adam", which
+        would hardly move the centers in so few steps, "sgd" is used.
 
         Parameters
         ----------
@@ -487,7 +495,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Raises
         ------
         ValueError
-            If there are no samples, or a block has other columns than the first, or a value that
+            If there are no samples, or a block has other features than the first, or a value that
             is not finite; otherwise as `fit` does.
         """
         with store_blocks(blocks, folder) as (X, feature_names):
@@ -609,14 +617,23 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return -deviations.max(axis=1)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Score how well the cluster of a sample tells the clusters of its neighbors.
+        """Compute how well the clusters of the samples agree with those of their neighbors.
 
-        Let I be the mutual information between the predicted cluster of a sample and that of a
-        random neighbor of it: 0 if they are unrelated. Let H be the entropy of the clusters, the
-        most that I can be: then neighbors are always in the same cluster. The score is I (I / H),
-        what is known of the neighbors times the fraction that it is of what could be known.
-        Neighbors are found in the input, so that fits with different `dims` and `alpha` can be
-        compared; with more clusters there is more to know, so do not choose their number by it.
+        Samples that are close to each other should be in the same cluster. The score measures how
+        well the predicted cluster of a sample can be guessed from that of one of its neighbors.
+        It is 0 if all samples are in one cluster, and near 0 if clusters are assigned at random.
+        It is highest if neighbors are always in the same cluster and all clusters are of the same
+        size; smaller by as much as neighbors disagree, and as the sizes differ.
+
+        Precisely, let I be the mutual information between the cluster of a random sample and that
+        of a random neighbor of it, and H the entropy of the clusters, which I cannot exceed. The
+        score is I (I / H). I alone would favor clusters of the same size, and the fraction I / H
+        alone few clusters, one of them very large.
+
+        Neighbors are the ten nearest samples in the input (in its 50 leading principal components
+        if there are more features), not in the embedding. So fits with different `dims`, `alpha`
+        and seeds can be compared. The score grows with the number of clusters; to choose that,
+        use `skdec.model_selection.choose_n_clusters`.
 
         Parameters
         ----------
@@ -628,7 +645,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Returns
         -------
         float
-            In nats, from 0 for a single cluster to ``log(n_clusters)``; larger is better.
+            From 0 to ``log(n_clusters)``, in nats, the unit of information with the natural
+            logarithm; larger is better.
 
         See Also
         --------

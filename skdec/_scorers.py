@@ -378,7 +378,7 @@ def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:
 
     See Also
     --------
-    choose_n_clusters : Recommends a number of clusters, by another criterion.
+    choose_n_clusters : Recommend a number of clusters, without fitting a network.
 
     Notes
     -----

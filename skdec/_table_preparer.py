@@ -544,8 +544,8 @@ def _import_skrub() -> Any:
         import skrub
     except ImportError as error:
         raise ImportError(
-            "Preparing a table needs skrub: pip install 'skdec[tables]'. A table of numbers alone "
-            "can be scaled with sklearn.preprocessing.StandardScaler instead (--scale standard on "
-            "the command line)."
+            "Preparing a table needs skrub: run pip install '.[tables]' in a clone of skdec. A "
+            "table of numbers alone can be scaled with sklearn.preprocessing.StandardScaler "
+            "instead (--scale standard on the command line)."
         ) from error
     return skrub

@@ -20,7 +20,7 @@ from skdec._cluster_summary import (
 )
 
 
-def test_clusters_are_predicted_with_their_probability(fitted, samples):
+def test_clusters_are_predicted_with_the_largest_soft_assignment(fitted, samples):
     labels, confidence = predict_clusters(fitted, samples)
     np.testing.assert_array_equal(labels, fitted.labels_)
     np.testing.assert_array_equal(confidence, fitted.predict_proba(samples).max(axis=1))

@@ -349,7 +349,7 @@ def test_invalid_parameters_are_refused(parameters, message, table):
 
 def test_without_skrub_the_extra_is_named(table, monkeypatch):
     monkeypatch.setitem(sys.modules, "skrub", None)
-    with pytest.raises(ImportError, match=r"pip install 'skdec\[tables\]'"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[tables\]'"):
         TablePreparer().fit(table)
     TablePreparer().fit(np.zeros((3, 2)))
 

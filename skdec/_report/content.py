@@ -56,7 +56,7 @@ class Clustering:
     ids : Series of shape (n_samples,) or None
         What identifies each sample, beside its position.
     confidence : ndarray of shape (n_samples,) or None
-        Largest soft assignment.
+        Largest soft assignment of each sample.
     classes : ndarray of shape (n_samples,) or None
         Known classes.
     prototypes : ndarray of shape (n_clusters, n_features) or None

@@ -275,7 +275,7 @@ def escape_json(content: Any) -> str:
 def check_plotly() -> None:
     """Raise an ImportError that names the extra unless plotly is installed."""
     if find_spec("plotly") is None:
-        raise ImportError("A report needs plotly: install it with `pip install skdec[plot]`.")
+        raise ImportError("A report needs plotly: run `pip install '.[plot]'` in a clone of skdec.")
 
 
 def _get_plotly_script() -> str:

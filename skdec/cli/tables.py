@@ -341,7 +341,8 @@ def _read_parquet(data: str) -> Iterator[pd.DataFrame]:
         import pyarrow.parquet
     except ImportError as error:
         raise ValueError(
-            f"{data}: reading Parquet needs pyarrow; pip install 'skdec[tables]'."
+            f"{data}: reading Parquet needs pyarrow: run pip install '.[tables]' in a clone of "
+            "skdec."
         ) from error
     try:
         file = pyarrow.parquet.ParquetFile(Path(data).expanduser())

@@ -12,7 +12,7 @@ def import_pyplot() -> Any:
         from matplotlib import pyplot
     except ImportError as error:
         raise ImportError(
-            "Plotting needs matplotlib: install it with `pip install skdec[plot]`."
+            "Plotting needs matplotlib: run `pip install '.[plot]'` in a clone of skdec."
         ) from error
     return pyplot
 

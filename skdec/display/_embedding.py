@@ -25,7 +25,7 @@ class EmbeddingDisplay:
     labels : ndarray of shape (n_samples,)
         Clusters; -1 is noise.
     confidence : ndarray of shape (n_samples,), default=None
-        Largest soft assignment.
+        Largest soft assignment of each sample.
     classes : ndarray of shape (n_samples,), default=None
         Known classes.
     names : mapping of int to str, default=None
@@ -150,7 +150,7 @@ class EmbeddingDisplay:
         labels : array-like of shape (n_samples,)
             Clusters; -1 is noise.
         confidence : array-like of shape (n_samples,), default=None
-            Largest soft assignment.
+            Largest soft assignment of each sample.
         y : array-like of shape (n_samples,), default=None
             Known classes.
         names : mapping of int to str, default=None
@@ -225,7 +225,7 @@ class EmbeddingDisplay:
         ax.set_aspect("equal", adjustable="datalim")
         ax.set_title(_format_title(groups, color_by))
         if color_by == "confidence":
-            ax.figure.colorbar(self.scatter_, ax=ax, label="Confidence", shrink=0.8)
+            ax.figure.colorbar(self.scatter_, ax=ax, label="Largest soft assignment", shrink=0.8)
         self._add_names(ax, groups, {} if color_by == "class" else self.names or {})
         self.ax_, self.figure_ = ax, ax.figure
         return self

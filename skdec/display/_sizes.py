@@ -30,7 +30,7 @@ class ClusterSizesDisplay:
     Attributes
     ----------
     axes_ : ndarray of matplotlib.axes.Axes
-        Axes of the sizes and, if there is one, of the confidence.
+        Axes of the sizes and, if given, of the largest soft assignments.
     figure_ : matplotlib.figure.Figure
         Figure of the plots.
     bars_ : matplotlib.container.BarContainer
@@ -77,7 +77,7 @@ class ClusterSizesDisplay:
         labels : array-like of shape (n_samples,)
             Clusters; -1 is noise.
         confidence : array-like of shape (n_samples,), default=None
-            Largest soft assignment.
+            Largest soft assignment of each sample.
         ax : matplotlib.axes.Axes, default=None
             Axes to plot on. If None, a new figure is created.
 
@@ -92,8 +92,8 @@ class ClusterSizesDisplay:
     def plot(self, *, ax: Any = None) -> "ClusterSizesDisplay":
         """Plot the clusters, the one with the smallest label on top.
 
-        Of the confidence, a dot marks the median, a thick line the middle half and a thin line the
-        middle nine tenths of the samples.
+        Of the largest soft assignments, a dot marks the median, a thick line the middle half and a
+        thin line the middle nine tenths of the samples.
 
         Parameters
         ----------
@@ -144,7 +144,7 @@ def _plot_ranges(ax: Any, groups: list[np.ndarray], colors: list[str]) -> None:
     ax.hlines(rows, low, high, color=colors, linewidth=1)
     ax.hlines(rows, first_quarter, third_quarter, color=colors, linewidth=4)
     ax.scatter(median, rows, color=colors, s=36, zorder=3)
-    ax.set_xlabel("Confidence")
+    ax.set_xlabel("Largest soft assignment")
     ax.grid(axis="x", alpha=0.3)
 
 

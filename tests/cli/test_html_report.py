@@ -100,5 +100,5 @@ def test_without_plotly_nothing_is_computed(folder, tmp_path, capsys, monkeypatc
     assert main([*arguments, "--report", str(tmp_path / "page.html")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "pip install skdec[plot]" in err
+    assert "pip install '.[plot]'" in err
     assert "started" not in err

@@ -274,7 +274,7 @@ def test_without_the_extra_numbers_are_read_and_words_name_it(tmp_path, capsys, 
     capsys.readouterr()
     assert main(compare) == 2
     err = capsys.readouterr().err
-    assert "pip install 'skdec[tables]'" in err
+    assert "pip install '.[tables]'" in err
     assert err.count("\n") == 1
 
 

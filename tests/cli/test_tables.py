@@ -271,7 +271,7 @@ def test_parquet_without_pyarrow_names_the_extra_to_install(tmp_path, monkeypatc
     path = tmp_path / "table.parquet"
     FRAME.to_parquet(path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ValueError, match=r"pip install 'skdec\[tables\]'"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[tables\]'"):
         load_table(str(path))
 
 

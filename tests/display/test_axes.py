@@ -74,7 +74,7 @@ def test_given_axes_are_divided_in_their_place():
 def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     display = skdec.display.ClusterSizesDisplay(np.array([0, 1]))
-    with pytest.raises(ImportError, match=r"pip install skdec\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[plot\]'"):
         display.plot()
 
 

@@ -71,7 +71,7 @@ def test_notebooks_show_the_page_in_a_frame(built, page):
 
 def test_without_plotly_the_error_names_the_extra(built, monkeypatch):
     monkeypatch.setattr("skdec._report.page.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install skdec\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[plot\]'"):
         built.to_html()
 
 
