@@ -176,9 +176,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         After the refinement, the neighbors are searched again, in the embedding, in which samples
         are close that differ by such changes only, and a second refinement of half as many steps
-        uses them. It is left out where there are no neighbors to replace: with ``n_neighbors=0``
-        and another `init` than "neighbors", and where ``init="neighbors"`` has preferred the
-        clusters of k-means on the samples.
+        uses them. It is left out with ``n_neighbors=0``, and where ``init="neighbors"`` has
+        preferred the clusters of k-means on the samples.
     target : callable, default=None
         Function that returns the target distribution p of the soft assignments q, both of shape
         (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
@@ -392,7 +391,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 samples, settings, pretraining.weights, initialization, neighbors, checkpoint
             )
             refinement = self._refine_further(
-                samples, settings, refinement, initialization, neighbors, checkpoint
+                samples, settings, refinement, initialization, checkpoint
             )
             refinement = self._train_decoder(samples, settings, refinement)
 
@@ -877,13 +876,12 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         settings: Settings,
         refinement: RefinementResult,
         initialization: Initialization,
-        neighbors: Neighbors,
         checkpoint: Checkpoint,
     ) -> RefinementResult:
         """Refine towards neighbors in the embedding, where that is worth it."""
         is_interrupted = refinement.stop_reason == "interrupted"
-        has_neighbors = neighbors.graph is not None and initialization.follows_neighbors
-        if not settings.rebuilt.n_steps or is_interrupted or not has_neighbors:
+        uses_neighbors = self.n_neighbors and initialization.follows_neighbors
+        if not settings.rebuilt.n_steps or is_interrupted or not uses_neighbors:
             return refinement
         try:
             rebuilding = rebuild_neighbors(

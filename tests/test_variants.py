@@ -289,3 +289,10 @@ def test_ctrl_c_in_a_layer_sets_the_attributes(tiny, samples):
     assert dec.history_["pretrain"]["loss"].size == 0
     assert (dec.history_["layers"]["layer"] == 0).all()
     np.testing.assert_array_equal(dec.predict(samples), dec.labels_)
+
+
+def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
+    augment = {"augment": lambda x: x}
+    assert "rebuilt" in DECClusterer(**tiny | augment).fit(samples).history_
+    for changes in ({"n_neighbors": 0}, {"n_neighbors": 0, "init": "k-means++"}):
+        assert "rebuilt" not in DECClusterer(**tiny | augment | changes).fit(samples).history_
