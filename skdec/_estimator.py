@@ -391,7 +391,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 samples, settings, pretraining.weights, initialization, neighbors, checkpoint
             )
             refinement = self._refine_further(
-                samples, settings, refinement, initialization, checkpoint
+                samples, settings, refinement, initialization, neighbors, checkpoint
             )
             refinement = self._train_decoder(samples, settings, refinement)
 
@@ -876,11 +876,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         settings: Settings,
         refinement: RefinementResult,
         initialization: Initialization,
+        neighbors: Neighbors,
         checkpoint: Checkpoint,
     ) -> RefinementResult:
         """Refine towards neighbors in the embedding, where that is worth it."""
         is_interrupted = refinement.stop_reason == "interrupted"
-        uses_neighbors = self.n_neighbors and initialization.follows_neighbors
+        has_neighbors = neighbors.graph is not None and initialization.follows_neighbors
+        uses_neighbors = self.n_neighbors and has_neighbors
         if not settings.rebuilt.n_steps or is_interrupted or not uses_neighbors:
             return refinement
         try:

@@ -293,6 +293,8 @@ def test_ctrl_c_in_a_layer_sets_the_attributes(tiny, samples):
 
 def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
     augment = {"augment": lambda x: x}
+    one = DECClusterer(**tiny | augment | {"n_clusters": 1}).fit(samples[:1])  # has no neighbors
+    assert "rebuilt" not in one.history_
     assert "rebuilt" in DECClusterer(**tiny | augment).fit(samples).history_
     for changes in ({"n_neighbors": 0}, {"n_neighbors": 0, "init": "k-means++"}):
         assert "rebuilt" not in DECClusterer(**tiny | augment | changes).fit(samples).history_
