@@ -3,6 +3,7 @@
 import dis
 import inspect
 import json
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
@@ -19,7 +20,11 @@ from skdec._version import __version__
 from skdec.networks import describe_layer
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn")
-_MODULES = ("skdec", "tensorflow", "keras", "numpy", "scipy", "sklearn")
+# Where the code of packages is; what their functions read changes with their versions.
+_INSTALLED = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
+    str(Path(__file__).parents[1]),
+)
 
 
 @cache
@@ -55,7 +60,7 @@ def describe(value: Any) -> str:
         return f"{type(value).__module__}.{type(value).__qualname__} {_to_json(config)}"
     if isinstance(value, keras.layers.Layer):
         return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"
-    if inspect.isclass(value) or inspect.isbuiltin(value) or _is_of_package(value):
+    if inspect.isclass(value) or inspect.isbuiltin(value):
         return f"{value.__module__}.{value.__qualname__}"
     if inspect.isfunction(value):
         return f"{value.__module__}.{value.__qualname__} {_hash_function(value)}"
@@ -78,12 +83,6 @@ def describe(value: Any) -> str:
         ) from error
 
 
-def _is_of_package(value: Any) -> bool:
-    """Return whether a value is a function of a package whose version is known."""
-    module = getattr(value, "__module__", None) or ""
-    return inspect.isfunction(value) and module.partition(".")[0] in _MODULES
-
-
 def _to_json(config: Any) -> str:
     def describe_object(value: Any) -> Any:
         return describe(value) if callable(value) else str(joblib.hash(value))
@@ -92,15 +91,12 @@ def _to_json(config: Any) -> str:
 
 
 def _hash_function(function: Any) -> str:
-    """Return a digest of the code of a function and of those that it calls, and of what they read.
-
-    Functions of the packages that `describe_versions` lists are described by their names.
-    """
+    """Return a digest of a function: its code, that of functions that it calls, what they read."""
     functions, parts = [function], list[str]()
     for one in functions:  # grows while it is read: functions may call each other
         parts += _list_code(one.__code__)
         for name, value in _list_variables(one):
-            if not inspect.isfunction(value) or _is_of_package(value):
+            if not inspect.isfunction(value):
                 parts.append(f"{name} {describe(value)}")
                 continue
             if value not in functions:
@@ -110,12 +106,17 @@ def _hash_function(function: Any) -> str:
 
 
 def _list_variables(function: Any) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of a function's defaults and of its variables from outside."""
+    """Yield name and value of a function's defaults and of its variables from outside.
+
+    Global variables only of functions that are not part of an installed package.
+    """
     yield "defaults", function.__defaults__
     yield "keyword defaults", tuple((function.__kwdefaults__ or {}).items())
     cells = function.__closure__ or ()
     for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
         yield name, cell.cell_contents
+    if function.__code__.co_filename.startswith(_INSTALLED):
+        return
     for name in sorted(_list_global_names(function.__code__) & function.__globals__.keys()):
         yield name, function.__globals__[name]
 

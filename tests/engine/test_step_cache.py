@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from textwrap import dedent, indent
 from threading import Lock
 
 import keras
@@ -152,6 +153,13 @@ def test_functions_that_call_each_other_have_an_identity():
         return is_even
 
     assert describe(make(0)) == describe(make(0)) != describe(make(1))
+
+
+def test_functions_of_packages_are_told_apart_by_their_code():
+    """Not by what they read, which may be impossible to pickle."""
+    assert describe(lambda x: dedent(x)) == describe(lambda x: dedent(x))
+    assert describe(dedent) != describe(indent)
+    assert describe(keras.activations.relu) != describe(keras.activations.gelu)
 
 
 def test_compiled_functions_have_the_identity_of_their_code(monkeypatch):
