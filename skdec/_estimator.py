@@ -145,10 +145,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Optimizer of the refinement, specified like `pretrain_optimizer`.
     max_iter : int or "auto", default="auto"
         Largest number of training steps of the refinement; 0 for none. "auto" trains in cycles of
-        four epochs, or of 300 steps where that is more; with augmentation they are three times as
-        long. Another cycle follows, with the learning rates of the first, while the labels of the
-        network agree with less than 99 percent of the initial ones and the agreement grows. There
-        are at most eight cycles in total, the first one included.
+        four epochs, or of 300 steps where that is more. Another cycle follows, with the learning
+        rates of the first, while the labels of the network agree with less than 99 percent of the
+        initial ones and the agreement grows. There are at most eight cycles in total, the first one
+        included. With augmentation, which lets the network correct initial labels, there is one
+        cycle of three times the length.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.

@@ -197,12 +197,13 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
     steps_per_epoch = -(-n_samples // batch_size)
     pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
+    is_auto = isinstance(max_iter, str)
     update_interval, n_init = estimator.update_interval, estimator.n_init
     # The search for clusters needs neighbors even where the targets use none.
     needs_graph = isinstance(estimator.init, str) and estimator.init == "neighbors"
     if pretrain_epochs == "auto":
         pretrain_epochs = max(_PRETRAIN_EPOCHS, -(-_MIN_PRETRAIN_STEPS // steps_per_epoch))
-    if max_iter == "auto":
+    if is_auto:
         max_iter = max(_REFINE_EPOCHS * steps_per_epoch, _MIN_REFINE_STEPS)
         max_iter *= _AUGMENTED_FACTOR if augmentation else 1
     if update_interval == "auto":
@@ -227,7 +228,9 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         epoch_steps=update_interval,
         batch_size=batch_size,
         tol=estimator.tol,
-        max_cycles=_MAX_REFINE_CYCLES if estimator.max_iter == "auto" else 1,
+        # With augmentation the network corrects the initial labels, which it need not learn.
+        max_cycles=_MAX_REFINE_CYCLES if is_auto and not augmentation else 1,
+        waits_for_score=is_auto,
         **_resolve_optimizer(estimator.optimizer),
     )
     return Settings(

@@ -16,6 +16,7 @@ from test_scikit_learn_checks import assert_all_pass, run_checks
 from skdec import DECClusterer, load
 from skdec._engine import checkpoint as checkpoint_module
 from skdec._engine.trainer import Trainer
+from skdec._parameters import resolve
 from skdec.layers import RandomAffine
 from skdec.metrics import clustering_accuracy
 from skdec.model_selection import SilhouetteScorer
@@ -298,3 +299,14 @@ def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
     assert "rebuilt" in DECClusterer(**tiny | augment).fit(samples).history_
     for changes in ({"n_neighbors": 0}, {"n_neighbors": 0, "init": "k-means++"}):
         assert "rebuilt" not in DECClusterer(**tiny | augment | changes).fit(samples).history_
+
+
+def test_augmentation_has_one_long_cycle(tiny, samples):
+    """It lets the network correct initial labels, so that more steps need not make them agree."""
+    parameters = tiny | {"max_iter": "auto", "tol": 0.0, "update_interval": 50, "n_neighbors": 3}
+    refinement = resolve(DECClusterer(**parameters, augment=lambda x: x), 150, 6).refinement
+    plain = resolve(DECClusterer(**parameters), 150, 6).refinement
+    assert refinement.n_steps * refinement.max_cycles == 3 * plain.n_steps
+    assert refinement.waits_for_score == plain.waits_for_score is True
+    given = DECClusterer(**parameters | {"max_iter": 7})
+    assert not resolve(given, 150, 6).refinement.waits_for_score

@@ -47,6 +47,9 @@ class TrainingSettings:
         The refinement ends when an update changes a smaller fraction of the labels.
     max_cycles : int, default=1
         How often the steps, with their learning rates, may be done in all.
+    waits_for_score : bool, default=False
+        Whether `tol` does not end the refinement before labels have had the score of the initial
+        ones.
     """
 
     n_steps: int
@@ -56,6 +59,7 @@ class TrainingSettings:
     has_decay: bool
     tol: float = 0.0
     max_cycles: int = 1
+    waits_for_score: bool = False
 
     def for_partial_fit(self, n_samples: int, total_weight: float) -> "TrainingSettings":
         """Return the settings of one epoch of distinct samples with this total weight."""

@@ -196,7 +196,7 @@ def refine(
                 labels = new_labels
                 follows_network = follows_network or agreement >= _MIN_AGREEMENT
                 is_extended = not follows_network and loop.extend("agreement")
-                is_behind = settings.max_cycles > 1 and all(loop.history["score"] < initial_score)
+                is_behind = settings.waits_for_score and all(loop.history["score"] < initial_score)
                 if changed < settings.tol and not is_extended and not is_behind:
                     loop.stop_reason = "tol"
                 if loop.is_running:

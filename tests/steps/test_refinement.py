@@ -346,7 +346,7 @@ def refine_to_labels(X, distinct_samples, weights, centers, monkeypatch):
 
 def test_equal_labels_end_the_refinement_only_with_the_score_of_the_initial_ones(refine_to_labels):
     n_wrong, steps = [1, 1, 0, 0, 0], {"max_iter": 20, "tol": 0.01}
-    stop_reason, history, initial_score = refine_to_labels(n_wrong, max_cycles=2, **steps)
+    stop_reason, history, initial_score = refine_to_labels(n_wrong, waits_for_score=True, **steps)
     assert history["changed"][1] == 0
     assert history["score"][1] < initial_score == history["score"][3]
     assert (stop_reason, len(history["score"])) == ("tol", 4)
