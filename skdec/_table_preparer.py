@@ -97,7 +97,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     - **texts** are counted in 3- and 4-grams of letters, weighted by tf-idf and reduced by a
       singular value decomposition (`skrub.StringEncoder`).
     - **dates** become year, and month, day, hour as angles, and seconds since 1970
-      (`skrub.DatetimeEncoder`), each standardized, with the missing ones imputed and marked.
+      (`skrub.DatetimeEncoder`), each standardized, with the missing ones imputed and marked. Times
+      of a time zone are converted to UTC; durations are numbers of seconds.
     - **constant columns and identifiers** are dropped: words without a blank that are different in
       each row, and whole numbers that count the rows.
 
@@ -279,11 +280,11 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         if hasattr(X, "to_pandas"):  # polars
             X = X.to_pandas()
         if isinstance(X, pd.DataFrame):
-            _check_columns(X)
+            _check_names(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             if not len(X):
                 raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}).")
-            return _convert_times(X.rename(columns=str))
+            return _convert_columns(X.rename(columns=str))
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
         )
@@ -291,7 +292,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             return X
         if X.dtype.kind == "c":
             check_array(X)  # raises: complex numbers cannot be clustered
-        return pd.DataFrame(X, columns=self._name_samples(X)).infer_objects()
+        return _convert_columns(pd.DataFrame(X, columns=self._name_samples(X)).infer_objects())
 
     @staticmethod
     def _name_samples(X: Any) -> list[str]:
@@ -425,8 +426,8 @@ def _select_steps(steps: list[Any]) -> list[Any]:
     ]
 
 
-def _check_columns(table: pd.DataFrame) -> None:
-    """Raise a ValueError for columns that have no name of their own, or complex numbers."""
+def _check_names(table: pd.DataFrame) -> None:
+    """Raise a ValueError unless each column has a name of its own."""
     if table.columns.nlevels > 1:
         raise ValueError(
             "X has names of columns in several levels; join them, for example by "
@@ -436,19 +437,22 @@ def _check_columns(table: pd.DataFrame) -> None:
     repeated = names[names.duplicated()].unique().tolist()
     if repeated:
         raise ValueError(f"X has the columns {repeated} more than once; rename them.")
-    for name, dtype in zip(names, table.dtypes, strict=True):
-        if getattr(dtype, "kind", "") == "c":
-            raise ValueError(f"Column {name!r} has complex numbers; split it into two columns.")
 
 
-def _convert_times(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with times of a time zone in UTC without it, and durations in seconds."""
+def _convert_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with dates in UTC without a time zone, and durations in seconds.
+
+    They may be of NumPy, Arrow or Python. Raises a ValueError for complex numbers.
+    """
     columns = {}
     for name, column in table.items():
-        if isinstance(column.dtype, pd.DatetimeTZDtype):
-            columns[name] = column.dt.tz_convert(None)
-        elif pd.api.types.is_timedelta64_dtype(column.dtype):
-            columns[name] = column.dt.total_seconds()
+        match pd.api.types.infer_dtype(column):
+            case "datetime64" | "datetime" | "date" if column.dtype.type is not np.datetime64:
+                columns[name] = column.astype("datetime64[us, UTC]").dt.tz_convert(None)
+            case "timedelta64" | "timedelta":
+                columns[name] = pd.to_timedelta(column).dt.total_seconds().astype(np.float64)
+            case "complex":
+                raise ValueError(f"Column {name!r} has complex numbers; split it into two columns.")
     return table.assign(**columns)
 
 

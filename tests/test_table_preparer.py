@@ -3,6 +3,7 @@
 import pickle
 import sys
 import warnings
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -296,9 +297,43 @@ def test_times_of_a_time_zone_are_prepared_as_utc(in_words):
     np.testing.assert_allclose(preparer.transform(moved), utc, atol=1e-6)
 
 
-def test_durations_are_prepared_as_seconds(random):
+def to_objects_of_two_zones(times):
+    """Return dates as Python's objects, whose offsets differ as in summer and winter."""
+    zones = ("Asia/Tokyo", "America/Lima")
+    values = [time.tz_localize("UTC").tz_convert(zones[i % 2]) for i, time in enumerate(times)]
+    return pd.Series(values, dtype=object)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        to_objects_of_two_zones,
+        lambda times: times.astype("timestamp[us][pyarrow]"),
+        lambda times: times.dt.tz_localize("UTC").astype("timestamp[us, tz=Asia/Tokyo][pyarrow]"),
+        lambda times: times.astype("timestamp[us][pyarrow]").astype("date32[pyarrow]"),
+    ],
+    ids=["objects", "Arrow", "Arrow with time zone", "days of Arrow"],
+)
+def test_dates_of_python_and_arrow_are_prepared_like_those_of_numpy(convert):
+    times = pd.Series(pd.date_range("2020-01-01", periods=50, freq="3D"))
+    preparer = TablePreparer()
+    expected = preparer.fit_transform(pd.DataFrame({"t": times}))
+    converted = pd.DataFrame({"t": convert(times)})
+    np.testing.assert_allclose(TablePreparer().fit_transform(converted), expected, atol=1e-6)
+    np.testing.assert_allclose(preparer.transform(converted), expected, atol=1e-6)
+
+
+def test_a_date_beyond_nanoseconds_is_a_date():
+    days = [day.to_pydatetime() for day in pd.date_range("2020-01-01", periods=50)]
+    days[7] = datetime(9999, 12, 31)
+    preparer = TablePreparer().fit(pd.DataFrame({"until": pd.Series(days, dtype=object)}))
+    assert preparer.column_kinds_ == {"until": "date"}
+
+
+@pytest.mark.parametrize("dtype", ["timedelta64[s]", "object", "duration[us][pyarrow]"])
+def test_durations_are_prepared_as_seconds(dtype, random):
     seconds = random(0).integers(1, 10**6, 50)
-    durations = pd.DataFrame({"d": pd.to_timedelta(seconds, unit="s")})
+    durations = pd.DataFrame({"d": pd.to_timedelta(seconds, unit="s")}).astype(dtype)
     expected = TablePreparer().fit_transform(pd.DataFrame({"d": seconds.astype(float)}))
     np.testing.assert_allclose(TablePreparer().fit_transform(durations), expected, rtol=1e-6)
 
@@ -310,6 +345,8 @@ def test_durations_are_prepared_as_seconds(random):
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"the columns \['a'\] more than once"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), r"the columns \['1'\] more than once"),
         (pd.DataFrame({"a": ["x", "y"], "z": [1j, 2]}), "Column 'z' has complex numbers"),
+        (pd.DataFrame({"z": [1j, 2j]}, dtype=object), "Column 'z' has complex numbers"),
+        (np.array([["x", 1j], ["y", 2j]], dtype=object), "Column 'x1' has complex numbers"),
     ],
 )
 def test_columns_without_a_name_or_number_of_their_own_are_refused(table, message):
