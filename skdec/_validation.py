@@ -28,16 +28,25 @@ def check_samples(X: Any) -> Any:
 
 
 def check_no_dates(X: Any) -> None:
-    """Raise a TypeError for an array or a data frame of pandas with dates or durations."""
-    dtypes: Any = getattr(X, "dtypes", None)
-    named = dtypes.items() if hasattr(dtypes, "items") else [(None, getattr(X, "dtype", None))]
+    """Raise a TypeError for an array, or a data frame of pandas or polars, with dates or durations.
+
+    Durations would be taken for numbers.
+    """
+    is_frame = hasattr(X, "columns") and hasattr(X, "dtypes")
+    named = zip(X.columns, X.dtypes, strict=True) if is_frame else [(None, getattr(X, "dtype", 0))]
     for name, dtype in named:
-        if getattr(dtype, "kind", "") in ("m", "M"):
+        if _is_time(dtype):
             where = "X has values" if name is None else f"Feature {name!r} of X is"
             raise TypeError(
                 f"{where} of type {dtype}, which is no number. skdec.TablePreparer makes features "
                 "of the dates of a data frame."
             )
+
+
+def _is_time(dtype: Any) -> bool:
+    if hasattr(dtype, "is_temporal"):  # polars
+        return bool(dtype.is_temporal())
+    return getattr(dtype, "kind", "") in ("m", "M")
 
 
 def convert_objects(X: Any) -> Any:

@@ -11,6 +11,7 @@ import joblib
 import keras
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse as sp
 import tensorflow as tf
@@ -944,6 +945,8 @@ DAYS = pd.date_range("2020-01-01", periods=20)
         ((DAYS - DAYS[0]).to_numpy()[:, None], "X has values of type timedelta64"),
         (pd.DataFrame({"a": range(20), "day": DAYS}), "Feature 'day' of X is of type datetime64"),
         (pd.DataFrame({"day": DAYS.tz_localize("UTC")}), r"Feature 'day' .*TablePreparer"),
+        (pl.DataFrame({"a": range(20), "day": DAYS}), r"Feature 'day' of X is of type Datetime"),
+        (pl.DataFrame({"days": DAYS - DAYS[0]}), r"Feature 'days' of X is of type Duration"),
     ],
 )
 def test_dates_are_refused_by_name(X, message, tiny):
