@@ -265,12 +265,13 @@ def choose_n_clusters(
 
 def _list_counts(n_clusters: Any) -> list[int]:
     """Return the numbers to choose from in ascending order, each once."""
-    if not isinstance(n_clusters, Iterable):
+    try:
+        counts = list(n_clusters)
+    except TypeError as error:
         raise TypeError(
             "n_clusters must be several numbers of clusters to choose from, such as "
             f"range(2, 16); got {n_clusters!r}."
-        )
-    counts = list(n_clusters)
+        ) from error
     for count in counts:
         Integer(2).check("each of n_clusters", count)
     if not counts:

@@ -401,6 +401,7 @@ def test_every_number_up_to_a_large_one_is_found():
     ("arguments", "error", "message"),
     [
         ({"n_clusters": 3}, TypeError, r"such as range\(2, 16\); got 3"),
+        ({"n_clusters": np.array(3)}, TypeError, r"such as range\(2, 16\); got array\(3\)"),
         ({"n_clusters": [2.5]}, TypeError, "each of n_clusters must be an integer"),
         ({"n_clusters": []}, ValueError, "got none"),
         ({"max_samples": 0}, ValueError, "max_samples must be an integer of at least 1"),
