@@ -58,35 +58,18 @@ class CsvFormat:
     codes: frozenset[str]
 
 
-class Watched(io.RawIOBase):
-    """A stream that calls a function with all bytes that are read from it."""
+class ByteReader(io.RawIOBase):
+    """A stream of bytes from a function that reads up to a number of them."""
 
-    def __init__(self, stream: BinaryIO, watch: Callable[[bytes], object]) -> None:
+    def __init__(self, read: Callable[[int], bytes]) -> None:
         super().__init__()
-        self._stream, self._watch = stream, watch
+        self._read = read
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        content = self._stream.read(len(buffer))
-        buffer[: len(content)] = content
-        self._watch(content)
-        return len(content)
-
-
-class _Replay(io.RawIOBase):
-    """A stream whose beginning has been read already."""
-
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        super().__init__()
-        self._head, self._rest = io.BytesIO(head), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        content = self._head.read(len(buffer)) or self._rest.read(len(buffer))
+        content = self._read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
 
@@ -98,11 +81,11 @@ def open_text(stream: BinaryIO) -> tuple[TextIO, str]:
     Raises a ValueError for what is no text.
     """
     head = _read_head(stream)
-    stream = io.BufferedReader(_Replay(head, stream))
+    stream = _replay(head, stream)
     if head.startswith(_GZIP):
         stream = cast("BinaryIO", gzip.GzipFile(fileobj=stream))
         head = _read_head(stream)
-        stream = io.BufferedReader(_Replay(head, stream))
+        stream = _replay(head, stream)
     is_utf_16 = head.startswith(_UTF_16)
     if b"\0" in head and not is_utf_16:
         raise ValueError("it is not text")
@@ -167,6 +150,12 @@ def _read_head(stream: BinaryIO) -> bytes:
     while len(head) < HEAD_BYTES and (content := stream.read(HEAD_BYTES - len(head))):
         head += content
     return head
+
+
+def _replay(head: bytes, rest: BinaryIO) -> io.BufferedReader:
+    """Return a stream whose beginning has been read already."""
+    beginning = io.BytesIO(head)
+    return io.BufferedReader(ByteReader(lambda size: beginning.read(size) or rest.read(size)))
 
 
 class _Row(NamedTuple):

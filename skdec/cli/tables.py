@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import numpy as np
 
 from skdec.cli.csv_format import (
+    ByteReader,
     CsvFormat,
-    Watched,
     detect_format,
     find_ragged_rows,
     is_missing,
@@ -251,18 +251,23 @@ def _iterate_frames(data: str, columns: Columns, at_once: bool) -> Any:
 def _read_csv(data: str, columns: Columns, rows_per_chunk: int) -> Iterator[pd.DataFrame]:
     path = None if data == STANDARD_INPUT else Path(data).expanduser()
     with ExitStack() as stack:
-        stream: Any
         copy: Any
         if path is None:  # which cannot be read again
             copy = stack.enter_context(SpooledTemporaryFile(max_size=_MAX_COPY_IN_MEMORY))
-            stream = Watched(sys.stdin.buffer, copy.write)
         else:
             copy = stack.enter_context(path.open("rb"))
-            file = stack.enter_context(path.open("rb"))
-            show_progress = stack.enter_context(show_reading(file, path))
-            stream = Watched(file, lambda _: show_progress())
+        file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
+        show_progress = stack.enter_context(show_reading(file, path))
+
+        def read(size: int) -> bytes:
+            content = file.read(size)
+            if path is None:
+                copy.write(content)
+            show_progress()
+            return content
+
         try:
-            text, beginning = open_text(io.BufferedReader(stream, _BUFFER_BYTES))
+            text, beginning = open_text(io.BufferedReader(ByteReader(read), _BUFFER_BYTES))
             format_ = detect_format(beginning)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{data} cannot be read: {error}.") from error
@@ -273,8 +278,9 @@ def _read_csv(data: str, columns: Columns, rows_per_chunk: int) -> Iterator[pd.D
                 has_gaps |= bool(frame.iloc[:, -1].isna().any())
                 yield frame
         except (ValueError, EOFError, OSError, OverflowError) as error:
-            text.read()
-            _check_widths(copy, data, format_)
+            with suppress(EOFError, OSError):  # it may be truncated
+                text.read()
+                _check_widths(copy, data, format_)
             raise ValueError(f"{data} cannot be read: {error}.") from error
         if has_gaps:
             _check_widths(copy, data, format_)  # pandas fills rows that are too short

@@ -195,6 +195,15 @@ def test_a_csv_file_is_read_as_it_is_meant(text, expected, tmp_path):
     pd.testing.assert_frame_equal(load_table(path).X, pd.DataFrame(expected), check_dtype=False)
 
 
+def test_a_large_compressed_file_that_is_truncated_raises(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=60_000)
+    content = gzip.compress(("a\n" + "\n".join(map(repr, numbers.tolist()))).encode())
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(content[:-20_000])
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_table(str(path))
+
+
 def test_a_mark_far_from_the_beginning_decides(tmp_path):
     rows = ["1;2"] * 5000 + ["1,5;007"]
     X = load_table(csv_file(tmp_path, "a;b\n" + "\n".join(rows) + "\n")).X
