@@ -23,12 +23,20 @@ def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | N
     return q.argmax(axis=1), q.max(axis=1)
 
 
+def split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the clusterer at the end of a Pipeline, and `X` transformed by the steps before it."""
+    if not isinstance(estimator, Pipeline):
+        return estimator, X
+    if len(estimator.steps) > 1:
+        X = estimator[:-1].transform(X)
+    return estimator[-1], X
+
+
 def embed(estimator: Any, X: Any) -> np.ndarray:
     """Return the output of the estimator's `transform`; without one, the samples it clusters."""
     if hasattr(estimator, "transform"):
         return to_dense(estimator.transform(X))
-    has_steps_before = isinstance(estimator, Pipeline) and len(estimator) > 1
-    return to_dense(estimator[:-1].transform(X) if has_steps_before else X)
+    return to_dense(split_pipeline(estimator, X)[1])
 
 
 def to_dense(X: Any) -> np.ndarray:

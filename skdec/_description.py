@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import mutual_info_score
 
+from skdec._cluster_summary import split_pipeline
+
 _MISSING = "(missing)"
 _N_VALUES_SHOWN = 3
 _MAX_VALUE_LENGTH = 30
@@ -114,9 +116,7 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     >>> dec = DECClusterer(3, random_state=0).fit(X)  # doctest: +SKIP
     >>> find_examples(dec, X)  # doctest: +SKIP
     """
-    clusterer = model
-    if hasattr(model, "steps"):
-        X, clusterer = (model[:-1].transform(X) if len(model) > 1 else X), model[-1]
+    clusterer, X = split_pipeline(model, X)
     q, z = clusterer.predict_proba(X), clusterer.transform(X)
     samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})
     samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)

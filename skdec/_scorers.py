@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import rel_entr
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, resample
 
+from skdec._cluster_summary import split_pipeline
 from skdec._constraints import Integer
 from skdec._engine.data import DistinctSamples
 from skdec._math import target_distribution
@@ -121,7 +121,7 @@ class _SpaceScorer:
         float
             The score, larger is better.
         """
-        clusterer, X = _split_pipeline(estimator, X)
+        clusterer, X = split_pipeline(estimator, X)
         labels = np.asarray(clusterer.predict(X))
         X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
         points = clusterer.transform(X) if self.space == "embedding" else X
@@ -200,7 +200,7 @@ class NeighborInformationScorer:
         float
             The score, larger is better.
         """
-        clusterer, X = _split_pipeline(estimator, X)
+        clusterer, X = split_pipeline(estimator, X)
         labels = np.asarray(clusterer.predict(X))
         X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
         samples = DistinctSamples(check_array(X, accept_sparse="csr"))
@@ -417,15 +417,6 @@ def _compute_loss(q: np.ndarray) -> float:
     q = np.maximum(q.astype(np.float64), np.finfo(np.float32).tiny)
     p = target_distribution(q)
     return max(float(rel_entr(p, q).sum(axis=1).mean()), 0.0)
-
-
-def _split_pipeline(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """Return the clusterer at the end of a Pipeline, and `X` transformed by the steps before it."""
-    if not isinstance(estimator, Pipeline):
-        return estimator, X
-    if len(estimator.steps) > 1:
-        X = estimator[:-1].transform(X)
-    return estimator[-1], X
 
 
 def _to_dense(points: Any) -> np.ndarray:

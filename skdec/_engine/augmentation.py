@@ -112,7 +112,7 @@ NO_AUGMENTATION = Augmentation()
 
 
 def _describe_or_number(source: Any) -> str:
-    """Return a text for equal sources, or one of its own for a source that reads a lock or so."""
+    """Return a text for equal sources, or a unique one for what cannot be told from others."""
     try:
         return describe(source)
     except ValueError:
