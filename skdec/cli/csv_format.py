@@ -7,29 +7,43 @@ import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from typing import BinaryIO, NamedTuple, TextIO, cast
 
-# The format is detected in the beginning of a file.
-HEAD_BYTES = 2**18
+# Separator and header are detected in the beginning of a text.
+HEAD_LENGTH = 2**18
+_MIN_LINES = 10  # of a text with long lines
+_BLOCK_LENGTH = 2**20
+_FIELDS_PER_BLOCK = 2**18
 _SEPARATORS = ",;\t|"
 _COMMENT = "#"
 _SEPARATOR_LINE = re.compile("sep=(.)", re.I)
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "<na>"})
+# What pandas takes for missing, and more, in lower case.
+_MISSING = frozenset(
+    {"", "na", "n/a", "nan", "null", "none", "?", "<na>", "#n/a", "#n/a n/a", "#na"}
+    | {"1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"}
+)
 
 csv.field_size_limit(2**31 - 1)  # a long text is no error
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)", re.ASCII | re.I)
-_MAY_BE_NUMBER = re.compile(r"[+-]?[\d.,]*\d[\d.,]*([eE][+-]?\d+)?|[+-]?(inf|nan)", re.A | re.I)
 _CODE = re.compile(r"0\d+", re.ASCII)  # such as 007, which is no number
-_GROUPED = {
-    ",": re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII),
-    ".": re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d*)?", re.ASCII),
+# By decimal mark; the other mark may separate groups of three digits. A group is in group 1.
+_NUMBERS = {
+    decimal: re.compile(
+        rf"[+-]?(?:(?=[{decimal}]?\d)(?:\d*|[1-9]\d{{0,2}}([{thousands}]\d{{3}})+)"
+        rf"(?:[{decimal}]\d*)?(?:e[+-]?\d+)?|inf(?:inity)?|nan)",
+        re.ASCII | re.I,
+    )
+    for decimal, thousands in (".,", ",.")
 }
-_WITH_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
+# Digits that do not change of what kind a number is: those after the fourth, and which they are.
+_FURTHER_DIGITS = re.compile(r"(?<=\d\d\d\d)\d+", re.ASCII)
+_TO_ONES = str.maketrans("23456789", "11111111")
+_BETWEEN_FIELDS = "\x1f"
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,9 @@ class CsvFormat:
         Names of the columns; empty for a column without one.
     n_skipped : int
         Lines before the first row of values: comments, blank lines, ``sep=;`` and the names.
-    codes : frozenset of str
-        Columns with digits that are no numbers, such as 007.
+    texts : frozenset of str
+        Columns with digits that are no numbers: 007, 1,5 where the point is the decimal mark, or
+        numbers among words.
     """
 
     separator: str
@@ -55,72 +70,80 @@ class CsvFormat:
     thousands: str | None
     names: tuple[str, ...]
     n_skipped: int
-    codes: frozenset[str]
+    texts: frozenset[str]
+
+    def use_point(self, field: str) -> str:
+        """Return a number with a decimal point and without groups; what is none stays as it is."""
+        if not _NUMBERS[self.decimal].fullmatch(field.strip()):
+            return field
+        other = "," if self.decimal == "." else "."
+        return field.replace(other, "").replace(self.decimal, ".")
 
 
-class ByteReader(io.RawIOBase):
-    """A stream of bytes from a function that reads up to a number of them."""
+class Watched(io.RawIOBase):
+    """A stream that calls a function after each part that is read from it."""
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
+    def __init__(self, stream: BinaryIO, watch: Callable[[], object]) -> None:
         super().__init__()
-        self._read = read
+        self._stream, self._watch = stream, watch
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        content = self._read(len(buffer))
+        content = self._stream.read(len(buffer))
         buffer[: len(content)] = content
+        self._watch()
         return len(content)
 
+    def seekable(self) -> bool:
+        return True
 
-def open_text(stream: BinaryIO) -> tuple[TextIO, str]:
-    """Return a stream of bytes as text, and its beginning; gzip is decompressed.
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+
+def open_text(stream: io.BufferedReader) -> TextIO:
+    """Return a stream of bytes as text; gzip is decompressed.
 
     The text is UTF-8 or UTF-16; bytes that are neither are read as Windows-1252, with a warning.
     Raises a ValueError for what is no text.
     """
-    head = _read_head(stream)
-    stream = _replay(head, stream)
-    if head.startswith(_GZIP):
-        stream = cast("BinaryIO", gzip.GzipFile(fileobj=stream))
-        head = _read_head(stream)
-        stream = _replay(head, stream)
+    if stream.peek(2).startswith(_GZIP):
+        stream = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)))
+    head = stream.peek()
     is_utf_16 = head.startswith(_UTF_16)
     if b"\0" in head and not is_utf_16:
         raise ValueError("it is not text")
     encoding = "utf-16" if is_utf_16 else "utf-8-sig"
     errors = "strict" if is_utf_16 else "skdec.windows-1252"
-    text = io.TextIOWrapper(stream, encoding, errors=errors, newline="")
-    with warnings.catch_warnings():  # the whole text will be read, with its warning
+    return io.TextIOWrapper(stream, encoding, errors=errors, newline="")
+
+
+def detect_format(text: TextIO, as_number: Collection[str] = ()) -> CsvFormat:
+    """Detect the format of a text, which is read to its end; raises a ValueError if it is empty.
+
+    Columns in `as_number` tell how numbers are written in spite of words among them.
+    """
+    # Looking at each field takes several times as long as parsing, so it is done only if needed.
+    with warnings.catch_warnings():  # the text will be read again, with its warning
         warnings.simplefilter("ignore")
-        beginning = head.decode(encoding, "ignore" if is_utf_16 else errors)
-    return text, beginning
-
-
-def detect_format(beginning: str) -> CsvFormat:
-    """Detect the format from the beginning of a text; raises a ValueError if it is empty."""
-    text = io.StringIO(beginning, newline="")
-    n_skipped, separators = _skip_preamble(text)
-    rows, separator = _split(text, separators, is_cut=len(beginning) >= HEAD_BYTES // 4)
-    first = [field.strip() for field in rows[0].fields]
-    names = [f"x{position}" for position in range(len(first))]
-    if _is_header(first):
-        names, n_skipped = first, n_skipped + rows[0].n_lines
-        rows = rows[1:]
-        ends = [row.fields[len(names) - 1 :] for row in rows]
-        width = Counter(map(len, ends)).most_common(1)[0][0] if rows else 0
-        if width == 2 and any(end[-1] for end in ends):
-            names = ["", *names]  # as R writes the names of rows
-        elif len(names) > 1 and not names[-1] and not any(map(any, ends)):
-            names.pop()  # each line ends with a separator
-    columns: dict[str, list[str]] = {name: [] for name in names}
-    for row in rows:
-        for name, field in zip(names, row.fields, strict=False):
-            columns[name].append(field.strip())
-    decimal, thousands = _detect_marks(columns.values(), separator)
-    codes = frozenset(name for name in columns if any(map(_CODE.fullmatch, columns[name])))
-    return CsvFormat(separator, decimal, thousands, tuple(names), n_skipped, codes)
+        beginning = text.read(HEAD_LENGTH)
+        is_cut = len(beginning) == HEAD_LENGTH
+        beginning += "".join(text.readline() for _ in range(_MIN_LINES))
+        separator, names, n_skipped = _detect_header(beginning, is_cut=is_cut)
+        kinds: list[set[_Kind]] = [set() for _ in names]
+        if not _is_plain(beginning, separator) or not all(
+            _is_plain(block, separator) for block in _iterate_blocks(text)
+        ):
+            text.seek(0)
+            kinds = _find_kinds(_iterate_rows(text, separator, n_skipped), len(names))
+    found = dict(zip(names, kinds, strict=True))
+    # Texts such as sizes have commas, too.
+    telling = [found[name] for name in found if _WORD not in found[name] or name in as_number]
+    decimal, thousands = _detect_marks(set().union(*telling), separator)
+    texts = frozenset(name for name in found if _is_text(found[name], decimal))
+    return CsvFormat(separator, decimal, thousands, tuple(names), n_skipped, texts)
 
 
 def find_ragged_rows(text: TextIO, format_: CsvFormat) -> list[tuple[int, int]]:
@@ -128,10 +151,8 @@ def find_ragged_rows(text: TextIO, format_: CsvFormat) -> list[tuple[int, int]]:
 
     A separator at the end of a row does not count.
     """
-    for _ in range(format_.n_skipped):
-        text.readline()
     n_columns, found = len(format_.names), []
-    rows = filter(None, csv.reader(text, delimiter=format_.separator))
+    rows = _iterate_rows(text, format_.separator, format_.n_skipped)
     for number, fields in enumerate(rows, start=1):
         n_fields = len(fields) - (len(fields) == n_columns + 1 and not fields[-1])
         if n_fields != n_columns:
@@ -144,18 +165,46 @@ def is_missing(field: str) -> bool:
     return field.strip().lower() in _MISSING
 
 
-def _read_head(stream: BinaryIO) -> bytes:
-    """Read until the head is complete: a pipe may return less than it is asked for."""
-    head = b""
-    while len(head) < HEAD_BYTES and (content := stream.read(HEAD_BYTES - len(head))):
-        head += content
-    return head
+def _is_plain(text: str, separator: str) -> bool:
+    """Whether lines have no code, and no number with another mark than a decimal point."""
+    between = rf'\s"{re.escape(separator)}'
+    code = rf"0(?<![^{between}]0)\d+(?![^{between}])"
+    groups = r"\.\d{3}\.\d{3}"
+    comma = r'"\s*[+-]?[\d.]*,\d' if separator == "," else r",\d"
+    return not any(re.search(pattern, text, re.ASCII) for pattern in (code, groups, comma))
 
 
-def _replay(head: bytes, rest: BinaryIO) -> io.BufferedReader:
-    """Return a stream whose beginning has been read already."""
-    beginning = io.BytesIO(head)
-    return io.BufferedReader(ByteReader(lambda size: beginning.read(size) or rest.read(size)))
+def _iterate_blocks(text: TextIO) -> Iterator[str]:
+    """Iterate over the rest of a text in blocks of whole lines."""
+    return iter(lambda: text.read(_BLOCK_LENGTH) + text.readline(), "")
+
+
+def _iterate_rows(text: TextIO, separator: str, n_skipped: int) -> Iterator[list[str]]:
+    """Iterate over the fields of each row that is not blank."""
+    for _ in range(n_skipped):
+        text.readline()
+    try:
+        yield from filter(None, csv.reader(text, delimiter=separator))
+    except csv.Error as error:
+        raise ValueError(f"it is not a CSV file ({error})") from error
+
+
+def _detect_header(beginning: str, *, is_cut: bool) -> tuple[str, list[str], int]:
+    """Return the separator, the names of the columns, and the lines before the first row."""
+    text = io.StringIO(beginning, newline="")
+    n_skipped, separators = _skip_preamble(text)
+    rows, separator = _split(text, separators, is_cut=is_cut)
+    first = [field.strip() for field in rows[0].fields]
+    if not _is_header(first):
+        return separator, [f"x{position}" for position in range(len(first))], n_skipped
+    names, n_skipped = first, n_skipped + rows[0].n_lines
+    ends = [row.fields[len(names) - 1 :] for row in rows[1:]]
+    width = Counter(map(len, ends)).most_common(1)[0][0] if ends else 0
+    if width == 2 and any(end[-1] for end in ends):
+        names = ["", *names]  # as R writes the names of rows
+    elif len(names) > 1 and not names[-1] and not any(map(any, ends)):
+        names.pop()  # each line ends with a separator
+    return separator, names, n_skipped
 
 
 class _Row(NamedTuple):
@@ -208,35 +257,67 @@ def _is_header(fields: Sequence[str]) -> bool:
     """
     counted = [str(position) for position in range(len(fields))]
     is_count = len(fields) > 1 and list(fields) in (counted, ["", *counted[:-1]])
-    return is_count or not all(_NUMBER.fullmatch(field.replace(",", ".")) for field in fields)
+    return is_count or not all(_NUMBERS["."].fullmatch(field.replace(",", ".")) for field in fields)
 
 
-def _detect_marks(columns: Iterable[list[str]], separator: str) -> tuple[str, str | None]:
-    """Return the decimal mark, and the mark between thousands or None.
+class _Kind(NamedTuple):
+    """How a field can be read with a decimal point, and with a decimal comma.
 
-    Only columns in which all fields may be numbers tell: texts such as sizes have commas, too.
+    As a number, as one with groups of digits, or not at all, which is None.
     """
-    fields = [
-        field
-        for column in columns
-        if all(_MAY_BE_NUMBER.fullmatch(field) or is_missing(field) for field in column)
-        for field in column
-    ]
-    grouped = {mark: [f for f in fields if _GROUPED[mark].fullmatch(f)] for mark in ",."}
-    has_decimal_comma = any("," in field for field in grouped["."]) or any(
-        _WITH_COMMA.fullmatch(field) and not _GROUPED[","].fullmatch(field) for field in fields
-    )
-    has_decimal_point = any("." in field for field in grouped[","]) or any(
-        "." in field and _NUMBER.fullmatch(field) and not _GROUPED["."].fullmatch(field)
-        for field in fields
-    )
+
+    point: str | None
+    comma: str | None
+    is_code: bool = False
+
+
+_WORD = _Kind(None, None)
+
+
+def _find_kinds(rows: Iterator[list[str]], n_columns: int) -> list[set[_Kind]]:
+    """Return the kinds of the fields of each column; missing ones have none."""
+    kinds: list[set[_Kind]] = [set() for _ in range(n_columns)]
+    n_rows = 1 + _FIELDS_PER_BLOCK // n_columns
+    while block := list(islice(rows, n_rows)):
+        for found, column in zip(kinds, zip_longest(*block, fillvalue=""), strict=False):
+            joined = _FURTHER_DIGITS.sub("", _BETWEEN_FIELDS.join(column)).translate(_TO_ONES)
+            fields = set(map(str.strip, joined.split(_BETWEEN_FIELDS)))
+            found.update(_get_kind(field) for field in fields if not is_missing(field))
+    return kinds
+
+
+def _get_kind(field: str) -> _Kind:
+    if _CODE.fullmatch(field):
+        return _Kind(None, None, is_code=True)
+    return _Kind(_read_number(field, "."), _read_number(field, ","))
+
+
+def _read_number(field: str, decimal: str) -> str | None:
+    number = _NUMBERS[decimal].fullmatch(field)
+    return number and ("grouped" if number[1] else "plain")
+
+
+def _detect_marks(kinds: set[_Kind], separator: str) -> tuple[str, str | None]:
+    """Return the decimal mark, and the mark between thousands or None."""
+    needs_comma = any(kind.comma and not kind.point for kind in kinds)
+    needs_point = any(kind.point and not kind.comma for kind in kinds)
     # Where commas separate the fields, a decimal comma is as rare as a text of digits and a comma.
-    is_comma = has_decimal_comma and not (has_decimal_point and separator == ",")
     # 1,234 alone may be either. Whoever separates by semicolons mostly does so for the comma.
-    is_ambiguous = bool(grouped[","]) and not has_decimal_point
-    if is_comma or (is_ambiguous and separator == ";"):
-        return ",", "." if grouped["."] else None
-    return ".", "," if grouped[","] and not has_decimal_comma else None
+    is_ambiguous = _Kind("grouped", "plain") in kinds and not needs_point
+    if (needs_comma and not (needs_point and separator == ",")) or (
+        is_ambiguous and separator == ";"
+    ):
+        return ",", "." if any(kind.comma == "grouped" for kind in kinds) else None
+    return ".", "," if any(kind.point == "grouped" for kind in kinds) else None
+
+
+def _is_text(kinds: set[_Kind], decimal: str) -> bool:
+    """Whether a column has codes, or numbers and what is none with this decimal mark.
+
+    A column of words alone may be one of truth values.
+    """
+    readable = [kind.point if decimal == "." else kind.comma for kind in kinds]
+    return any(kind.is_code for kind in kinds) or (not all(readable) and kinds != {_WORD})
 
 
 def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:

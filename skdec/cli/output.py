@@ -100,8 +100,8 @@ def _build_json_callback() -> Any:
 
 
 @contextmanager
-def show_reading(file: BinaryIO, path: Path | None) -> Iterator[Callable[[], None]]:
-    """Show the progress of reading a large file.
+def show_reading(file: BinaryIO, path: Path | None, activity: str) -> Iterator[Callable[[], None]]:
+    """Show the progress of reading a large file, for some activity such as "read".
 
     Yields a function to call after each part, which looks how far the file has been read. `path` is
     None for standard input, whose size is not known.
@@ -112,14 +112,15 @@ def show_reading(file: BinaryIO, path: Path | None) -> Iterator[Callable[[], Non
         return
     from skdec._engine.progress import open_bar, show_progress
 
-    with show_progress(), open_bar("read", n_bytes // _MEGABYTE, "MB") as bar:
+    with show_progress(), open_bar(activity, n_bytes // _MEGABYTE, "MB") as bar:
         n_read = 0
 
         def look() -> None:
             nonlocal n_read
-            n_before, n_read = n_read, file.tell() // _MEGABYTE
-            if n_read > n_before:
-                bar.advance(n_read - n_before)
+            n_more = file.tell() // _MEGABYTE - n_read
+            if n_more > 0:  # not when it is read again
+                bar.advance(n_more)
+                n_read += n_more
 
         yield look
 

@@ -7,9 +7,10 @@ does not exist is refused without delay.
 from __future__ import annotations
 
 import io
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 import numpy as np
 
 from skdec.cli.csv_format import (
-    ByteReader,
     CsvFormat,
+    Watched,
     detect_format,
     find_ragged_rows,
     is_missing,
@@ -73,6 +74,8 @@ class Columns:
         Columns to leave out.
     as_text : collection of str
         Columns whose digits are no numbers.
+    as_number : collection of str
+        Columns whose numbers are to be read as such, also where there are words among them.
     """
 
     label: str | None = None
@@ -80,6 +83,7 @@ class Columns:
     only: Sequence[str] | None = None
     drop: Collection[str] = ()
     as_text: Collection[str] = field(default=(), repr=False)
+    as_number: Collection[str] = field(default=(), repr=False)
 
 
 class Table(NamedTuple):
@@ -249,41 +253,39 @@ def _iterate_frames(data: str, columns: Columns, at_once: bool) -> Any:
 
 
 def _read_csv(data: str, columns: Columns, rows_per_chunk: int) -> Iterator[pd.DataFrame]:
-    path = None if data == STANDARD_INPUT else Path(data).expanduser()
     with ExitStack() as stack:
-        copy: Any
+        path = None if data == STANDARD_INPUT else Path(data).expanduser()
+        file: Any
         if path is None:  # which cannot be read again
-            copy = stack.enter_context(SpooledTemporaryFile(max_size=_MAX_COPY_IN_MEMORY))
+            file = stack.enter_context(SpooledTemporaryFile(max_size=_MAX_COPY_IN_MEMORY))
+            shutil.copyfileobj(sys.stdin.buffer, file)
         else:
-            copy = stack.enter_context(path.open("rb"))
-        file = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
-        show_progress = stack.enter_context(show_reading(file, path))
-
-        def read(size: int) -> bytes:
-            content = file.read(size)
-            if path is None:
-                copy.write(content)
-            show_progress()
-            return content
-
+            file = stack.enter_context(path.open("rb"))
         try:
-            text, beginning = open_text(io.BufferedReader(ByteReader(read), _BUFFER_BYTES))
-            format_ = detect_format(beginning)
+            with _open_csv(file, path, "check") as text:
+                format_ = detect_format(text, columns.as_number)
         except (ValueError, EOFError, OSError) as error:
             raise ValueError(f"{data} cannot be read: {error}.") from error
         _check_names(format_.names, data)
         has_gaps = False
         try:
-            for frame in _parse_csv(text, columns, format_, rows_per_chunk):
-                has_gaps |= bool(frame.iloc[:, -1].isna().any())
-                yield frame
+            with _open_csv(file, path, "read") as text:
+                for frame in _parse_csv(text, columns, format_, rows_per_chunk):
+                    has_gaps |= bool(frame.iloc[:, -1].isna().any())
+                    yield frame
         except (ValueError, EOFError, OSError, OverflowError) as error:
-            with suppress(EOFError, OSError):  # it may be truncated
-                text.read()
-                _check_widths(copy, data, format_)
+            _check_widths(file, data, format_)
             raise ValueError(f"{data} cannot be read: {error}.") from error
         if has_gaps:
-            _check_widths(copy, data, format_)  # pandas fills rows that are too short
+            _check_widths(file, data, format_)  # pandas fills rows that are too short
+
+
+@contextmanager
+def _open_csv(file: Any, path: Path | None, activity: str) -> Iterator[TextIO]:
+    """Yield the text of a file from its beginning, and show how far it is read."""
+    file.seek(0)
+    with show_reading(file, path, activity) as show_progress:
+        yield open_text(io.BufferedReader(Watched(file, show_progress), _BUFFER_BYTES))
 
 
 def _parse_csv(
@@ -293,7 +295,7 @@ def _parse_csv(
     import pandas as pd
 
     names = list(format_.names)
-    as_text = {*columns.as_text, columns.label, columns.id, *format_.codes}
+    as_text = {*columns.as_text, columns.label, columns.id, *format_.texts}
     for _ in range(format_.n_skipped):
         text.readline()
     try:
@@ -314,16 +316,20 @@ def _parse_csv(
             for frame in chunks:
                 if frame.pop(_SURPLUS).notna().any():
                     raise ValueError("rows have more values than there are columns")
+                for name in frame.columns.intersection(columns.as_number):
+                    if pd.api.types.is_string_dtype(frame[name]):
+                        frame[name] = frame[name].map(format_.use_point, na_action="ignore")
                 yield frame
     except pd.errors.EmptyDataError:
         yield pd.DataFrame(columns=names)
 
 
-def _check_widths(copy: Any, data: str, format_: CsvFormat) -> None:
+def _check_widths(file: Any, data: str, format_: CsvFormat) -> None:
     """Raise for all rows with more or fewer fields than there are columns."""
     faults = Faults("standard input" if data == STANDARD_INPUT else data)
-    copy.seek(0)
-    for row, n_fields in find_ragged_rows(open_text(copy)[0], format_):
+    file.seek(0)
+    text = open_text(io.BufferedReader(Watched(file, lambda: None)))
+    for row, n_fields in find_ragged_rows(text, format_):
         faults.add(row, f": {n_fields} values, but there are {len(format_.names)} columns")
     faults.raise_if_any("Each row needs a value, or nothing between separators, for each column.")
 

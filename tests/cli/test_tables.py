@@ -204,11 +204,39 @@ def test_a_large_compressed_file_that_is_truncated_raises(tmp_path):
         load_table(str(path))
 
 
-def test_a_mark_far_from_the_beginning_decides(tmp_path):
-    rows = ["1;2"] * 5000 + ["1,5;007"]
-    X = load_table(csv_file(tmp_path, "a;b\n" + "\n".join(rows) + "\n")).X
-    assert X["a"].iloc[-1] == 1.5
-    assert X["b"].iloc[-1] == "007"
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("1;2", "1,5;007", {"a": (1.0, 1.5), "b": ("2", "007")}),
+        ("1,234\t2", "1,5\t3", {"a": (1.234, 1.5), "b": (2, 3)}),
+        ("1,234;2", "1,234.5;3", {"a": (1234.0, 1234.5), "b": (2, 3)}),
+        ("1.234,5;2", "2,5;0.75", {"a": (1234.5, 2.5), "b": ("2", "0.75")}),
+        ('"1,234",2', '"1,5",3', {"a": (1.234, 1.5), "b": (2, 3)}),
+        ('x,"2"', '"y\nz","3"', {"a": ("x", "y\nz"), "b": (2, 3)}),
+    ],
+)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_mark_or_code_at_the_end_of_a_long_file_counts(first, last, expected, compress, tmp_path):
+    separator = next(mark for mark in ";\t," if mark in first)
+    rows = [f"a{separator}b", *[first] * 70_000, last]  # more than 256 KiB
+    path = csv_file(tmp_path, compress(("\n".join(rows) + "\n").encode()))
+    for chunks in ([load_table(path)], list(iterate_table(path))):
+        for name, ends in expected.items():
+            assert chunks[0].X[name].iloc[0] == ends[0]
+            assert chunks[-1].X[name].iloc[-1] == ends[1]
+
+
+def test_numbers_among_words_are_those_of_the_file_on_request(tmp_path, monkeypatch):
+    path = csv_file(tmp_path, "a;b\n1.234,5;1\n2,5;2\n?;3\nbroken;4\n0.75;5\n-0,25;6\n")
+    expected = [1234.5, 2.5, np.nan, np.nan, np.nan, -0.25]
+    for rows in (1, 2, 3, 100):
+        monkeypatch.setattr(tables, "_ROWS_PER_CHUNK", rows)
+        chunks = [table.X["a"] for table in iterate_table(path, Columns(as_number=["a", "absent"]))]
+        values = pd.concat(chunks).astype(object)
+        assert values.iloc[3] == "broken"
+        assert values.iloc[4] == "0.75"  # as it is, not 75
+        numbers = pd.to_numeric(values.replace("0.75", "broken"), errors="coerce")
+        np.testing.assert_array_equal(numbers, expected)
 
 
 def test_numbers_are_read_exactly(tmp_path):
@@ -230,6 +258,15 @@ def test_rows_of_other_widths_raise_together(tmp_path):
         pytest.raises(ValueError, match="row 1: 4 values, but there are 2 columns"),
     ):
         load_table(csv_file(tmp_path, "a,b\n1,2,3,4\n4,5\n6,7\n"))
+
+
+def test_standard_input_may_be_slow(monkeypatch):
+    class Pipe(io.BytesIO):
+        def read(self, size=-1):
+            return super().read(min(size, 3))
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Pipe(b"a;b\n1;2\n1,5;007\n")))
+    assert load_table("-").X.to_dict("list") == {"a": [1, 1.5], "b": ["2", "007"]}
 
 
 @pytest.mark.parametrize("row", ["6", "6,7,8"])
@@ -410,7 +447,8 @@ def test_progress_of_reading_a_large_file_is_shown(long_file, monkeypatch, capsy
     size = long_file.stat().st_size
     *lines, last = capsys.readouterr().err.splitlines()
     assert lines
-    assert all(re.fullmatch(rf"read \d+/{size} MB", line) for line in lines)
+    assert all(re.fullmatch(rf"check \d+/{size} MB(, .* s)?|read \d+/{size} MB", x) for x in lines)
+    assert any(re.fullmatch(rf"check {size}/{size} MB, .* s", line) for line in lines)
     assert re.fullmatch(rf"read {size}/{size} MB, \d+\.\d s", last)
     monkeypatch.setattr(output.log, "is_quiet", True)
     load_table(str(long_file))
