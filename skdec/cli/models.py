@@ -41,11 +41,12 @@ def iterate_samples(
     """Iterate over the rows of a table in chunks, each with the columns that the model uses."""
     columns = Columns(label, id=id_column)
     if has_named_columns(data):
-        names = getattr(model, "feature_names_in_", None)
+        names = [str(name) for name in getattr(model, "feature_names_in_", ())]
         kinds = getattr(split_model(model)[0], "column_kinds_", {})
+        kinds = kinds or dict.fromkeys(names, "number")
         as_text = [name for name in kinds if kinds[name] in ("category", "text")]
-        only = None if names is None else names.tolist()
-        columns = Columns(label, id=id_column, only=only, as_text=as_text)
+        as_number = [name for name in kinds if kinds[name] == "number"]
+        columns = Columns(label, id_column, names or None, as_text=as_text, as_number=as_number)
     unused: tuple[str, ...] = ()
     n_rows = 0
     for table in iterate_table(data, columns):

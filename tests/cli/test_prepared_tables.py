@@ -147,6 +147,27 @@ def test_new_values_are_said(directory, table, tmp_path, capsys):
     assert "warning: Column 'city' has values that fit has not seen" in err
 
 
+def test_a_word_among_decimal_commas_changes_its_row_alone(
+    directory, table, tmp_path, capsys, monkeypatch
+):
+    table.to_csv(tmp_path / "t.csv", index=False, sep=";", decimal=",")
+    rows = (tmp_path / "t.csv").read_text().splitlines()
+    income = f"{table['income'][20]:.2f}".rstrip("0").replace(".", ",")
+    assert income in rows[21]
+    rows[21] = rows[21].replace(income, "broken")
+    (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
+    predict = ["predict", str(directory / "model"), str(tmp_path / "t.csv"), "--id", "customer"]
+    expected = (directory / "fitted.csv").read_text().splitlines()
+    for n_rows in (7, 1000):
+        monkeypatch.setattr("skdec.cli.tables._ROWS_PER_CHUNK", n_rows)
+        assert main(predict) == 0
+        out, err = capsys.readouterr()
+        lines = out.splitlines()
+        assert lines[21] != expected[21]
+        assert lines[:21] + lines[22:] == expected[:21] + expected[22:]
+        assert "'income' has values that are no numbers and count as missing: 'broken'." in err
+
+
 def test_missing_columns_are_an_error(directory, table, tmp_path, capsys):
     table.drop(columns=["city", "zip"]).to_csv(tmp_path / "t.csv", index=False)
     assert main(["predict", str(directory / "model"), str(tmp_path / "t.csv")]) == 2
