@@ -308,13 +308,14 @@ def _parse_csv(
             decimal=format_.decimal,
             thousands=format_.thousands,
             dtype={name: str for name in names if name in as_text},
+            converters={_SURPLUS: bool},  # also what stands for a missing value is too much
             na_values=["?"],
             skipinitialspace=True,
             low_memory=False,
             chunksize=rows_per_chunk,
         ) as chunks:
             for frame in chunks:
-                if frame.pop(_SURPLUS).notna().any():
+                if frame.pop(_SURPLUS).eq(True).any():
                     raise ValueError("rows have more values than there are columns")
                 for name in frame.columns.intersection(columns.as_number):
                     if pd.api.types.is_string_dtype(frame[name]):

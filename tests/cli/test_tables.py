@@ -269,7 +269,7 @@ def test_standard_input_may_be_slow(monkeypatch):
     assert load_table("-").X.to_dict("list") == {"a": [1, 1.5], "b": ["2", "007"]}
 
 
-@pytest.mark.parametrize("row", ["6", "6,7,8"])
+@pytest.mark.parametrize("row", ["6", "6,7,8", "6,7,NA"])
 @pytest.mark.parametrize("size", [1, 2**26])
 def test_rows_of_other_widths_are_refused_on_standard_input(row, size, monkeypatch):
     """Also where the copy of it does not fit into memory."""
