@@ -168,6 +168,7 @@ def is_missing(field: str) -> bool:
 def _is_plain(text: str, separator: str) -> bool:
     """Whether lines have no code, and no number with another mark than a decimal point."""
     between = rf'\s"{re.escape(separator)}'
+    # A pattern that begins with a character is found several times as fast as one that looks back.
     code = rf"0(?<![^{between}]0)\d+(?![^{between}])"
     groups = r"\.\d{3}\.\d{3}"
     comma = r'"\s*[+-]?[\d.]*,\d' if separator == "," else r",\d"
