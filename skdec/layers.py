@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import keras
@@ -68,9 +68,9 @@ class ClusteringLayer(keras.layers.Layer):
 
     def __init__(self, n_clusters: int, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if n_clusters < 1:
-            raise ValueError(f"n_clusters must be at least 1; got {n_clusters!r}.")
-        if not 0 < alpha < math.inf:
+        if not isinstance(n_clusters, int | Integral) or n_clusters < 1:
+            raise ValueError(f"n_clusters must be an integer of at least 1; got {n_clusters!r}.")
+        if not isinstance(alpha, float | Real) or not 0 < alpha < math.inf:
             raise ValueError(f"alpha must be a finite number above 0; got {alpha!r}.")
         self.n_clusters = n_clusters
         self.alpha = alpha

@@ -82,7 +82,9 @@ def test_training_by_hand_lowers_the_loss():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_clusters": 0}, r"n_clusters must be at least 1; got 0"),
+        ({"n_clusters": 0}, r"n_clusters must be an integer of at least 1; got 0"),
+        ({"n_clusters": 2.0}, r"n_clusters must be an integer of at least 1; got 2\.0"),
+        ({"n_clusters": 2, "alpha": "1"}, r"a finite number above 0; got '1'"),
         ({"n_clusters": 2, "alpha": 0.0}, r"a finite number above 0; got 0\.0"),
         ({"n_clusters": 2, "alpha": -1.0}, r"a finite number above 0; got -1\.0"),
         ({"n_clusters": 2, "alpha": float("nan")}, r"a finite number above 0; got nan"),
