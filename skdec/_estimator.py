@@ -367,10 +367,16 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         KeyboardInterrupt
             On Ctrl-C, after the fitted attributes have been set as far as the fit got.
         """
+        return self._fit(X, sample_weight)
+
+    def _fit(
+        self, X: Any, sample_weight: Any, feature_names: np.ndarray | None = None
+    ) -> "DECClusterer":
+        """Fit on samples; `feature_names` are those that an array of blocks has lost."""
         check_parameters(self)
         with self._restore_features_on_failure():
             is_warm_start = self.warm_start and self.__sklearn_is_fitted__()
-            X = self._validate_samples(X, reset=not is_warm_start)
+            X = self._validate_samples(X, reset=not is_warm_start, feature_names=feature_names)
             if is_warm_start:
                 self._check_networks_unchanged("warm_start=True")
             samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
@@ -499,12 +505,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             is not finite; otherwise as `fit` does.
         """
         with store_blocks(blocks, folder) as (X, feature_names):
-            if self.warm_start and feature_names is not None:
-                self._check_feature_names_unchanged(feature_names)
-            self.fit(X, sample_weight=sample_weight)
-        if feature_names is not None:
-            self.feature_names_in_ = feature_names
-        return self
+            return self._fit(X, sample_weight, feature_names)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the cluster of each sample, the one with the largest soft assignment.
@@ -1035,7 +1036,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 "sklearn.preprocessing.StandardScaler does, or refine with a lower learning rate "
                 "in optimizer or a smaller max_iter.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     @contextmanager
@@ -1051,16 +1052,24 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             self.__dict__.update(previous)
             raise
 
-    def _validate_samples(self, X: Any, *, reset: bool) -> Any:
+    def _validate_samples(
+        self, X: Any, *, reset: bool, feature_names: np.ndarray | None = None
+    ) -> Any:
         check_not_forked()
         check_no_dates(X)
+        if feature_names is not None:
+            if not reset:
+                self._check_feature_names_unchanged(feature_names)
+            self.__dict__.pop("feature_names_in_", None)  # of `X` itself, which has none
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
         )
+        if feature_names is not None:
+            self.feature_names_in_ = feature_names
         X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
         feature_ranges = check_finite(X, getattr(self, "feature_names_in_", None))
         if reset:
-            warn_if_scales_differ(feature_ranges, stacklevel=5)
+            warn_if_scales_differ(feature_ranges, stacklevel=6)
         return X
 
     def _find_distinct_samples(self, X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:

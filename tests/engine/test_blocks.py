@@ -3,7 +3,9 @@
 import resource
 import subprocess
 import sys
+import warnings
 
+import keras
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -49,9 +51,26 @@ def test_warm_start_refuses_features_in_another_order(tiny, samples):
     names = [f"column {i}" for i in range(samples.shape[1])]
     frame = pd.DataFrame(samples, columns=names)
     dec = DECClusterer(**tiny, warm_start=True).fit_blocks([frame])
-    dec.fit_blocks([frame[:75], frame[75:]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the samples in the file have lost their names
+        dec.fit_blocks([frame[:75], frame[75:]])
+    assert dec.feature_names_in_.tolist() == names
     with pytest.raises(ValueError, match="those of the blocks are"):
         dec.fit_blocks([frame[names[::-1]]])
+
+
+def test_feature_names_are_kept_by_an_interrupted_fit(tiny, samples):
+    frame = pd.DataFrame(samples, columns=[f"column {i}" for i in range(samples.shape[1])])
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    dec = DECClusterer(**tiny, callbacks=[Interrupt()])
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit_blocks([frame])
+    assert dec.feature_names_in_.tolist() == frame.columns.tolist()
+    np.testing.assert_array_equal(dec.predict(frame), dec.labels_)
 
 
 def test_parquet_file_is_fitted_by_its_row_groups(tiny, samples, fitted, tmp_path):
