@@ -30,6 +30,18 @@ from skdec.networks import AnyArchitecture, Architecture, list_layers
 
 limit_tensorflow_threads()
 
+_CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
 # Enough for a search that alternates between a dozen shapes. XLA keeps compiled code even when a
 # trainer is freed, so compiling again costs memory, too.
 _MAX_IDLE_TRAINERS = 16
@@ -93,9 +105,9 @@ class Trainer:
         optimizer.build(self._variables)
         model.compile(optimizer=optimizer)  # callbacks read and set model.optimizer
         # AutoGraph would take a second to convert the code of a step, which needs no conversion.
-        by_xla = {"jit_compile": True, "autograph": False}
-        self._take_step = tf.function(self._take_step_on_one_device, **by_xla)
-        self._compute_gradients = tf.function(self._compute_loss_and_gradients, **by_xla)
+        compiled = {"jit_compile": not _has_convolutions(layers), "autograph": False}
+        self._take_step = tf.function(self._take_step_on_one_device, **compiled)
+        self._compute_gradients = tf.function(self._compute_loss_and_gradients, **compiled)
         n_local = len(range(self.batch_size)[self.batch_slice])
         batches = [tf.TensorSpec((None, n_local, *shape[1:]), tf.float32) for shape in batch_shapes]
         self._run_steps = tf.function(
@@ -427,6 +439,11 @@ def _find_random_states(layers: Sequence[keras.layers.Layer]) -> list[Any]:
     weights = {id(weight) for layer in layers for weight in layer.weights}
     states = [variable for layer in layers for variable in layer.non_trainable_variables]
     return [state for state in states if id(state) not in weights]
+
+
+def _has_convolutions(layers: Sequence[keras.layers.Layer]) -> bool:
+    """Whether there are convolutions, for which XLA takes twice as long as TensorFlow itself."""
+    return any(isinstance(part, _CONVOLUTIONS) for layer in layers for part in list_layers(layer))
 
 
 def _check_layers_are_distributable(layers: Sequence[keras.layers.Layer]) -> None:
