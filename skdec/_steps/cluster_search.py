@@ -7,7 +7,8 @@ alone would prefer clusters of similar size, I / H alone few clusters, one of th
 
 Each run merges many small k-means clusters pair by pair (agglomerative information bottleneck,
 [1]_), and between the merges lets neighboring samples agree on their cluster. Then the best runs
-are combined: the merging begins again with the cells in which several of them agree.
+are combined: the merging begins again with the cells in which several of them agree. A further run
+looks for clusters that hardly touch, whatever their sizes.
 
 References
 ----------
@@ -69,7 +70,10 @@ SETTINGS = (
     SearchSetting(0.0, 1.0, 8),
     SearchSetting(0.5, 4.0, 1),
 )
-_MAX_AGREEMENT_FACTOR = max(setting.agreement_factor for setting in SETTINGS)
+# Of a further run: clusters that hardly touch, whatever their sizes. On points in a plane or in
+# space, where clusters have short borders, the others would rather divide a large cluster.
+SEPARATION = SearchSetting(0.0, 16.0, 8)
+_MAX_AGREEMENT_FACTOR = max(setting.agreement_factor for setting in (*SETTINGS, SEPARATION))
 
 
 class Clustering(NamedTuple):
@@ -93,6 +97,11 @@ class Clustering(NamedTuple):
     def score(self) -> float:
         """Information kept in the step to a neighbor times the fraction kept, in nats."""
         return self.information**2 / self.entropy if self.entropy > 0 else 0.0
+
+    @property
+    def lost_fraction(self) -> float:
+        """Fraction of the entropy that is lost in the step to a neighbor."""
+        return 1 - self.information / self.entropy if self.entropy > 0 else 0.0
 
 
 class NestedClusterings(NamedTuple):
@@ -122,6 +131,7 @@ def search_clusters(
     n_init: int,
     random_state: np.random.RandomState,
     min_clusters: int | None = None,
+    further_settings: Sequence[SearchSetting] = (),
     bar: Bar = HIDDEN_BAR,
 ) -> list[NestedClusterings]:
     """Run the search several times, then combine the best runs.
@@ -143,13 +153,15 @@ def search_clusters(
         Seeds the micro-clusters, the only random part.
     min_clusters : int, default=None
         Continue merging down to this number of clusters. None is `n_clusters`.
+    further_settings : sequence of SearchSetting, default=()
+        Settings of further runs, with the micro-clusters of the first, that are not combined.
     bar : Bar
-        Advances by one at the end of each run, `count_runs` in total.
+        Advances by one at the end of each run, `count_runs` in total without the further ones.
 
     Returns
     -------
     list of NestedClusterings
-        One per run, then the combined ones.
+        One per run, then the combined ones, then the further ones.
     """
 
     def find_cells(seed: int) -> np.ndarray:
@@ -172,21 +184,26 @@ def search_clusters(
         return _restore_order(found, order)
 
     def merge_all(
-        starts: Sequence[np.ndarray], n_runs: int | None = None
+        starts: Sequence[np.ndarray],
+        n_runs: int | None = None,
+        further_settings: Sequence[SearchSetting] = (),
     ) -> list[NestedClusterings]:
         sorted_starts = run_in_threads(sort_by_cell, starts, n_threads)
-        return run_in_threads(merge, list(product(sorted_starts, SETTINGS))[:n_runs], n_threads)
+        runs = list(product(sorted_starts, SETTINGS))[:n_runs]
+        runs += product(sorted_starts[:1], further_settings)
+        return run_in_threads(merge, runs, n_threads)
 
     n_threads = count_usable_threads()
     n_starts = -(-n_init // len(SETTINGS))
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_starts)
-    runs = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init)
+    found = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init, further_settings)
+    runs, further = found[:n_init], found[n_init:]
     ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
     numbers = _list_combined_numbers(n_init)
     combined = merge_all(
         [find_common_cells([run.best for run in ranked[:number]]) for number in numbers]
     )
-    return runs + combined
+    return runs + combined + further
 
 
 def count_runs(n_init: int) -> int:
@@ -286,6 +303,13 @@ def merge_with_agreement(
         merged = merge_clusters(joint, n_next, loss_weight)
         q = _merge_columns(q, merged, n_next)
         labels = merged[labels]
+
+
+def survive_agreement(neighbors: "NeighborGraph", labels: np.ndarray, power: float) -> bool:
+    """Whether each cluster still has samples after the last rounds of agreement."""
+    k = labels.max() + 1
+    agreed = _take_largest(neighbors.agree(_one_hot(labels, k), _N_LAST_ROUNDS, power))
+    return len(np.unique(agreed)) == k
 
 
 class NeighborGraph:

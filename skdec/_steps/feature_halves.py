@@ -3,7 +3,8 @@
 In a table of a few features a single one can decide which samples are neighbors: a column of two
 values divides the samples into two parts that hardly have neighbors in common. Clusters that follow
 such a column share much information with the neighbors in all features, but none with those in the
-features without it. Clusters on which several features agree show in almost every half of them.
+features without it. Clusters on which several features agree show in almost every half of them, so
+their quartile over the halves counts: the lower one of a score, the upper one of a loss.
 """
 
 from collections.abc import Sequence
@@ -13,27 +14,25 @@ import numpy as np
 
 from skdec._engine.progress import hide_progress
 from skdec._engine.threads import count_usable_threads, run_in_threads, use_one_thread
-from skdec._steps.cluster_search import NeighborGraph
+from skdec._steps.cluster_search import Clustering, NeighborGraph
 from skdec._steps.neighbors import build_neighbor_graph
 
 _N_HALVES = 32
 _MAX_SAMPLES = 5_000
 # Halves of fewer features have hardly a shape left: a ring of two features is a line in one.
 MIN_FEATURES = 4
-# Clusters must show in almost every half, so the lower quartile of their scores counts.
-_QUANTILE = 0.25
 # Of many equal samples, random ones are neighbors: noise, in standard deviations, decides.
 _NOISE = 1e-3
 
 
-def score_in_halves(
+def measure_in_halves(
     clusterings: Sequence[np.ndarray],
     points: np.ndarray,
     n_neighbors: int,
     sample_weight: np.ndarray,
     random_state: np.random.RandomState,
-) -> np.ndarray:
-    """Return the lower quartile of each clustering's score over random halves of the features.
+) -> list[list[Clustering]]:
+    """Measure clusterings by the neighbors in random halves of the features.
 
     In every half the neighbors are found anew among at most 5,000 samples, drawn in proportion to
     their weight.
@@ -53,21 +52,20 @@ def score_in_halves(
 
     Returns
     -------
-    ndarray of shape (n_clusterings,)
-        Quartiles of `Clustering.score`, in nats.
+    list of list of Clustering
+        The clusterings of the chosen samples, for each half.
     """
     chosen = _choose_samples(sample_weight, random_state)
     seeds = random_state.randint(np.iinfo(np.int32).max, size=_N_HALVES)
-    score = partial(
-        _score_in_half, points[chosen], [labels[chosen] for labels in clusterings], n_neighbors
+    measure = partial(
+        _measure_in_half, points[chosen], [labels[chosen] for labels in clusterings], n_neighbors
     )
-    scores = run_in_threads(score, seeds, count_usable_threads())
-    return np.quantile(scores, _QUANTILE, axis=0)
+    return run_in_threads(measure, seeds, count_usable_threads())
 
 
-def _score_in_half(
+def _measure_in_half(
     points: np.ndarray, clusterings: Sequence[np.ndarray], n_neighbors: int, seed: int
-) -> list[float]:
+) -> list[Clustering]:
     random_state = np.random.RandomState(seed)
     n_samples, n_features = points.shape
     half = points[:, random_state.permutation(n_features)[: -(-n_features // 2)]]
@@ -75,7 +73,7 @@ def _score_in_half(
     with use_one_thread(), hide_progress():
         graph = build_neighbor_graph((half + noise).astype(np.float32), n_neighbors, random_state)
     neighbors = NeighborGraph(graph, np.ones(n_samples))
-    return [neighbors.measure(labels).score for labels in clusterings]
+    return [neighbors.measure(labels) for labels in clusterings]
 
 
 def _choose_samples(sample_weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:

@@ -14,13 +14,15 @@ from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_arg
 from skdec._engine.progress import Bar, open_bar
 from skdec._engine.threads import use_one_thread
 from skdec._steps.cluster_search import (
+    SEPARATION,
     Clustering,
     NeighborGraph,
     count_runs,
     find_micro_clusters,
     search_clusters,
+    survive_agreement,
 )
-from skdec._steps.feature_halves import MIN_FEATURES, score_in_halves
+from skdec._steps.feature_halves import MIN_FEATURES, measure_in_halves
 from skdec._steps.neighbors import Neighbors, build_neighbor_graph, compute_neighbor_targets
 
 # More samples than this are searched by a random subset of them.
@@ -31,6 +33,11 @@ _MAX_KMEANS_SAMPLES = 20_000
 # agreement decides. Any number from 0.4 to 1.5 is as good on the data sets of
 # docs/benchmarks/no_tuning.md.
 _N_STANDARD_ERRORS = 0.5
+# Clusters hardly touch if they lose at most this fraction of their entropy to neighbors. They take
+# the place of the best by the score if those lose more than twice as much, and more than a little.
+# Chosen on blobs (benchmarks/separation.py). Changes nothing on the data sets of
+# docs/benchmarks/no_tuning.md.
+_HARDLY_TOUCHING, _TOUCHING, _MAX_LOSS_RATIO = 0.1, 0.02, 0.5
 # Rounds of averaging over neighbors: for labels found without them, and for the first targets.
 _N_SMOOTHING_ROUNDS, _N_TARGET_ROUNDS = 32, 4
 
@@ -59,6 +66,24 @@ class Initialization(NamedTuple):
     targets: np.ndarray | None
     power: float = 1.0
     follows_neighbors: bool = True
+
+
+class NeighborClusters(NamedTuple):
+    """Clusters that neighbors share.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n,), int32
+        Cluster of each sample, from 0 to k-1.
+    power : float
+        Power of the cluster frequency by which their targets divide.
+    are_separate : bool
+        Whether they have been chosen because they hardly touch.
+    """
+
+    labels: np.ndarray
+    power: float
+    are_separate: bool = False
 
 
 def initialize_clusters(
@@ -96,24 +121,26 @@ def initialize_clusters(
     """
     random_state = np.random.RandomState(seed)
     is_search = isinstance(init, str) and init == "neighbors" and neighbors.graph is not None
-    n_runs = count_runs(n_init) if is_search else None
+    n_runs = count_runs(n_init) + 1 if is_search else None
     with open_bar("initialize", n_runs, "runs") as bar, use_one_thread():
         if is_search and n_clusters is not None:
             n_clusters = min(n_clusters, len(z))
-            found, power = find_neighbor_clusters(
+            found = find_neighbor_clusters(
                 z, neighbors, n_clusters, n_init, sample_weight, random_state, bar
             )
-            labels, follows_neighbors = choose_labels(
-                found.labels, neighbors, n_init, sample_weight, random_state
-            )
+            labels, follows_neighbors = found.labels, True
+            if not found.are_separate:
+                labels, follows_neighbors = choose_labels(
+                    labels, neighbors, n_init, sample_weight, random_state
+                )
             centers = compute_cluster_means(z, labels, labels.max() + 1, sample_weight)
             if not follows_neighbors:
                 targets = _one_hot(labels, len(centers))
                 return Initialization(labels, centers, targets, follows_neighbors=False)
             targets = smooth_labels(
-                labels, len(centers), neighbors.graph, sample_weight, power, _N_TARGET_ROUNDS
+                labels, len(centers), neighbors.graph, sample_weight, found.power, _N_TARGET_ROUNDS
             )
-            return Initialization(labels, centers, targets, power)
+            return Initialization(labels, centers, targets, found.power)
         labels, centers = _find_centers(init, n_clusters, n_init, z, sample_weight, random_state)
         if neighbors.graph is None:
             return Initialization(labels, centers, None)
@@ -152,8 +179,8 @@ def find_neighbor_clusters(
     sample_weight: np.ndarray,
     random_state: np.random.RandomState,
     bar: Bar,
-) -> tuple[Clustering, float]:
-    """Return the clusters that neighbors share most, and the power that their targets use.
+) -> NeighborClusters:
+    """Return the clusters that neighbors share most, or others that hardly touch.
 
     The candidates are the runs of `search_clusters` and one run of k-means in the embedding,
     smoothed over the neighbors.
@@ -166,8 +193,15 @@ def find_neighbor_clusters(
         subset = np.sort(random_state.permutation(len(points))[:_MAX_SEARCH_SAMPLES])
         graph = build_neighbor_graph(points[subset], neighbors.n_neighbors, random_state)
     weights = sample_weight[subset]
-    runs = search_clusters(
-        points[subset], graph, n_clusters, weights, n_init, random_state, bar=bar
+    *runs, separation = search_clusters(
+        points[subset],
+        graph,
+        n_clusters,
+        weights,
+        n_init,
+        random_state,
+        further_settings=[SEPARATION],
+        bar=bar,
     )
     candidates = [(run.best, run.setting.power) for run in runs]
     centers = run_kmeans(z[subset], n_clusters, 1, weights, random_state)
@@ -177,10 +211,78 @@ def find_neighbor_clusters(
     if len(np.unique(smoothed)) == n_clusters:
         candidates.append((neighbor_graph.measure(smoothed), 1.0))
     best, power = select_candidate(candidates, neighbor_graph)
+    separate = find_separate_clusters(
+        best,
+        [*(clustering for clustering, _ in candidates), separation.best],
+        neighbor_graph,
+        points[subset],
+        neighbors.n_neighbors,
+        random_state,
+    )
+    labels, power = (best.labels, power) if separate is None else (separate, SEPARATION.power)
     if len(subset) < len(points):
-        labels = _extend_labels(best.labels, subset, neighbors, sample_weight, random_state)
-        best = NeighborGraph(neighbors.graph, sample_weight).measure(labels)
-    return best, power
+        labels = _extend_labels(labels, subset, neighbors, sample_weight, random_state)
+    return NeighborClusters(labels, power, separate is not None)
+
+
+def find_separate_clusters(
+    best: Clustering,
+    candidates: Sequence[Clustering],
+    neighbors: NeighborGraph,
+    points: np.ndarray,
+    n_neighbors: int,
+    random_state: np.random.RandomState,
+) -> np.ndarray | None:
+    """Return labels of clusters that hardly touch where those of the highest score do.
+
+    The score prefers clusters of similar size: it divides a large cluster of points in a plane, as
+    the border of its parts is short, even if there are small clusters far from it. The candidate
+    that loses the least fraction of its entropy to neighbors is returned if that fraction is at
+    most 0.1 and less than half of that of `best`, in all features and in almost all halves of them.
+
+    Parameters
+    ----------
+    best : Clustering
+        The clusters of the highest score.
+    candidates : sequence of Clustering
+        Other clusters.
+    neighbors : NeighborGraph
+        Affinities of neighbors and weights of samples.
+    points : ndarray of shape (n, d)
+        The points that are clustered.
+    n_neighbors : int
+        Number of nearest neighbors.
+    random_state : RandomState
+        Chooses samples and halves of the features.
+
+    Returns
+    -------
+    ndarray of shape (n,), int32, or None
+        Labels, if there are such clusters.
+    """
+    if best.lost_fraction < _TOUCHING:
+        return None
+    largest_loss = min(_HARDLY_TOUCHING, _MAX_LOSS_RATIO * best.lost_fraction)
+    separate = min(
+        (
+            clustering
+            for clustering in candidates
+            if clustering.lost_fraction < largest_loss
+            and clustering.labels.max() == best.labels.max()
+            and survive_agreement(neighbors, clustering.labels, SEPARATION.power)
+        ),
+        key=lambda clustering: clustering.lost_fraction,
+        default=None,
+    )
+    if separate is None:
+        return None
+    if points.shape[1] < MIN_FEATURES:
+        return separate.labels
+    halves = measure_in_halves(
+        [best.labels, separate.labels], points, n_neighbors, neighbors.sample_weight, random_state
+    )
+    losses = np.quantile([[one.lost_fraction for one in half] for half in halves], 0.75, axis=0)
+    return separate.labels if losses[1] < _MAX_LOSS_RATIO * losses[0] else None
 
 
 def choose_labels(
@@ -192,8 +294,9 @@ def choose_labels(
 ) -> tuple[np.ndarray, bool]:
     """Return the labels of the search, or those of k-means on the samples if they are better.
 
-    They are better if they share more information with the neighbors in random halves of the
-    features (`score_in_halves`). Samples of fewer than four features keep the labels of the search.
+    They are better if they share more information with the neighbors in almost every random half of
+    the features, by the lower quartile of the score. Samples of fewer than four features keep the
+    labels of the search.
 
     Parameters
     ----------
@@ -222,9 +325,10 @@ def choose_labels(
     subset = random_state.permutation(len(points))[:_MAX_KMEANS_SAMPLES]
     centers = run_kmeans(points[subset], n_clusters, n_init, sample_weight[subset], random_state)
     labels = find_nearest_center(points, centers)
-    scores = score_in_halves(
+    halves = measure_in_halves(
         [found, labels], points, neighbors.n_neighbors, sample_weight, random_state
     )
+    scores = np.quantile([[one.score for one in half] for half in halves], 0.25, axis=0)
     return (found, True) if scores[0] >= scores[1] else (labels, False)
 
 
@@ -278,7 +382,8 @@ def _extend_labels(
     np.add.at(counts, (micro[subset], labels), 1)
     extended = counts.argmax(axis=1)[micro]
     extended[subset] = labels
-    return smooth_labels(extended, n_clusters, neighbors.graph, sample_weight).argmax(axis=1)
+    smoothed = smooth_labels(extended, n_clusters, neighbors.graph, sample_weight)
+    return smoothed.argmax(axis=1).astype(np.int32)
 
 
 def smooth_labels(

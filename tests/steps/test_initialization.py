@@ -14,6 +14,7 @@ from skdec._engine.progress import show_progress
 from skdec._steps import initialization as initialization_module
 from skdec._steps.cluster_search import Clustering, NeighborGraph
 from skdec._steps.initialization import (
+    NeighborClusters,
     compute_cluster_means,
     find_nearest_center,
     initialize_clusters,
@@ -193,10 +194,8 @@ def test_first_targets_lose_no_cluster(random, monkeypatch):
     labels = (z[:, 0] > 0).astype(int)
     labels[[5, 60]] = [2, 3]
     graph, weights = build_graph(z, 10), get_ones(z)
-    found = NeighborGraph(graph, weights).measure(labels)
-    monkeypatch.setattr(
-        initialization_module, "find_neighbor_clusters", lambda *arguments: (found, 0.5)
-    )
+    found = NeighborClusters(labels, 0.5)
+    monkeypatch.setattr(initialization_module, "find_neighbor_clusters", lambda *arguments: found)
     initialization = initialize_clusters("neighbors", 4, 3, z, Neighbors(graph, z, 10), weights, 0)
     np.testing.assert_array_equal(np.unique(initialization.targets.argmax(axis=1)), range(4))
 
@@ -209,7 +208,8 @@ def test_progress_counts_the_runs_of_the_search(n_init, random, capsys):
         initialize_clusters("neighbors", 2, n_init, X, neighbors, get_ones(X), 0)
         initialize_clusters("k-means++", 2, n_init, X, Neighbors(), get_ones(X), 0)
     *lines, by_kmeans = capsys.readouterr().err.splitlines()
-    # The combinations of 3, 5 and 8 runs, or of as many as there are, with four settings each.
-    n_runs = {1: 1, 3: 3 + 4, 12: 12 + 3 * 4}[n_init]
+    # The combinations of 3, 5 and 8 runs, or of as many as there are, with four settings each, and
+    # a run for clusters that hardly touch.
+    n_runs = {1: 1, 3: 3 + 4, 12: 12 + 3 * 4}[n_init] + 1
     assert lines[-1].startswith(f"initialize {n_runs}/{n_runs} runs, ")
     assert by_kmeans.startswith("initialize, ")
