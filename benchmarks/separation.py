@@ -89,8 +89,8 @@ def format_page(records: list[Record]) -> str:
     return f"""# Blobs of unequal sizes
 
 NMI of blobs by `make_blobs(sizes, n_features, cluster_std=..., random_state=seed)`, standardized,
-mean over the seeds {", ".join(map(str, seeds))}; the standard deviation is 1 for two features and 3
-for ten. The centers are drawn at random, so that some blobs overlap: no method can find all of
+mean over the seeds {", ".join(map(str, seeds))}; the standard deviation is 1 for two features and
+3 for ten. The centers are drawn at random, so that some blobs overlap: no method can find all of
 them. Every method but HDBSCAN gets the number of blobs. HDBSCAN gets a smallest cluster of one
 percent of the samples; its noise counts as a cluster. "no network" are skdec's labels before the
 training. The rule that prefers clusters that hardly touch was chosen on such blobs with seeds 0 to
@@ -116,7 +116,7 @@ def _format_means(results: list[dict[str, float]]) -> list[str]:
 
 def main() -> int:
     parser = build_parser(__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[6, 7, 8, 9, 10])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[6, 7, 8])
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
     return run_benchmark(parser, list_items, measure, format_page)
 
