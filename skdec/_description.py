@@ -15,9 +15,10 @@ _MISSING = "(missing)"
 _N_VALUES_SHOWN = 3
 _MAX_VALUE_LENGTH = 30
 _N_BINS = 10
-# Of more values, the most frequent are counted one by one and all others together: values that
-# occur once, such as names, would seem to tell every cluster.
+# Of more values, the most frequent are counted one by one and all others together, as are those
+# that occur once, such as names.
 _N_VALUES_COUNTED = 30
+_DOUBTFUL_QUANTILE = 0.1
 
 
 def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
@@ -46,7 +47,8 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
         - ``information``: the mutual information of the column and of being in the cluster, as a
           fraction of the entropy of the latter: 0 where the column says nothing, 1 where it says
           all. Numbers are counted in ten bins of equal frequency, of words the 30 most frequent
-          values and all others together.
+          values and all others together. What values that say nothing share by chance is
+          subtracted (the bias of Miller, [1]_).
 
     Raises
     ------
@@ -56,6 +58,11 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
     See Also
     --------
     find_examples : Typical and doubtful samples of each cluster.
+
+    References
+    ----------
+    .. [1] G. A. Miller, "Note on the bias of information estimates", Information Theory in
+       Psychology, 1955.
 
     Examples
     --------
@@ -100,8 +107,9 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     -------
     pandas.DataFrame
         For each cluster ``n_examples`` rows of ``kind`` "exemplar", nearest in the embedding to
-        the center of their cluster, as many "doubtful" ones, with the lowest confidence, and up
-        to as many "outlier" ones, unlike the samples of the fit: ``cluster``, ``kind``,
+        the center of their cluster, up to as many "doubtful" ones, with the lowest confidence
+        and among the tenth of all samples that have the least, and up to as many "outlier" ones,
+        unlike the samples of the fit: ``cluster``, ``kind``,
         ``sample`` (the position in `X`, from 0), ``distance`` from the center, ``confidence``, the
         largest soft assignment, and ``score``, that of `DECClusterer.score_samples`, below -1 for
         outliers.
@@ -122,9 +130,10 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)
     samples["confidence"] = q.max(axis=1)
     samples["score"] = clusterer.score_samples(X)
+    is_doubtful = samples["confidence"] <= samples["confidence"].quantile(_DOUBTFUL_QUANTILE)
     ranked = {
         "exemplar": samples.sort_values("distance", kind="stable"),
-        "doubtful": samples.sort_values("confidence", kind="stable"),
+        "doubtful": samples[is_doubtful].sort_values("confidence", kind="stable"),
         "outlier": samples[samples["score"] < -1].sort_values("score", kind="stable"),
     }
     kinds = [
@@ -192,7 +201,8 @@ def _bin_words(words: pd.Series) -> tuple[np.ndarray, pd.Index]:
 
     The others have the position behind the last.
     """
-    names = words.value_counts().index[:_N_VALUES_COUNTED]
+    counts = words.value_counts()
+    names = counts.index[counts > 1][:_N_VALUES_COUNTED]
     positions = names.get_indexer(words)
     return np.where(positions < 0, len(names), positions), names
 
@@ -213,13 +223,15 @@ def _compare_numbers(column: pd.Series, members: list[np.ndarray]) -> list[float
     return [0.0 if np.isnan(difference) else float(difference) for difference in differences]
 
 
-def _compare_words(counts: np.ndarray, names: pd.Index) -> list[tuple[float, str]]:
+def _compare_words(counts: np.ndarray, names: pd.Index) -> list[tuple[float, str | None]]:
     """Return the largest standardized difference of each cluster, and the word that has it."""
+    if names.empty:
+        return [(0.0, None)] * len(counts)
     overall = counts.sum(axis=0) / counts.sum()
     deviation = np.sqrt(overall * (1 - overall))
     differences = counts / counts.sum(axis=1, keepdims=True) - overall
     differences = differences / np.where(deviation > 0, deviation, np.inf)
-    compared = []
+    compared: list[tuple[float, str | None]] = []
     for row in differences[:, : len(names)]:
         # Of two words, whose differences are opposite, the one that is more frequent inside.
         best = np.lexsort((-row, -np.abs(row).round(9)))[0]
@@ -265,10 +277,15 @@ def _to_words(column: pd.Series) -> pd.Series:
 
 
 def _compute_information(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Return the mutual information with being a member, divided by the entropy of the latter."""
+    """Return the mutual information with being a member, divided by the entropy of the latter.
+
+    Of both, the information is subtracted that independent columns share on average.
+    """
     sizes = np.array([inside.sum(), outside.sum()])
     if not sizes.all():
         return 0.0
     entropy = mutual_info_score(None, None, contingency=np.diag(sizes))
     counts = np.stack([inside, outside])
-    return float(mutual_info_score(None, None, contingency=counts) / entropy)
+    bias = (np.count_nonzero(counts.sum(axis=0)) - 1) / (2 * sizes.sum())
+    information = mutual_info_score(None, None, contingency=counts)
+    return float(max(0.0, information - bias) / (entropy - bias)) if entropy > bias else 0.0

@@ -43,7 +43,7 @@ def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
 
 
 def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
-    """Return the two deviations that 99 percent of the samples of a fit do not exceed.
+    """Return the two deviations that 99 percent of the samples of a fit do not exceed, by weight.
 
     Parameters
     ----------
@@ -64,7 +64,13 @@ def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
         compute_deviations(weights, samples[indices[start : start + block]])
         for start in range(0, len(indices), block)
     ]
-    limits = np.quantile(np.concatenate(deviations), _QUANTILE, axis=0)
+    limits = np.quantile(
+        np.concatenate(deviations),
+        _QUANTILE,
+        axis=0,
+        method="inverted_cdf",
+        weights=samples.sample_weight[indices],
+    )
     return np.maximum(limits, np.finfo(np.float32).tiny)
 
 

@@ -15,7 +15,7 @@ def test_deviations_are_reconstruction_error_and_distance_to_a_center(fitted, sa
     z = fitted.transform(samples)
     errors = ((fitted.inverse_transform(z) - samples) ** 2).mean(axis=1)
     distances = ((z[:, None] - fitted.cluster_centers_) ** 2).sum(axis=2).min(axis=1) ** 0.5
-    limits = np.quantile([errors, distances], 0.99, axis=1)
+    limits = np.quantile([errors, distances], 0.99, axis=1, method="inverted_cdf")
     expected = -np.maximum(errors / limits[0], distances / limits[1])
     np.testing.assert_allclose(fitted.score_samples(samples), expected, rtol=1e-4)
 
@@ -52,6 +52,15 @@ def test_limits_of_many_samples_are_those_of_a_part(fitted, samples, monkeypatch
     np.testing.assert_allclose(
         compute_deviation_limits(fitted._weights, distinct), expected, rtol=0.3
     )
+
+
+def test_repeated_samples_count_as_often(tiny, random):
+    """Of five samples, each thirty times, none is among the most unlike percent."""
+    X = np.repeat(random(0).normal(size=(5, 6)), 30, axis=0)
+    dec = DECClusterer(**tiny).fit(X)
+    assert (dec.score_samples(X) >= -1 - 1e-6).all()
+    once = DECClusterer(**tiny).fit(np.vstack([X, random(1).normal(size=(1, 6)) + 5]))
+    assert (once.score_samples(X) >= -1 - 1e-6).all()
 
 
 def test_limits_are_positive_for_equal_samples(tiny):
