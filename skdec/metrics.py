@@ -126,6 +126,25 @@ def match_labels(y_true: Any, y_pred: Any) -> np.ndarray:
     return np.array([new_labels[cluster] for cluster in clusters.tolist()])
 
 
+def count_matches(y_true: Any, y_pred: Any) -> tuple[np.ndarray, list[str], list[str]]:
+    """Count the samples of each class in each cluster; return the names of both as well.
+
+    The clusters are in the order of the classes that they are matched to, then those without a
+    class, and noise last.
+    """
+    classes, clusters = convert_labels(y_true, "y_true"), convert_labels(y_pred, "y_pred")
+    matched = match_labels(classes, clusters)
+    labels, first = np.unique(clusters, return_index=True)
+    names = np.unique(classes).tolist()
+    positions = {name: position for position, name in enumerate(names)}
+    order = np.lexsort(
+        [labels == NOISE, [positions.get(label, len(names)) for label in matched[first].tolist()]]
+    )
+    counts = contingency_matrix(classes, clusters)[:, order]
+    cluster_names = ["noise" if label == NOISE else str(label) for label in labels[order].tolist()]
+    return counts, [str(name) for name in names], cluster_names
+
+
 def convert_labels(labels: Any, name: str) -> np.ndarray:
     """Convert labels to a one-dimensional array of int64 or of strings.
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
 
-from skdec.metrics import clustering_accuracy, match_labels
+from skdec.metrics import clustering_accuracy, count_matches, match_labels
 
 
 def accuracy_by_search(y_true, y_pred):
@@ -165,3 +165,16 @@ def test_invalid_labels_raise_with_the_name_of_the_argument(y_true, y_pred, erro
         clustering_accuracy(y_true, y_pred)
     with pytest.raises(error, match=message):
         match_labels(y_true, y_pred)
+
+
+def test_clusters_are_in_the_order_of_their_classes():
+    counts, classes, clusters = count_matches(["No", "No", "Yes", "Yes", "Yes"], [1, 1, 0, 0, 2])
+    assert counts.tolist() == [[2, 0, 0], [0, 2, 1]]
+    assert classes == ["No", "Yes"]
+    assert clusters == ["1", "0", "2"]
+    counts, _, clusters = count_matches([0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 2, -1])
+    assert counts.tolist() == [[2, 0, 0, 0], [0, 2, 1, 1]]
+    assert clusters == ["1", "0", "2", "noise"]
+    counts, _, clusters = count_matches([0, 1, 1, 2], [5, 5, 5, 3])
+    assert counts.tolist() == [[1, 0], [2, 0], [0, 1]]
+    assert clusters == ["5", "3"]

@@ -21,9 +21,8 @@ from skdec._colors import ON_DARK, ON_LIGHT, assign_colors
 from skdec._description import describe_clusters, is_number
 from skdec._layout import find_medoid, lay_out
 from skdec._report.images import build_sheets
-from skdec.display._agreement import count_matches
 from skdec.display._history import list_quantities
-from skdec.metrics import clustering_accuracy
+from skdec.metrics import clustering_accuracy, count_matches
 
 # Of more samples, a random subset is shown.
 MAX_SAMPLES = 100_000

@@ -17,12 +17,14 @@ from skdec.cli.options import (
     get_columns,
     get_n_clusters,
     get_network_parameters,
+    parse_count,
 )
 from skdec.cli.output import build_callbacks, log, silence_stderr
 from skdec.cli.preparation import build_preparation, report_preparation
 from skdec.cli.tables import load_table
 
 HELP = "compare k-means, autoencoder + k-means and DEC on the same samples"
+_METHODS = ("kmeans", "autoencoder+kmeans", "dec")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_fit(parser)
     parser.add_argument(
         "--methods",
-        type=lambda text: tuple(text.split(",")),
-        default=("kmeans", "autoencoder+kmeans", "dec"),
+        type=_parse_methods,
+        default=_METHODS,
         metavar="NAME,...",
         help="which of kmeans, autoencoder+kmeans, dec (all)",
     )
     parser.add_argument(
         "--n-seeds",
-        type=int,
+        type=parse_count,
         default=1,
         metavar="N",
         help="fit with N seeds in a row, and print means and standard deviations (1)",
@@ -84,8 +86,24 @@ def run(arguments: argparse.Namespace) -> None:
         f"{format_comparison(comparison, table.y)}\n"
     )
     if arguments.json is not None:
-        settings = {"skdec": __version__, "data": arguments.data, "scale": arguments.scale}
+        settings = {
+            "skdec": __version__,
+            "data": arguments.data,
+            "label": arguments.label,
+            "columns": arguments.columns,
+            "drop": arguments.drop,
+            "preparation": preparation,
+            "scale": arguments.scale,
+        }
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
     if arguments.report is not None:
         html_report.write_comparison(comparison, clean_table(preparer, table.X), arguments)
+
+
+def _parse_methods(text: str) -> tuple[str, ...]:
+    methods = tuple(text.split(","))
+    unknown = [method for method in methods if method not in _METHODS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(_METHODS)}")
+    return methods

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import classification_report
 
 from skdec._text_table import format_table
-from skdec.metrics import convert_labels, match_labels
+from skdec.metrics import convert_labels, count_matches, match_labels
 
 if TYPE_CHECKING:
     from skdec._comparison import Comparison
@@ -40,31 +39,27 @@ def format_matching(y_true: Any, y_pred: Any) -> str:
     True
     """
     classes = convert_labels(y_true, "y_true")
-    matched = match_labels(classes, y_pred)
     # The precision of a class to which no cluster is matched is undefined; 0 avoids a warning.
-    report = classification_report(classes, matched, digits=3, zero_division=0)
-    return f"{format_confusion_matrix(classes, matched)}\n\n{report.rstrip()}"
+    report = classification_report(
+        classes, match_labels(classes, y_pred), digits=3, zero_division=0
+    )
+    return f"{format_confusion_matrix(classes, y_pred)}\n\n{report.rstrip()}"
 
 
 def format_confusion_matrix(y_true: Any, y_pred: Any) -> str:
-    """Format a confusion matrix with its labels, one line per class.
+    """Format the number of samples of each class in each cluster, one line per class.
 
-    `y_pred` are labels of the same kind as the classes `y_true`, such as `match_labels` returns.
+    The clusters have their own numbers, in the order of the classes that they are matched to.
 
     Examples
     --------
     >>> from skdec.cli.report import format_confusion_matrix
-    >>> print(format_confusion_matrix(["No", "Yes", "Yes"], ["No", "No", "Yes"]))
-    class \\ cluster  No  Yes
-    No                1    0
-    Yes               1    1
+    >>> print(format_confusion_matrix(["No", "Yes", "Yes"], [1, 0, 0]))
+    class \\ cluster  1  0
+    No               1  0
+    Yes              0  2
     """
-    classes, labels = np.unique(y_true), np.unique(np.concatenate([y_true, y_pred]))
-    counts = confusion_matrix(y_true, y_pred, labels=labels)
-    rows = [["class \\ cluster", *map(str, labels)]]
-    rows += [
-        [str(label), *map(str, row)]
-        for label, row in zip(labels, counts, strict=True)
-        if label in classes
-    ]
+    counts, classes, clusters = count_matches(y_true, y_pred)
+    rows = [["class \\ cluster", *clusters]]
+    rows += [[name, *map(str, row)] for name, row in zip(classes, counts, strict=True)]
     return format_table(rows)

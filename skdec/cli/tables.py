@@ -203,9 +203,9 @@ def iterate_table(
     with closing(_iterate_frames(data, columns, at_once)) as frames:
         n_rows = 0
         for frame in frames:
-            if n_rows and not len(frame):
-                continue
-            yield _select_columns(frame, data, columns, n_rows)
+            table = _select_columns(frame, data, columns, n_rows)
+            if len(frame):
+                yield table
             n_rows += len(frame)
     if not n_rows:
         raise ValueError(f"{data} has column names but no rows.")

@@ -4,11 +4,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn.metrics.cluster import contingency_matrix
 
 from skdec._cluster_summary import predict_clusters
 from skdec.display._axes import create_axes, create_colormap, get_contrasting_color
-from skdec.metrics import NOISE, clustering_accuracy, convert_labels, match_labels
+from skdec.metrics import clustering_accuracy, count_matches
 
 _MIN_FONT_SIZE = 5.0
 _MAX_FONT_SIZE = 11.0
@@ -177,25 +176,6 @@ class ConfusionDisplay:
         for text in texts:
             text.set_fontsize(factor * _MAX_FONT_SIZE)
         return texts
-
-
-def count_matches(y_true: Any, y_pred: Any) -> tuple[np.ndarray, list[str], list[str]]:
-    """Count the samples of each class in each cluster; return the names of both as well.
-
-    The clusters are in the order of the classes that they are matched to, then those without a
-    class, and noise last.
-    """
-    classes, clusters = convert_labels(y_true, "y_true"), convert_labels(y_pred, "y_pred")
-    matched = match_labels(classes, clusters)
-    labels, first = np.unique(clusters, return_index=True)
-    names = np.unique(classes).tolist()
-    positions = {name: position for position, name in enumerate(names)}
-    order = np.lexsort(
-        [labels == NOISE, [positions.get(label, len(names)) for label in matched[first].tolist()]]
-    )
-    counts = contingency_matrix(classes, clusters)[:, order]
-    cluster_names = ["noise" if label == NOISE else str(label) for label in labels[order].tolist()]
-    return counts, [str(name) for name in names], cluster_names
 
 
 def _shorten(count: int) -> str:

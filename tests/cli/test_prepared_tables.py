@@ -174,6 +174,12 @@ def test_missing_columns_are_an_error(directory, table, tmp_path, capsys):
     assert "has no columns 'city', 'zip'; it has 'customer', 'income'" in capsys.readouterr().err
 
 
+def test_a_table_without_rows_is_an_error(directory, table, tmp_path, capsys):
+    table[:0].to_csv(tmp_path / "t.csv", index=False)
+    assert main(["predict", str(directory / "model"), str(tmp_path / "t.csv")]) == 2
+    assert "t.csv has column names but no rows" in capsys.readouterr().err
+
+
 def test_describe_prints_what_sets_clusters_apart(directory, table, tmp_path, capsys):
     out = tmp_path / "described.csv"
     describe = ["describe", str(directory / "model"), str(directory / "table.csv")]
@@ -184,8 +190,8 @@ def test_describe_prints_what_sets_clusters_apart(directory, table, tmp_path, ca
     sizes = fitted["cluster"].value_counts()
     for cluster, size in sizes.items():
         assert f"cluster {cluster}: {size} samples, {100 * size / N_ROWS:.1f} %" in text
-        doubtful = fitted[fitted["cluster"] == cluster]["confidence"].idxmin()
-        assert f"doubtful, with confidence: {doubtful} (" in text
+    least_certain = fitted["confidence"].idxmin()
+    assert f"doubtful, with confidence: {least_certain} (" in text
     described = pd.read_csv(out)
     assert sorted(described["column"].unique()) == ["city", "income", "joined", "zip"]
     expected = skdec.describe_clusters(

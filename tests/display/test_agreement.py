@@ -6,7 +6,7 @@ from matplotlib import pyplot
 from sklearn.metrics import confusion_matrix
 
 from skdec.display import ConfusionDisplay
-from skdec.display._agreement import _shorten, count_matches
+from skdec.display._agreement import _shorten
 
 
 def test_matched_clusters_are_on_the_diagonal(clustered, style, assert_no_overlap, random):
@@ -20,19 +20,6 @@ def test_matched_clusters_are_on_the_diagonal(clustered, style, assert_no_overla
     assert display.ax_.get_title() == f"Accuracy {display.accuracy:.3f}"
     assert [text.get_text() for text in display.texts_] == [str(n) for n in expected[expected > 0]]
     assert_no_overlap(display.figure_, display.texts_)
-
-
-def test_clusters_are_in_the_order_of_their_classes():
-    counts, classes, clusters = count_matches(["No", "No", "Yes", "Yes", "Yes"], [1, 1, 0, 0, 2])
-    assert counts.tolist() == [[2, 0, 0], [0, 2, 1]]
-    assert classes == ["No", "Yes"]
-    assert clusters == ["1", "0", "2"]
-    counts, _, clusters = count_matches([0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 2, -1])
-    assert counts.tolist() == [[2, 0, 0, 0], [0, 2, 1, 1]]
-    assert clusters == ["1", "0", "2", "noise"]
-    counts, _, clusters = count_matches([0, 1, 1, 2], [5, 5, 5, 3])
-    assert counts.tolist() == [[1, 0], [2, 0], [0, 1]]
-    assert clusters == ["5", "3"]
 
 
 def test_long_names_are_turned_and_symbols_are_no_mathematics(assert_no_overlap):
