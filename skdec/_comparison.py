@@ -25,6 +25,7 @@ from sklearn.metrics import (
 from sklearn.utils import check_random_state, resample
 
 from skdec._constraints import Integer, Positive, Widths
+from skdec._containers import check_samples
 from skdec._estimator import DECClusterer
 from skdec._scorers import score_clusters
 from skdec._text_table import format_table
@@ -364,6 +365,8 @@ def compare(
     """
     clusterers = _name_methods(methods)
     X = X if hasattr(X, "shape") else np.asarray(X)
+    if hasattr(X, "columns"):
+        check_samples(X)
     if len(X.shape) != 2:
         raise ValueError(f"X must be two-dimensional, got shape {tuple(X.shape)}.")
     classes = None if y is None else _convert_classes(y, X.shape[0])

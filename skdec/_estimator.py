@@ -20,6 +20,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec import _model_file
+from skdec._containers import check_no_dates, check_samples, convert_objects, explain_words
 from skdec._engine.blocks import store_blocks
 from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
@@ -46,14 +47,7 @@ from skdec._steps.neighbors import Neighbors, find_neighbors
 from skdec._steps.pretraining import PretrainingResult, create_weights, pretrain
 from skdec._steps.rebuilding import rebuild_neighbors
 from skdec._steps.refinement import RefinementResult, Targets, refine
-from skdec._validation import (
-    check_finite,
-    check_no_dates,
-    check_sample_weight,
-    check_samples,
-    convert_objects,
-    warn_if_scales_differ,
-)
+from skdec._validation import check_finite, check_sample_weight, warn_if_scales_differ
 from skdec.layers import ClusteringLayer
 from skdec.networks import Autoencoder
 
@@ -1061,12 +1055,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             if not reset:
                 self._check_feature_names_unchanged(feature_names)
             self.__dict__.pop("feature_names_in_", None)  # of `X` itself, which has none
-        X = validate_data(
-            self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
-        )
+        with explain_words():
+            X = validate_data(
+                self, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
+            )
+            X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
         if feature_names is not None:
             self.feature_names_in_ = feature_names
-        X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
         feature_ranges = check_finite(X, getattr(self, "feature_names_in_", None))
         if reset:
             warn_if_scales_differ(feature_ranges, stacklevel=6)

@@ -10,6 +10,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.utils import check_array, check_random_state, resample
 
 from skdec._constraints import Integer
+from skdec._containers import check_samples
 from skdec._engine.data import DistinctSamples
 from skdec._engine.threads import count_usable_threads, run_in_threads
 from skdec._scorers import (
@@ -192,7 +193,7 @@ def choose_n_clusters(
     >>> choose_n_clusters(X, n_clusters=range(2, 7), random_state=0).recommended
     3
     """
-    X = check_array(X, accept_sparse="csr", dtype="numeric")
+    X = check_array(check_samples(X), accept_sparse="csr")
     counts = _list_counts(n_clusters)
     Integer(2).check("n_seeds", n_seeds)
     Integer(1).check("n_neighbors", n_neighbors)

@@ -11,8 +11,10 @@ import scipy.sparse as sp
 from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_info
 
-from skdec import DECClusterer
+from skdec import DECClusterer, compare
 from skdec._math import target_distribution
+from skdec.display import ProfileDisplay, SilhouetteDisplay
+from skdec.model_selection import choose_n_clusters
 
 
 @pytest.mark.parametrize(
@@ -139,3 +141,23 @@ def test_samples_of_weight_zero_of_a_memory_map_are_read_in_batches(tiny, sample
     weights[:150] = 1
     dec = DECClusterer(**tiny).fit(X, sample_weight=weights)
     np.testing.assert_array_equal(dec.labels_, np.tile(dec.labels_[:150], 40))
+
+
+def test_words_and_dates_are_refused_with_what_makes_features_of_them():
+    table = pd.DataFrame({"city": ["Kyoto", "Bergen"] * 20, "x": range(40)})
+    dated = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40), "x": range(40)})
+    labels = np.arange(40) % 2
+    for X, error, start in (
+        (table, ValueError, "could not convert string to float: 'Kyoto'. skdec.TablePreparer"),
+        (dated, TypeError, "Feature 'day' of X is of type datetime64"),
+    ):
+        for use in (
+            DECClusterer(2).fit,
+            lambda X: compare(X, n_clusters=2, methods=("kmeans",)),
+            lambda X: choose_n_clusters(X, n_clusters=range(2, 4)),
+            lambda X: ProfileDisplay.from_predictions(X, labels),
+            lambda X: SilhouetteDisplay.from_predictions(X, labels),
+        ):
+            with pytest.raises(error, match=start) as caught:
+                use(X)
+            assert "skdec.TablePreparer makes features" in str(caught.value)

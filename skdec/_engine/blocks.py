@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from skdec._containers import check_samples
 from skdec._engine.data import to_float32
 from skdec._engine.progress import open_bar
-from skdec._validation import check_finite, check_samples
+from skdec._validation import check_finite
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skdec._cluster_summary import compute_profiles, get_feature_names, predict_clusters
+from skdec._containers import check_samples
 from skdec.display._axes import create_axes, create_colormap, get_contrasting_color
 
 _LIMIT = 2.5  # standard deviations beyond which the color does not change
@@ -111,7 +112,7 @@ class ProfileDisplay:
             The plot.
         """
         labels = np.asarray(labels)
-        samples = X if issparse(X) else np.asarray(X, dtype=np.float64)
+        samples = X if issparse(X) else check_samples(X).astype(np.float64)
         if feature_names is None:
             feature_names = get_feature_names(X if hasattr(X, "columns") else samples)
         profiles = compute_profiles(samples, labels)

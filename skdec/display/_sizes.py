@@ -9,6 +9,7 @@ from sklearn.utils import resample
 
 from skdec._cluster_summary import embed, predict_clusters
 from skdec._colors import assign_colors
+from skdec._containers import check_samples
 from skdec.display._axes import create_axes, get_text_color, is_dark, split_axes
 
 _PERCENTILES = (5, 25, 50, 75, 95)
@@ -262,7 +263,7 @@ class SilhouetteDisplay:
         SilhouetteDisplay
             The plot.
         """
-        X, labels = X if issparse(X) else np.asarray(X), np.asarray(labels)
+        X, labels = X if issparse(X) else check_samples(X), np.asarray(labels)
         selected = np.flatnonzero(labels != -1)
         if len(selected) > max_samples:
             selected = resample(
