@@ -152,7 +152,8 @@ Every variant has the defaults of `DECClusterer` but for what its name says: IDE
 `autoencoder=partial(build_convolutional_autoencoder, image_shape=...)`. "classic" and "tutorial"
 are the recipes of the paper and of the Keras tutorial with their full budgets. "classic" was killed
 several times, beside other jobs, and resumed from its checkpoints by commit 26a1030; its seconds
-are those of the last part. Labels are used for scoring only. "initial accuracy" is that of the
+are those of the last part. The convolutional ones on MNIST ran beside other jobs, too. Labels are
+used for scoring only. "initial accuracy" is that of the
 labels before the refinement; "variance explained" is the fraction of the variance of the pixels
 that `inverse_transform` reconstructs.
 

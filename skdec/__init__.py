@@ -44,11 +44,45 @@ __all__ = [
     "model_selection",
     "networks",
     "report",
+    "save",
 ]
 
 
+def save(model: Any, path: Any) -> None:
+    """Write a fitted model to one file, without pickle.
+
+    Parameters
+    ----------
+    model : DECClusterer or sklearn.pipeline.Pipeline
+        The fitted estimator, or a Pipeline of a `TablePreparer` or a scaler of scikit-learn and
+        the estimator.
+    path : str or path-like
+        The file, replaced if it exists.
+
+    Raises
+    ------
+    ValueError
+        If a file cannot hold a part of the model; the message names it.
+    sklearn.exceptions.NotFittedError
+        If the model has not been fitted.
+
+    See Also
+    --------
+    load : Read the file.
+
+    Examples
+    --------
+    >>> import skdec
+    >>> skdec.save(make_pipeline(TablePreparer(), DECClusterer(3)).fit(table), "model.skdec")
+    ... # doctest: +SKIP
+    """
+    from skdec._model_file import save_model
+
+    save_model(model, path)
+
+
 def load(path: Any) -> Any:
-    """Read a model written by ``skdec fit`` or `DECClusterer.save`; no code in the file is run.
+    """Read a model written by ``skdec fit`` or `save`; no code in the file is run.
 
     Parameters
     ----------
@@ -68,7 +102,7 @@ def load(path: Any) -> Any:
 
     See Also
     --------
-    DECClusterer.save : Write a fitted estimator.
+    save : Write a fitted model.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from numbers import Integral, Real
 from typing import Any
@@ -35,6 +36,11 @@ _MIN_COLUMNS_ON_ONE_SCALE = 16
 # In fewer rows, numbers without gaps may be anything.
 _MIN_COUNTED_ROWS = 20
 _MAX_NAMES_IN_MESSAGE = 5
+# Words that are meant as numbers: 12 %, $1,234.56, 61.6 kg.
+_NUMBER_WITH_UNIT = re.compile(
+    r"(?P<currency>[$€£¥]\s?)?[+-]?\d[\d.,]*(?(currency)|(\s?[%$€£¥]|\s[^\W\d_]{1,4}))"
+)
+_MOSTLY = 0.9
 
 
 class TablePreparer(TransformerMixin, BaseEstimator):
@@ -197,6 +203,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"No column of X is left to cluster by: {format_dropped(self.dropped_columns_)}."
             )
+        _warn_about_numbers_in_words(table)
         vectorizer = self._build_vectorizer().fit(_mark_codes(kept))
         self.column_kinds_ = {
             name: _KINDS[vectorizer.column_to_kind_[name]] for name in kept.columns
@@ -399,6 +406,30 @@ def _mark_codes(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(codes)
 
 
+def _warn_about_numbers_in_words(table: pd.DataFrame) -> None:
+    """Warn about columns of words most of which are numbers, alone or with a unit."""
+    for name, column in table.items():
+        given = column.dropna()
+        if column.dtype == "category" or not pd.api.types.is_string_dtype(given):
+            continue
+        words = given.astype(str).str.strip()
+        is_number = pd.to_numeric(words, errors="coerce").notna()
+        has_unit = ~is_number & words.str.fullmatch(_NUMBER_WITH_UNIT)
+        fraction = (is_number | has_unit).mean()
+        if has_unit.any() and fraction >= _MOSTLY:
+            what = f"numbers with a unit, such as {words[has_unit].iloc[0]!r}"
+        elif _MOSTLY <= fraction < 1:
+            what = f"numbers, and words such as {words[~is_number].iloc[0]!r}"
+        else:
+            continue
+        warnings.warn(
+            f"Column {name!r} has {what}: its values are taken as words. Write numbers alone, and "
+            "leave out what is unknown, if they are measurements.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def _counts_rows(column: pd.Series) -> bool:
     """Whether the values are all whole numbers from a first to a last one, in any order."""
     n_rows = len(column)
@@ -489,6 +520,7 @@ def _encode_column(column: pd.Series, steps: list[Any], kind: str) -> pd.DataFra
     cleaned, encoder = _clean_column(column, steps), steps[-1]
     if kind in ("number", "date"):
         _warn_about_new_gaps(column, cleaned, kind)
+        _warn_about_first_gaps(column, encoder)
     elif kind == "category":
         _warn_about_new_categories(cleaned, encoder)
     with warnings.catch_warnings():
@@ -507,6 +539,19 @@ def _warn_about_new_gaps(column: pd.Series, cleaned: pd.Series, kind: str) -> No
         warnings.warn(
             f"Column {column.name!r} has values that are no {kind}s and count as missing: "
             f"{_format_values(values)}.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _warn_about_first_gaps(column: pd.Series, encoder: Pipeline) -> None:
+    """Warn about missing values that no feature marks, as there were none in the fit."""
+    n_gaps = int(column.isna().sum())
+    if n_gaps and not encoder[-1].indicator_.features_.size:
+        values = "value" if n_gaps == 1 else "values"
+        warnings.warn(
+            f"Column {column.name!r} has {n_gaps:,} missing {values}, of which fit has seen none: "
+            "the median takes their place.",
             UserWarning,
             stacklevel=2,
         )

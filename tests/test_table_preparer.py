@@ -17,7 +17,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdec
 from skdec import DECClusterer, TablePreparer
-from skdec._model_file import save_model
 from skdec._table_preparer import clean_table
 
 N_ROWS = 120
@@ -155,6 +154,47 @@ def test_a_rare_value_is_not_magnified():
     variance = 2 * 0.001 * 0.999
     expected = 0.25 * variance / (2 * 0.05 * 0.95)
     assert block.var(axis=0).sum() == pytest.approx(expected, rel=1e-3)
+
+
+def test_gaps_that_fit_has_not_seen_are_said():
+    table = pd.DataFrame({"x": np.linspace(0, 1, 30), "y": [*np.linspace(0, 1, 29), np.nan]})
+    preparer = TablePreparer().fit(table)
+    table.loc[:1, ["x", "y"]] = np.nan
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        features = preparer.transform(table)
+    assert [str(warning.message) for warning in caught] == [
+        "Column 'x' has 2 missing values, of which fit has seen none: the median takes their place."
+    ]
+    assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["$1,234.56", "$2.50"], "numbers with a unit, such as '$1,234.56'"),
+        (["4.5%", "12 %"], "numbers with a unit, such as '4.5%'"),
+        (["61.6 kg", "-3 kg"], "numbers with a unit, such as '61.6 kg'"),
+        (["3,37 €", "4 €"], "numbers with a unit, such as '3,37 €'"),
+        (["1", "2"] * 9 + ["unknown", None], "numbers, and words such as 'unknown'"),
+        (["1", "2"], None),
+        (["007", "012"], None),
+        (["12a", "13b"], None),
+        (["2020-01-05", "2021-02-06"], None),
+        (["red", "blue"], None),
+    ],
+)
+def test_words_that_are_meant_as_numbers_are_said(values, message):
+    table = pd.DataFrame({"a": values * (40 // len(values)), "x": np.linspace(0, 1, 40)})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TablePreparer().fit(table)
+    found = [str(warning.message) for warning in caught]
+    if message is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert found[0].startswith(f"Column 'a' has {message}: its values are taken as words.")
 
 
 def test_rare_values_become_one_feature():
@@ -421,7 +461,7 @@ def test_a_pipeline_is_searched_cloned_pickled_saved_and_loaded(
     np.testing.assert_array_equal(best[-1].labels_, labels)
     np.testing.assert_array_equal(clone(best).fit_predict(frame), labels)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(best)).predict(frame), labels)
-    save_model(best, tmp_path / "model")
+    skdec.save(best, tmp_path / "model")
     loaded = skdec.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.predict_proba(frame), best.predict_proba(frame))
     assert loaded.feature_names_in_.tolist() == table.columns.tolist()
