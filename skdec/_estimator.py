@@ -272,6 +272,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     _weights: DECWeights
     _frequencies: np.ndarray
     _deviation_limits: np.ndarray
+    # How the targets follow from the assignments, as `Initialization` describes.
+    _target_power: float
+    _follows_neighbors: bool
 
     def __init__(
         self,
@@ -455,6 +458,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             Targets(
                 samples.sample_weight,
                 previous_frequencies=previous_frequencies / samples.mean_weight,
+                power=initialization.power,
                 sharpen=settings.target,
             ),
             settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
@@ -919,8 +923,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _initialize_from_centers(self, samples: DistinctSamples) -> Initialization:
         """Initialize with the fitted centers and the labels that follow from them."""
-        q = self._weights.assign(samples)
-        return Initialization(q.argmax(axis=1), self.cluster_centers_, None)
+        labels = self._weights.assign(samples).argmax(axis=1)
+        rule = self._target_power, self._follows_neighbors
+        return Initialization(labels, self.cluster_centers_, None, *rule)
 
     def _previous_pretraining(self) -> PretrainingResult:
         """Return the fitted weights as the result of a pretraining, to be refined further."""
@@ -983,6 +988,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._n_features_out = self._weights.architecture.embedding_width
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
         self._frequencies = frequencies * samples.mean_weight
+        self._target_power = initialization.power
+        self._follows_neighbors = initialization.follows_neighbors
         self.cluster_centers_ = self._weights.centers
         self.n_iter_ = refinement.n_iter
         is_interrupted = pretraining.stop_reason == "interrupted"

@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skdec._constraints import Activation, Integer, Positive, Widths
+from skdec._constraints import Activation, Boolean, Fraction, Integer, Positive, Widths
 from skdec._engine.archive import Archive, open_archive, write_archive
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._files import write_atomically
@@ -52,8 +52,8 @@ from skdec.networks import (
 _FORMAT = 1
 _STATE = {
     "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
-    "networks", "alpha", "n_iter", "stop_reason", "n_weights", "history", "scaler", "preparer",
-    "versions",
+    "networks", "alpha", "target_power", "follows_neighbors", "n_iter", "stop_reason", "n_weights",
+    "history", "scaler", "preparer", "versions",
 }  # fmt: skip
 _PACKAGES = ("skdec", "scikit-learn", "skrub", "skops", "pandas", "tensorflow", "keras")
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
@@ -194,6 +194,8 @@ def _collect_state(estimator: Any) -> dict[str, Any]:
             if name not in _LEFT_OUT
         },
         "alpha": float(estimator._weights.alpha),
+        "target_power": float(estimator._target_power),
+        "follows_neighbors": bool(estimator._follows_neighbors),
         "n_clusters": len(estimator.cluster_centers_),
         "n_features": int(architecture.n_features),
         "feature_names": list(getattr(estimator, "feature_names_in_", [])),
@@ -268,6 +270,10 @@ def _check_state(state: Any) -> dict[str, Any]:
     Integer(0).check("n_iter", state["n_iter"])
     if "alpha" in state:
         Positive().check("alpha", state["alpha"])
+    if "target_power" in state:
+        Fraction().check("target_power", state["target_power"])
+    if "follows_neighbors" in state:
+        Boolean().check("follows_neighbors", state["follows_neighbors"])
     if "networks" not in state:
         Widths().check("dims", state["dims"])
         if state["n_weights"] != 4 * len(state["dims"]):
@@ -347,6 +353,9 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         estimator._deviation_limits = array(_LIMITS, _NUMBERS[:1], 2)
         if not (np.isfinite(estimator._deviation_limits) & (estimator._deviation_limits > 0)).all():
             raise ValueError(f"its array {_LIMITS!r} is not finite or not positive")
+    # Files of earlier versions have neither; these are the values of the paper.
+    estimator._target_power = state.get("target_power", 1.0)
+    estimator._follows_neighbors = state.get("follows_neighbors", True)
     estimator.n_iter_ = state["n_iter"]
     estimator.stop_reason_ = state["stop_reason"]
     estimator.history_ = {

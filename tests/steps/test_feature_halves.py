@@ -146,3 +146,12 @@ def test_defaults_find_the_clusters_of_a_table_with_a_binary_column(random):
     np.testing.assert_array_equal(dec.labels_, dec.predict(X))
     # The targets do not average over the neighbors of a column that says nothing.
     assert np.isnan(dec.history_["refine"]["score"]).all()
+
+
+def test_further_fits_do_not_follow_neighbors_either(random):
+    X, y, _ = make_table(random)
+    dec = DECClusterer(2, dims=(32, 4), warm_start=True, random_state=0).fit(X)
+    for _ in range(3):
+        dec.fit(X)
+    assert np.isnan(dec.history_["refine"]["score"]).all()
+    assert adjusted_rand_score(y, dec.labels_) > 0.85

@@ -134,3 +134,17 @@ def test_separate_clusters_of_a_subset_are_extended(monkeypatch):
     monkeypatch.setattr("skdec._steps.initialization._MAX_SEARCH_SAMPLES", 900)
     dec = DECClusterer(3, dims=(8, 2), random_state=0).fit(X)
     assert adjusted_rand_score(y, dec.initial_labels_) > 0.95
+
+
+def test_further_fits_keep_clusters_of_different_sizes(tmp_path):
+    X, y = make_unequal_blobs(3)
+    dec = DECClusterer(3, dims=(32, 4), warm_start=True, random_state=0).fit(X)
+    assert dec._target_power == 0
+    assert adjusted_rand_score(y, dec.labels_) > 0.95
+    dec.save(tmp_path / "model.skdec")
+    loaded = DECClusterer.load(tmp_path / "model.skdec")
+    for estimator in (dec, loaded):
+        for _ in range(3):
+            assert adjusted_rand_score(y, estimator.fit(X).labels_) > 0.95
+        for _ in range(3):
+            assert adjusted_rand_score(y, estimator.partial_fit(X).labels_) > 0.95
