@@ -1,11 +1,11 @@
 """The estimator: Deep Embedded Clustering behind scikit-learn's API."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import keras
 import numpy as np
@@ -25,9 +25,10 @@ from skdec._engine.blocks import store_blocks
 from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples, SampleSubset
-from skdec._engine.distribute import has_other_workers, run_outside_scope
+from skdec._engine.distribute import run_outside_scope
 from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
+from skdec._engine.interrupts import run_again_if_interrupted
 from skdec._engine.progress import report_progress
 from skdec._engine.threads import check_not_forked
 from skdec._math import cluster_frequencies
@@ -56,6 +57,9 @@ _PRINTED_AS_CALLS = (
     keras.initializers.Initializer,
     keras.layers.Layer,
 )
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -275,6 +279,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     # How the targets follow from the assignments, as `Initialization` describes.
     _target_power: float
     _follows_neighbors: bool
+    stop_reason_: str
+    # Where a fit has begun that Ctrl-C has ended and its checkpoint can resume.
+    _interrupted_start: DECWeights | None
 
     def __init__(
         self,
@@ -372,35 +379,43 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Fit on samples; `feature_names` are those that an array of blocks has lost."""
         check_parameters(self)
         with self._restore_features_on_failure():
-            is_warm_start = self.warm_start and self.__sklearn_is_fitted__()
-            X = self._validate_samples(X, reset=not is_warm_start, feature_names=feature_names)
-            if is_warm_start:
+            start = self._get_start()
+            X = self._validate_samples(X, reset=start is None, feature_names=feature_names)
+            if start is not None:
                 self._check_networks_unchanged("warm_start=True")
             samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
             settings = resolve(self, *samples.shape)
-            checkpoint = self._open_checkpoint(samples, is_warm_start)
+            checkpoint = self._open_checkpoint(samples, start)
 
-            neighbors = self._find_neighbors(samples, settings)
-            if is_warm_start:
-                pretraining = self._previous_pretraining()
-                initialization = self._initialize_from_centers(samples)
-            else:
-                pretraining = self._pretrain(samples, settings, checkpoint)
-                pretraining, initialization = self._initialize_or_shorten(
-                    samples, settings, pretraining, neighbors
+            neighbors = self._find_neighbors(settings, samples)
+            if start is None:
+                pretraining = self._pretrain(settings, samples, checkpoint)
+                if pretraining.stop_reason == "interrupted":
+                    settings = settings.shorten()
+                initialization, settings = _run_step(
+                    self._initialize, settings, samples, pretraining, neighbors
                 )
-            if pretraining.stop_reason == "interrupted":
-                settings, neighbors = settings.shorten(), Neighbors()
-            refinement = self._refine(
-                samples, settings, pretraining.weights, initialization, neighbors, checkpoint
+            else:
+                pretraining = self._continue_pretraining(start)
+                initialization = self._initialize_from_centers(samples, start)
+            steps = samples, initialization, neighbors, checkpoint
+            refinement, settings = _run_step(self._refine, settings, pretraining.weights, *steps)
+            refinement, settings = _run_step(self._refine_further, settings, refinement, *steps)
+            refinement, settings = _run_step(self._train_decoder, settings, refinement, samples)
+            fitted, settings = _run_step(
+                lambda _: {
+                    **self._compute_fitted_attributes(
+                        X, samples, pretraining, initialization, refinement
+                    ),
+                    "_deviation_limits": compute_deviation_limits(refinement.weights, samples),
+                },
+                settings,
             )
-            refinement = self._refine_further(
-                samples, settings, refinement, initialization, neighbors, checkpoint
-            )
-            refinement = self._train_decoder(samples, settings, refinement)
-
-            self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
-        self._deviation_limits = compute_deviation_limits(self._weights, samples)
+            if settings.is_shortened:
+                fitted["stop_reason_"] = "interrupted"
+            if fitted["stop_reason_"] == "interrupted" and self.checkpoint is not None:
+                fitted["_interrupted_start"] = start
+            self._set_fitted_attributes(fitted)
         self._raise_if_interrupted()
         checkpoint.remove()
         self._warn_about_convergence()
@@ -448,8 +463,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._check_networks_unchanged("partial_fit")
         samples = self._find_distinct_samples(X, sample_weight, n_needed=1)
         settings = resolve(self, *samples.shape)
-        pretraining = self._previous_pretraining()
-        initialization = self._initialize_from_centers(samples)
+        pretraining = self._continue_pretraining(self._weights)
+        initialization = self._initialize_from_centers(samples, self._weights)
         previous_frequencies = self._frequencies
         refinement = refine(
             samples,
@@ -467,8 +482,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             reconstruction_weight=self.reconstruction_weight,
             augmentation=settings.augmentation,
         )
-        self._set_fitted_attributes(X, samples, pretraining, initialization, refinement)
-        self._frequencies = self._frequencies + previous_frequencies
+        fitted = self._compute_fitted_attributes(
+            X, samples, pretraining, initialization, refinement
+        )
+        fitted["_frequencies"] += previous_frequencies
+        self._set_fitted_attributes(fitted)
         self._raise_if_interrupted()
         return self
 
@@ -770,7 +788,18 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         return run_outside_scope(build)
 
-    def _find_neighbors(self, samples: DistinctSamples, settings: Settings) -> Neighbors:
+    def _get_start(self) -> DECWeights | None:
+        """Return the weights that a warm start begins from; None for a fit from the beginning.
+
+        With a checkpoint, the fit after one that Ctrl-C has ended begins where that has begun, and
+        resumes it.
+        """
+        if not (self.warm_start and self.__sklearn_is_fitted__()):
+            return None
+        is_resumed = self.checkpoint is not None and hasattr(self, "_interrupted_start")
+        return self._interrupted_start if is_resumed else self._weights
+
+    def _find_neighbors(self, settings: Settings, samples: DistinctSamples) -> Neighbors:
         arguments = (settings.n_graph_neighbors, settings.neighbors_seed)
         return StepCache(self.memory).get(
             "neighbors",
@@ -779,7 +808,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         )
 
     def _pretrain(
-        self, samples: DistinctSamples, settings: Settings, checkpoint: Checkpoint
+        self, settings: Settings, samples: DistinctSamples, checkpoint: Checkpoint
     ) -> PretrainingResult:
         architecture, seed = settings.architecture, settings.pretrain_seed
 
@@ -806,65 +835,52 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _initialize(
         self,
-        samples: DistinctSamples,
         settings: Settings,
+        samples: DistinctSamples,
         pretraining: PretrainingResult,
         neighbors: Neighbors,
     ) -> Initialization:
+        """Initialize the clusters; if the fit was interrupted before, by one run of k-means."""
         z = pretraining.weights.embed(samples)
-        method = (settings.init, self.n_clusters, settings.n_init)
+        arguments = settings.init, self.n_clusters, settings.n_init, z
+        weights, seed = samples.sample_weight, settings.init_seed
+        if settings.is_shortened:
+            if self.n_clusters is None:
+                raise KeyboardInterrupt
+            return initialize_clusters(*arguments, Neighbors(), weights, seed)
         initialization = StepCache(self.memory).get(
             "initialization",
-            (samples.digest, z, *method, settings.n_graph_neighbors, *settings.seeds),
-            lambda: initialize_clusters(
-                *method, z, neighbors, samples.sample_weight, settings.init_seed
-            ),
+            (samples.digest, *arguments, settings.n_graph_neighbors, *settings.seeds),
+            lambda: initialize_clusters(*arguments, neighbors, weights, seed),
         )
         # Without neighbors the first targets follow from the centers, like all later ones.
         return initialization if self.n_neighbors else initialization._replace(targets=None)
 
-    def _initialize_or_shorten(
-        self,
-        samples: DistinctSamples,
-        settings: Settings,
-        pretraining: PretrainingResult,
-        neighbors: Neighbors,
-    ) -> tuple[PretrainingResult, Initialization]:
-        """Initialize the clusters; if the fit is interrupted until then, by one run of k-means."""
-        try:
-            if pretraining.stop_reason == "interrupted":
-                raise KeyboardInterrupt
-            return pretraining, self._initialize(samples, settings, pretraining, neighbors)
-        except KeyboardInterrupt:
-            if has_other_workers() or self.n_clusters is None:
-                raise
-        pretraining = pretraining._replace(stop_reason="interrupted")
-        return pretraining, self._initialize(samples, settings.shorten(), pretraining, Neighbors())
-
     def _refine(
         self,
-        samples: DistinctSamples,
         settings: Settings,
         weights: DECWeights,
+        samples: DistinctSamples,
         initialization: Initialization,
         neighbors: Neighbors,
         checkpoint: Checkpoint,
         phase: str = "refine",
     ) -> RefinementResult:
+        uses_neighbors = initialization.follows_neighbors and self.n_neighbors
         return refine(
             samples,
             weights,
             initialization,
             Targets(
                 samples.sample_weight,
-                neighbors.graph if initialization.follows_neighbors and self.n_neighbors else None,
+                neighbors.graph if uses_neighbors and not settings.is_shortened else None,
                 power=initialization.power,
                 sharpen=settings.target,
             ),
             settings.refinement if phase == "refine" else settings.rebuilt,
             np.random.RandomState(settings.refine_seed),
             self._get_callbacks(),
-            checkpoint,
+            Checkpoint(None) if settings.is_shortened else checkpoint,
             self.reconstruction_weight,
             settings.augmentation,
             phase,
@@ -872,9 +888,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _refine_further(
         self,
-        samples: DistinctSamples,
         settings: Settings,
         refinement: RefinementResult,
+        samples: DistinctSamples,
         initialization: Initialization,
         neighbors: Neighbors,
         checkpoint: Checkpoint,
@@ -885,23 +901,18 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         uses_neighbors = self.n_neighbors and has_neighbors
         if not settings.rebuilt.n_steps or is_interrupted or not uses_neighbors:
             return refinement
-        try:
-            rebuilding = rebuild_neighbors(
-                samples,
-                refinement.weights,
-                refinement.q,
-                settings.n_graph_neighbors,
-                initialization.power,
-                settings.neighbors_seed,
-            )
-        except KeyboardInterrupt:
-            if has_other_workers():
-                raise
-            return replace(refinement, stop_reason="interrupted")
-        further = self._refine(
+        rebuilding = rebuild_neighbors(
             samples,
+            refinement.weights,
+            refinement.q,
+            settings.n_graph_neighbors,
+            initialization.power,
+            settings.neighbors_seed,
+        )
+        further = self._refine(
             settings,
             refinement.weights,
+            samples,
             rebuilding.initialization,
             rebuilding.neighbors,
             checkpoint,
@@ -910,29 +921,30 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return further.after(refinement)
 
     def _train_decoder(
-        self, samples: DistinctSamples, settings: Settings, refinement: RefinementResult
+        self, settings: Settings, refinement: RefinementResult, samples: DistinctSamples
     ) -> RefinementResult:
         """Fit the decoder to the refined encoder, unless the fit was interrupted."""
-        if refinement.stop_reason == "interrupted" or refinement.n_iter == 0:
+        is_interrupted = settings.is_shortened or refinement.stop_reason == "interrupted"
+        if is_interrupted or refinement.n_iter == 0:
             return refinement
         random_state = np.random.RandomState(settings.decoder_seed)
         weights, reason = train_decoder(samples, refinement.weights, settings.decoder, random_state)
-        is_interrupted = reason == "interrupted"
-        stop_reason = reason if is_interrupted else refinement.stop_reason
+        stop_reason = reason if reason == "interrupted" else refinement.stop_reason
         return replace(refinement, weights=weights, stop_reason=stop_reason)
 
-    def _initialize_from_centers(self, samples: DistinctSamples) -> Initialization:
-        """Initialize with the fitted centers and the labels that follow from them."""
-        labels = self._weights.assign(samples).argmax(axis=1)
+    def _initialize_from_centers(
+        self, samples: DistinctSamples, weights: DECWeights
+    ) -> Initialization:
+        """Initialize with fitted centers and the labels that follow from them."""
+        labels = weights.assign(samples).argmax(axis=1)
         rule = self._target_power, self._follows_neighbors
-        return Initialization(labels, self.cluster_centers_, None, *rule)
+        return Initialization(labels, weights.centers, None, *rule)
 
-    def _previous_pretraining(self) -> PretrainingResult:
-        """Return the fitted weights as the result of a pretraining, to be refined further."""
-        weights = replace(self._weights, alpha=self.alpha)
+    def _continue_pretraining(self, weights: DECWeights) -> PretrainingResult:
+        """Return fitted weights as the result of a pretraining, to be refined further."""
         phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
         history = {phase: self.history_[phase] for phase in phases}
-        return PretrainingResult(weights, history, "max_iter")
+        return PretrainingResult(replace(weights, alpha=self.alpha), history, "max_iter")
 
     def _check_first_samples(self, X: Any) -> None:
         """Raise a ValueError unless there are as many distinct samples as clusters."""
@@ -969,56 +981,53 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                     "beginning with warm_start=False."
                 )
 
-    def _open_checkpoint(self, samples: DistinctSamples, is_warm_start: bool) -> Checkpoint:
-        previous = [*self._weights.autoencoder, self.cluster_centers_] if is_warm_start else []
+    def _open_checkpoint(self, samples: DistinctSamples, start: DECWeights | None) -> Checkpoint:
+        previous = [] if start is None else [*start.autoencoder, start.centers]
         return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), previous)
 
     def _get_callbacks(self) -> list[keras.callbacks.Callback]:
         return list(self.callbacks or [])
 
-    def _set_fitted_attributes(
+    def _compute_fitted_attributes(
         self,
         X: Any,
         samples: DistinctSamples,
         pretraining: PretrainingResult,
         initialization: Initialization,
         refinement: RefinementResult,
-    ) -> None:
-        self._weights = refinement.weights
-        self._n_features_out = self._weights.architecture.embedding_width
+    ) -> dict[str, Any]:
+        """Return the attributes that all fits set, by name."""
+        weights = refinement.weights
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
-        self._frequencies = frequencies * samples.mean_weight
-        self._target_power = initialization.power
-        self._follows_neighbors = initialization.follows_neighbors
-        self.cluster_centers_ = self._weights.centers
-        self.n_iter_ = refinement.n_iter
         is_interrupted = pretraining.stop_reason == "interrupted"
-        self.stop_reason_ = "interrupted" if is_interrupted else refinement.stop_reason
-        self.history_ = {**pretraining.history, **refinement.history}
-        for name in ("_networks", "model_"):  # built from the old weights
-            self.__dict__.pop(name, None)
-        self.labels_ = self._expand_labels(X, samples, refinement.q.argmax(axis=1))
-        self.initial_labels_ = self._expand_labels(X, samples, initialization.labels)
+        return {
+            "_weights": weights,
+            "_n_features_out": weights.architecture.embedding_width,
+            "_frequencies": frequencies * samples.mean_weight,
+            "_target_power": initialization.power,
+            "_follows_neighbors": initialization.follows_neighbors,
+            "cluster_centers_": weights.centers,
+            "labels_": _expand_labels(X, samples, refinement.q.argmax(axis=1), weights),
+            "initial_labels_": _expand_labels(X, samples, initialization.labels, weights),
+            "n_iter_": refinement.n_iter,
+            "stop_reason_": "interrupted" if is_interrupted else refinement.stop_reason,
+            "history_": {**pretraining.history, **refinement.history},
+        }
 
-    def _expand_labels(
-        self, X: Any, samples: DistinctSamples, distinct_labels: np.ndarray
-    ) -> np.ndarray:
-        """Return the labels of all samples, those of weight zero by prediction."""
-        weighted_labels, weighted = samples.expand(distinct_labels)
-        labels = np.empty(X.shape[0], dtype=np.int32)
-        labels[weighted] = weighted_labels
-        unweighted = np.setdiff1d(np.arange(X.shape[0]), weighted)
-        if len(unweighted):
-            labels[unweighted] = self._weights.assign(SampleSubset(X, unweighted)).argmax(axis=1)
-        return labels
+    def _set_fitted_attributes(self, fitted: dict[str, Any]) -> None:
+        """Set fitted attributes all at once, so that Ctrl-C cannot leave those of two fits."""
+        for name in ("_networks", "model_", "_interrupted_start"):  # of the previous fit
+            self.__dict__.pop(name, None)
+        self.__dict__.update(fitted)
 
     def _raise_if_interrupted(self) -> None:
         if self.stop_reason_ == "interrupted":
-            n_epochs = len(self.history_["pretrain"]["loss"])
+            phases = [phase for phase in ("layers", "pretrain") if phase in self.history_]
+            n_epochs = sum(len(self.history_[phase]["loss"]) for phase in phases)
             raise KeyboardInterrupt(
                 f"Fit was interrupted after {n_epochs} epochs of the pretraining and "
-                f"{self.n_iter_} steps of the refinement; the fitted attributes reflect the last "
-                "completed update."
+                f"{self.n_iter_} steps of the refinement; the fitted attributes are those of the "
+                "networks at that time."
             )
 
     def _warn_about_convergence(self) -> None:
@@ -1105,3 +1114,34 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         # Keras models are rebuilt from the weights on demand.
         state = super().__getstate__()
         return {name: state[name] for name in state if name not in ("_networks", "model_")}
+
+
+def _run_step(
+    step: Callable[Concatenate[Settings, _P], _R],
+    settings: Settings,
+    *arguments: _P.args,
+    **options: _P.kwargs,
+) -> tuple[_R, Settings]:
+    """Run a step of a fit, with shortened settings if Ctrl-C interrupts it.
+
+    Returns its result, and the settings of the next steps.
+    """
+
+    def run(is_interrupted: bool) -> _R:
+        return step(settings.shorten() if is_interrupted else settings, *arguments, **options)
+
+    result, is_interrupted = run_again_if_interrupted(run)
+    return result, settings.shorten() if is_interrupted else settings
+
+
+def _expand_labels(
+    X: Any, samples: DistinctSamples, distinct_labels: np.ndarray, weights: DECWeights
+) -> np.ndarray:
+    """Return the labels of all samples, those of weight zero by prediction."""
+    weighted_labels, weighted = samples.expand(distinct_labels)
+    labels = np.empty(X.shape[0], dtype=np.int32)
+    labels[weighted] = weighted_labels
+    unweighted = np.setdiff1d(np.arange(X.shape[0]), weighted)
+    if len(unweighted):
+        labels[unweighted] = weights.assign(SampleSubset(X, unweighted)).argmax(axis=1)
+    return labels

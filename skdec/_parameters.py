@@ -120,6 +120,8 @@ class Settings:
         Neighbors of each sample in the graph, for the initialization or the targets.
     pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed : int
         Seeds of the steps.
+    is_shortened : bool, default=False
+        Whether the fit was interrupted and is to end quickly.
     """
 
     architecture: AnyArchitecture
@@ -138,6 +140,7 @@ class Settings:
     neighbors_seed: int
     refine_seed: int
     decoder_seed: int
+    is_shortened: bool = False
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -147,7 +150,15 @@ class Settings:
     def shorten(self) -> "Settings":
         """Return settings that finish an interrupted fit quickly: one run of k-means."""
         none = replace(self.refinement, n_steps=0)
-        return replace(self, refinement=none, rebuilt=none, init="k-means++", n_init=1)
+        return replace(
+            self,
+            refinement=none,
+            rebuilt=none,
+            decoder=none,
+            init="k-means++",
+            n_init=1,
+            is_shortened=True,
+        )
 
 
 def check_parameters(estimator: Any) -> None:

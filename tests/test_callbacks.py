@@ -114,3 +114,32 @@ def test_a_learning_rate_set_when_the_training_begins_is_used(parameters, sample
         **parameters | {"optimizer": keras.optimizers.SGD(0.1), "callbacks": [Slow()]}
     ).fit(samples)
     np.testing.assert_allclose(dec.history_["refine"]["learning_rate"], 1e-5, rtol=1e-6)
+
+
+def test_labels_are_those_of_weights_that_a_callback_restores(parameters, random):
+    X = random(0).normal(size=(300, 6))
+    early = keras.callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True)
+    unstable = {"optimizer": keras.optimizers.SGD(1.0), "max_iter": 300, "n_clusters": 5}
+    dec = DECClusterer(**parameters | unstable, callbacks=[early]).fit(X)
+    assert dec.stop_reason_ == "callback"
+    np.testing.assert_array_equal(dec.labels_, dec.predict(X))
+
+    class Halve(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            if self.params["phase"] == "refine":
+                self.model.set_weights([0.5 * weight for weight in self.model.get_weights()])
+
+    dec = DECClusterer(**parameters, callbacks=[Halve()]).fit(X)
+    np.testing.assert_array_equal(dec.labels_, dec.predict(X))
+
+
+def test_the_stop_of_a_callback_is_the_reason(parameters, samples):
+    """Not `tol`, which would have ended the refinement after the same update."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = self.params["phase"] == "refine"
+
+    dec = DECClusterer(**parameters | {"tol": 1.0}, callbacks=[Stop()]).fit(samples)
+    assert (dec.stop_reason_, dec.n_iter_) == ("callback", 5)
+    assert DECClusterer(**parameters | {"tol": 1.0}).fit(samples).stop_reason_ == "tol"

@@ -1,6 +1,7 @@
 """Ctrl-C: real SIGINTs in every phase, alone, in searches, in loops and on the command line."""
 
 import copy
+import importlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdec import DECClusterer
-from skdec import _estimator as estimator_module
+from skdec._engine.training_loop import TrainingLoop
 
 
 class Interrupt(keras.callbacks.Callback):
@@ -59,32 +60,69 @@ def interrupt(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("step", ["initialize_clusters", "choose_labels", "rebuild_neighbors"])
+def interrupt_once(patch, name):
+    """Interrupt the first call of a function."""
+    module, function = name.rsplit(".", 1)
+    original, calls = getattr(importlib.import_module(module), function), []
+
+    def run(*args, **kwargs):
+        calls.append(args)
+        return original(*args, **kwargs) if calls[1:] else interrupt()
+
+    patch.setattr(name, run)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refined"),
+    [
+        ("skdec._estimator.initialize_clusters", False),
+        ("skdec._steps.initialization.choose_labels", False),
+        ("skdec._estimator.refine", False),
+        ("skdec._estimator.rebuild_neighbors", True),
+        ("skdec._estimator.train_decoder", True),
+        ("skdec._estimator._expand_labels", True),
+        ("skdec._estimator.compute_deviation_limits", True),
+    ],
+)
 def test_an_interrupt_between_the_phases_keeps_what_was_trained(
-    parameters, samples, monkeypatch, step
+    parameters, samples, monkeypatch, name, is_refined
 ):
-    """In `initialize_clusters` at its first call: after it, k-means finishes the fit."""
-    names = {"choose_labels": "skdec._steps.initialization.choose_labels"}
-    name = names.get(step, f"skdec._estimator.{step}")
+    """Before the clusters are initialized, k-means finishes the fit."""
+    dec = DECClusterer(**parameters, augment=lambda x: x)
     with monkeypatch.context() as patch:
-        if step == "initialize_clusters":
-            original, calls = estimator_module.initialize_clusters, []
-
-            def interrupt_first(*args):
-                calls.append(args)
-                return original(*args) if calls[1:] else interrupt()
-
-            patch.setattr(name, interrupt_first)
-        else:
-            patch.setattr(name, interrupt)
-        augment = (lambda x: x) if step == "rebuild_neighbors" else None
-        dec = DECClusterer(**parameters, augment=augment)
+        interrupt_once(patch, name)
         with pytest.raises(KeyboardInterrupt, match="interrupted after 5 epochs"):
             dec.fit(samples)
     assert dec.stop_reason_ == "interrupted"
-    assert (dec.n_iter_ > 0) == (step == "rebuild_neighbors")
+    assert (dec.n_iter_ > 0) == is_refined
     np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
     assert dec.score_samples(samples).shape == (150,)
+
+
+def test_an_interrupt_after_the_last_step_keeps_the_refinement(parameters, samples, monkeypatch):
+    """While the final labels are computed."""
+    restore = TrainingLoop.restore_best
+    with monkeypatch.context() as patch:
+
+        def restore_best(loop):
+            restore(loop)
+            interrupt_once(patch, "skdec._steps.refinement._assign")
+
+        patch.setattr(TrainingLoop, "restore_best", restore_best)
+        dec = DECClusterer(**parameters)
+        with pytest.raises(KeyboardInterrupt, match="5 epochs of the pretraining and 20 steps"):
+            dec.fit(samples)
+    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
+
+
+def test_a_second_interrupt_leaves_the_fit_before(fitted, samples, monkeypatch):
+    dec = copy.deepcopy(fitted)
+    before = {name: value for name, value in vars(dec).items() if name.endswith("_")}
+    monkeypatch.setattr("skdec._estimator.compute_deviation_limits", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples[:100, :4])
+    assert before == {name: value for name, value in vars(dec).items() if name.endswith("_")}
+    np.testing.assert_array_equal(dec.predict(samples), fitted.labels_)
 
 
 def test_an_interrupt_before_the_training_changes_nothing(fitted, samples, monkeypatch):
@@ -131,6 +169,56 @@ def test_a_checkpoint_resumes_after_an_interrupt(parameters, samples, tmp_path, 
     fresh = DECClusterer(**parameters).fit(samples)
     np.testing.assert_array_equal(resumed.cluster_centers_, fresh.cluster_centers_)
     assert not any(tmp_path.iterdir())
+
+
+def test_no_shortened_initialization_is_kept_in_the_cache(
+    parameters, samples, monkeypatch, tmp_path
+):
+    """One run of k-means finishes the interrupted fit; this one has the same parameters."""
+    parameters = parameters | {"init": "k-means++", "n_init": 1}
+    with monkeypatch.context() as patch:
+        interrupt_once(patch, "skdec._estimator.initialize_clusters")
+        with pytest.raises(KeyboardInterrupt):
+            DECClusterer(**parameters, memory=tmp_path).fit(samples)
+    later = DECClusterer(**parameters, memory=tmp_path).fit(samples)
+    fresh = DECClusterer(**parameters).fit(samples)
+    np.testing.assert_array_equal(later.cluster_centers_, fresh.cluster_centers_)
+
+
+def test_an_interrupted_initialization_does_not_resume_the_refinement(
+    parameters, samples, monkeypatch, tmp_path
+):
+    """The checkpoint is of a refinement that Ctrl-C has ended before."""
+    dec = DECClusterer(**parameters, checkpoint=tmp_path, callbacks=[Interrupt("refine")])
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples)
+    dec.set_params(callbacks=None)
+    with monkeypatch.context() as patch:
+        interrupt_once(patch, "skdec._estimator.initialize_clusters")
+        with pytest.raises(KeyboardInterrupt):
+            dec.fit(samples)
+    assert dec.n_iter_ == 0
+    fresh = DECClusterer(**parameters).fit(samples)
+    np.testing.assert_array_equal(dec.fit(samples).cluster_centers_, fresh.cluster_centers_)
+
+
+@pytest.mark.parametrize("phase", ["pretrain", "refine"])
+def test_a_warm_start_resumes_the_interrupted_fit(parameters, samples, tmp_path, phase):
+    parameters = parameters | {"warm_start": True}
+    expected = DECClusterer(**parameters).fit(samples)
+    dec = DECClusterer(**parameters, checkpoint=tmp_path, callbacks=[Interrupt(phase)])
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples)
+    dec.set_params(callbacks=None).fit(samples)
+    np.testing.assert_array_equal(dec.cluster_centers_, expected.cluster_centers_)
+    # The further fit from there is interrupted and resumed as well.
+    expected.fit(samples)
+    dec.set_params(callbacks=[Interrupt("refine")])
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples)
+    dec.set_params(callbacks=None).fit(samples)
+    np.testing.assert_array_equal(dec.cluster_centers_, expected.cluster_centers_)
+    assert not hasattr(dec, "_interrupted_start")
 
 
 def test_a_search_ends(parameters, samples):

@@ -105,8 +105,6 @@ class TrainingLoop:
     ----------
     n_steps : int
         Steps done so far.
-    stop_reason : str
-        Why the phase ended; "max_iter" while it runs.
     """
 
     def __init__(
@@ -146,8 +144,8 @@ class TrainingLoop:
             steps=settings.epoch_steps,
         )
         self._best: tuple[tuple[float, ...], list[np.ndarray]] | None = None
+        self._stop_reason: str | None = None
         self.n_steps = 0
-        self.stop_reason = "max_iter"
 
     def __enter__(self) -> "TrainingLoop":
         self._bar = open_bar(self._phase, self._cycle_steps)
@@ -162,7 +160,7 @@ class TrainingLoop:
         # Other workers would wait for this one forever, so there Ctrl-C ends the process.
         is_interrupted = kind is KeyboardInterrupt and not has_other_workers()
         if is_interrupted:
-            self.stop_reason = "interrupted"
+            self._stop_reason = "interrupted"
         if is_interrupted or kind is None:
             self._callbacks.on_train_end()
         return is_interrupted
@@ -170,7 +168,16 @@ class TrainingLoop:
     @property
     def is_running(self) -> bool:
         """Whether there are steps left and nothing has stopped the phase."""
-        return self.n_steps < len(self._learning_rates) and self.stop_reason == "max_iter"
+        return self.n_steps < len(self._learning_rates) and self._stop_reason is None
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the phase ended: "max_iter" if all steps were done, or what `stop` was given."""
+        return self._stop_reason or "max_iter"
+
+    def stop(self, reason: str) -> None:
+        """End the phase, unless something else has ended it already."""
+        self._stop_reason = self._stop_reason or reason
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -231,7 +238,7 @@ class TrainingLoop:
             self._callbacks.on_epoch_end(epoch, logs)
         self._append({name: logs[name] for name in logs.keys() - recorded.keys()})
         if self._trainer.model.stop_training:
-            self.stop_reason = "callback"
+            self.stop("callback")
 
     def _append(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -268,13 +275,10 @@ class TrainingLoop:
         if self._best is None or rank > self._best[0]:
             self._best = rank, self._trainer.get_weights()
 
-    def restore_best(self) -> bool:
-        """Restore the kept weights; return whether they differ from the current ones."""
-        if self._best is None:
-            return False
-        current, (_, best) = self._trainer.get_weights(), self._best
-        self._trainer.reset(best)
-        return any((one != other).any() for one, other in zip(current, best, strict=True))
+    def restore_best(self) -> None:
+        """Restore the kept weights, if there are any."""
+        if self._best is not None:
+            self._trainer.reset(self._best[1])
 
     def resume(self) -> bool:
         """Resume from the checkpoint, if there is one; return whether there was."""
@@ -293,7 +297,7 @@ class TrainingLoop:
             "n_steps": self.n_steps,
             "n_batches": self._n_batches,
             "has_retried": self._has_retried,
-            "stop_reason": self.stop_reason,
+            "stop_reason": self._stop_reason,
             "best_rank": None if self._best is None else self._best[0],
         }
         variables = {f"variable.{i}": v for i, v in enumerate(self._trainer.get_variables())}
@@ -306,7 +310,7 @@ class TrainingLoop:
     def _set_state(self, state: CheckpointState) -> None:
         numbers, arrays = state
         self.n_steps, self._has_retried = numbers["n_steps"], numbers["has_retried"]
-        self.stop_reason = numbers["stop_reason"]
+        self._stop_reason = numbers["stop_reason"]
         self._learning_rates = arrays["learning_rates"]
         while self._n_batches < numbers["n_batches"]:
             self._next_batch()

@@ -19,6 +19,7 @@ from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples
 from skdec._engine.distribute import check_workers_agree, get_local_slice, sum_over_workers
 from skdec._engine.inference import DECWeights
+from skdec._engine.interrupts import run_again_if_interrupted
 from skdec._engine.trainer import Trainer, borrow_refinement_trainer
 from skdec._engine.training_loop import TrainingLoop, TrainingSettings
 from skdec._math import target_distribution
@@ -167,11 +168,11 @@ def refine(
             callbacks=callbacks,
             checkpoint=checkpoint,
         )
-        p, labels, q = initialization.targets, initialization.labels, None
+        p, labels = initialization.targets, initialization.labels
         initial_score = targets.score(labels)
         is_resumed = loop.resume()
         follows_network = p is None or bool((loop.history["agreement"] >= _MIN_AGREEMENT).any())
-        if is_resumed or follows_network or not loop.is_running:
+        if loop.is_running and (is_resumed or follows_network):
             q = _assign(samples, weights, trainer)
             p = targets.compute(q) if follows_network else p
             labels = q.argmax(axis=1) if is_resumed else labels
@@ -188,7 +189,6 @@ def refine(
                     loss=loss, changed=changed, clusters=n_found, agreement=agreement, score=score
                 )
                 if follows_network and n_found < n_clusters:
-                    q = None
                     _undo_collapsed_update(loop, n_found, n_clusters)
                     continue
                 if targets.graph is not None:
@@ -198,19 +198,19 @@ def refine(
                 is_extended = not follows_network and loop.extend("agreement")
                 is_behind = settings.waits_for_score and all(loop.history["score"] < initial_score)
                 if changed < settings.tol and not is_extended and not is_behind:
-                    loop.stop_reason = "tol"
+                    loop.stop("tol")
                 if loop.is_running:
                     p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
         # Without steps, the pretraining may have been interrupted and be resumed later.
         if loop.n_steps and loop.stop_reason != "interrupted":
             loop.save_checkpoint(force=True)
-        is_restored = loop.restore_best()
+        loop.restore_best()
+        # Since the last update, callbacks may have changed the weights as well.
         refined = _get_weights(weights, trainer)
-        if q is None or is_restored or loop.stop_reason == "interrupted":
-            q = _assign(samples, weights, trainer)
-    history = {phase: loop.history}
-    return RefinementResult(refined, q, history, loop.n_steps, loop.stop_reason)
+        q, is_interrupted = run_again_if_interrupted(lambda _: _assign(samples, weights, trainer))
+    stop_reason = "interrupted" if is_interrupted else loop.stop_reason
+    return RefinementResult(refined, q, {phase: loop.history}, loop.n_steps, stop_reason)
 
 
 def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) -> float:
@@ -233,12 +233,12 @@ def _assign(samples: DistinctSamples, weights: DECWeights, trainer: Trainer) -> 
 
 def _undo_collapsed_update(loop: TrainingLoop, n_found: int, n_clusters: int) -> None:
     if not loop.undo():
-        loop.stop_reason = "collapse"
-        return
-    loop.stop_reason = "max_iter"
-    warnings.warn(
-        f"After {loop.n_steps} steps of the refinement an update left {n_found} of {n_clusters} "
-        "clusters with samples. It is undone and repeated with a lower learning rate.",
-        ConvergenceWarning,
-        stacklevel=5,
-    )
+        loop.stop("collapse")
+    elif loop.is_running:
+        warnings.warn(
+            f"After {loop.n_steps} steps of the refinement an update left {n_found} of "
+            f"{n_clusters} clusters with samples. It is undone and repeated with a lower learning "
+            "rate.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )

@@ -1,5 +1,7 @@
 """Refinement compared with the paper's gradients in NumPy, step by step and update by update."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -267,12 +269,10 @@ def initialize_in_four_clusters(centers):
     return Initialization(labels, centers, np.eye(4, dtype=np.float32)[labels])
 
 
-def refine_updates(samples, weights, centers, n_updates):
+def refine_updates(samples, weights, centers, n_updates, **options):
     initialization = initialize_in_four_clusters(centers)
-    max_iter = 2 * n_updates
-    return run_refinement(
-        samples, weights, initialization, sgd(1e-3), max_iter=max_iter, update_interval=2
-    )
+    options |= {"max_iter": 2 * n_updates, "update_interval": 2}
+    return run_refinement(samples, weights, initialization, sgd(1e-3), **options)
 
 
 def test_collapsed_update_is_repeated_at_a_lower_learning_rate(
@@ -296,6 +296,21 @@ def test_collapsed_update_is_repeated_at_a_lower_learning_rate(
         for run in (result, undisturbed)
     )
     assert 0.02 < change / undisturbed_change < 0.3
+
+
+def test_a_callback_ends_the_refinement_at_an_update_that_is_undone(
+    distinct_samples, weights, centers, empty_clusters
+):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = logs["clusters"] < 4
+
+    empty_clusters(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is repeated
+        result = refine_updates(distinct_samples, weights, centers, 4, callbacks=[Stop()])
+    assert (result.stop_reason, result.n_iter) == ("callback", 2)
+    assert len(np.unique(result.q.argmax(axis=1))) == 4
 
 
 def test_second_collapse_ends_the_refinement_before_it(
