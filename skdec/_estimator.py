@@ -16,7 +16,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec import _model_file
@@ -276,6 +276,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     _weights: DECWeights
     _frequencies: np.ndarray
     _deviation_limits: np.ndarray
+    _n_partial_fits: int
     # How the targets follow from the assignments, as `Initialization` describes.
     _target_power: float
     _follows_neighbors: bool
@@ -411,6 +412,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 },
                 settings,
             )
+            fitted["_n_partial_fits"] = 0
             if settings.is_shortened:
                 fitted["stop_reason_"] = "interrupted"
             if fitted["stop_reason_"] == "interrupted" and self.checkpoint is not None:
@@ -477,7 +479,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 sharpen=settings.target,
             ),
             settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
-            check_random_state(self.random_state),
+            # Other batches and augmentations in each call.
+            np.random.RandomState([settings.refine_seed, self._n_partial_fits]),
             self._get_callbacks(),
             reconstruction_weight=self.reconstruction_weight,
             augmentation=settings.augmentation,
@@ -486,6 +489,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             X, samples, pretraining, initialization, refinement
         )
         fitted["_frequencies"] += previous_frequencies
+        fitted["_n_partial_fits"] = self._n_partial_fits + 1
         self._set_fitted_attributes(fitted)
         self._raise_if_interrupted()
         return self

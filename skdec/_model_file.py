@@ -52,8 +52,8 @@ from skdec.networks import (
 _FORMAT = 1
 _STATE = {
     "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
-    "networks", "alpha", "target_power", "follows_neighbors", "n_iter", "stop_reason", "n_weights",
-    "history", "scaler", "preparer", "versions",
+    "networks", "alpha", "target_power", "follows_neighbors", "n_partial_fits", "n_iter",
+    "stop_reason", "n_weights", "history", "scaler", "preparer", "versions",
 }  # fmt: skip
 _PACKAGES = ("skdec", "scikit-learn", "skrub", "skops", "pandas", "tensorflow", "keras")
 _ARRAYS = ("cluster_centers_", "initial_labels_", "labels_")
@@ -196,6 +196,7 @@ def _collect_state(estimator: Any) -> dict[str, Any]:
         "alpha": float(estimator._weights.alpha),
         "target_power": float(estimator._target_power),
         "follows_neighbors": bool(estimator._follows_neighbors),
+        "n_partial_fits": int(estimator._n_partial_fits),
         "n_clusters": len(estimator.cluster_centers_),
         "n_features": int(architecture.n_features),
         "feature_names": list(getattr(estimator, "feature_names_in_", [])),
@@ -272,6 +273,7 @@ def _check_state(state: Any) -> dict[str, Any]:
         Positive().check("alpha", state["alpha"])
     if "target_power" in state:
         Fraction().check("target_power", state["target_power"])
+    Integer(0).check("n_partial_fits", state.get("n_partial_fits", 0))
     if "follows_neighbors" in state:
         Boolean().check("follows_neighbors", state["follows_neighbors"])
     if "networks" not in state:
@@ -353,7 +355,8 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         estimator._deviation_limits = array(_LIMITS, _NUMBERS[:1], 2)
         if not (np.isfinite(estimator._deviation_limits) & (estimator._deviation_limits > 0)).all():
             raise ValueError(f"its array {_LIMITS!r} is not finite or not positive")
-    # Files of earlier versions have neither; these are the values of the paper.
+    # Files of earlier versions have none of them; power and neighbors are those of the paper.
+    estimator._n_partial_fits = state.get("n_partial_fits", 0)
     estimator._target_power = state.get("target_power", 1.0)
     estimator._follows_neighbors = state.get("follows_neighbors", True)
     estimator.n_iter_ = state["n_iter"]

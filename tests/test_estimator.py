@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_info
 
 from skdec import DECClusterer, _estimator, _validation
 from skdec._engine import data, inference
+from skdec._engine.trainer import Trainer
 from skdec._parameters import resolve
 from skdec._steps import neighbors
 from skdec.model_selection import NeighborInformationScorer
@@ -447,6 +448,28 @@ def test_partial_fit_refines_on_further_samples(tiny, samples):
     assert dec.n_iter_ == 2
     assert not np.array_equal(dec.cluster_centers_, centers)
     np.testing.assert_array_equal(dec.labels_, dec.predict(samples[:64]))
+
+
+def test_each_partial_fit_trains_on_other_batches(tiny, samples, monkeypatch, tmp_path):
+    """Also after the estimator was saved and loaded; with equal seeds, the same ones."""
+    batches = []
+    run = Trainer.run
+
+    def record(self, sources, learning_rates, seeds, scalars=()):
+        batches.append((sources[0].tobytes(), seeds.tolist()))
+        return run(self, sources, learning_rates, seeds, scalars)
+
+    dec, same = (DECClusterer(**tiny).fit(samples) for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "run", record)
+        dec.partial_fit(samples)
+        dec.partial_fit(samples)
+        dec.save(tmp_path / "model.skdec")
+        DECClusterer.load(tmp_path / "model.skdec").partial_fit(samples)
+        assert len(batches) == len({repr(batch) for batch in batches}) == 3
+        for _ in range(3):
+            same.partial_fit(samples)
+    assert batches[:3] == batches[3:]
 
 
 def test_first_partial_fit_needs_a_distinct_sample_for_each_cluster(tiny, samples):
