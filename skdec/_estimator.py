@@ -26,11 +26,11 @@ from skdec._engine.cache import StepCache
 from skdec._engine.checkpoint import Checkpoint
 from skdec._engine.data import DistinctSamples, SampleSubset
 from skdec._engine.distribute import run_outside_scope
-from skdec._engine.identity import describe
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._engine.interrupts import run_again_if_interrupted
 from skdec._engine.progress import report_progress
 from skdec._engine.threads import check_not_forked
+from skdec._identity import describe
 from skdec._math import cluster_frequencies
 from skdec._outliers import compute_deviation_limits, compute_deviations
 from skdec._parameters import (
@@ -108,13 +108,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         - A function of the number of features that returns (encoder, decoder), Keras models with
           new weights, or an `skdec.networks.Autoencoder`; for example
           ``partial(build_convolutional_autoencoder, image_shape=(28, 28))`` with
-          `skdec.networks.build_convolutional_autoencoder`. Initializers without a seed follow
-          `random_state`.
+          `skdec.networks.build_convolutional_autoencoder`.
         - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
           ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
 
         The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back. Losses of
-        their layers, such as regularizers, are added to the loss.
+        their layers, such as regularizers, are added to the loss. Initializers without a seed
+        follow `random_state`. Weights are float32; layers may compute in a mixed precision.
     init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
         Initialization of the clusters.
 

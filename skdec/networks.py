@@ -1,7 +1,6 @@
 """The autoencoder of DEC as Keras models."""
 
 import inspect
-import json
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,10 +9,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from threading import Lock
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import keras
 import numpy as np
 
+from skdec._identity import describe_layer, describe_or_number
 from skdec.layers import check_image_shape
 
 __all__ = ["Autoencoder", "build_autoencoder", "build_convolutional_autoencoder"]
@@ -106,7 +107,8 @@ class CustomArchitecture:
     """Networks of the user: a function that builds them, or Keras models.
 
     Equal ones share compiled programs. Two are equal if their layers and the configurations of
-    these are, apart from names and seeds.
+    these are, apart from names and seeds, and the code of functions and classes outside of
+    installed packages.
 
     Attributes
     ----------
@@ -117,7 +119,7 @@ class CustomArchitecture:
     n_encoder_weights : int
         Number of weight arrays of the encoder.
     description : str
-        Configurations of the layers.
+        Equal for equal networks.
     layer_types : tuple of type
         Classes of the layers.
     source : callable or tuple of keras.Model
@@ -142,63 +144,86 @@ class CustomArchitecture:
 
         Raises a ValueError that names the layer and the shapes that do not fit.
         """
-        encoder, decoder = _build_custom_networks(source, n_features)
-        samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
-        z = _check_network("encoder", encoder, samples)
-        _check_network("decoder", decoder, z, n_features)
+        with _preserve_random_state():
+            encoder, decoder = _build_custom_networks(source, n_features)
+            samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
+            z = _check_network("encoder", encoder, samples)
+            _check_network("decoder", decoder, z, n_features)
         if {id(weight) for weight in encoder.weights} & {id(weight) for weight in decoder.weights}:
             raise ValueError(
                 "The encoder and the decoder of autoencoder must not share weights, such as those "
                 "of one layer in both."
             )
+        layers = [*encoder._flatten_layers(), *decoder._flatten_layers()]
         return cls(
             n_features,
             z.shape[1],
             len(encoder.weights),
-            f"{describe_layer(encoder)} {describe_layer(decoder)}",
-            tuple(map(type, [*list_layers(encoder), *list_layers(decoder)])),
+            _describe_networks(encoder, decoder, source),
+            tuple(map(type, layers)),
             source,
         )
 
     def build(self) -> Autoencoder:
         """Build the networks, with any weights."""
-        encoder, decoder = _build_custom_networks(self.source, self.n_features)
-        samples = keras.Input((self.n_features,), name="samples")
-        embedding = keras.Input((self.embedding_width,), name="embedding")
-        encoder = keras.Model(samples, encoder(samples), name="encoder")
-        decoder = keras.Model(embedding, decoder(embedding), name="decoder")
-        return Autoencoder(
-            keras.Model(samples, decoder(encoder(samples)), name="autoencoder"), encoder, decoder
-        )
+        with _preserve_random_state():
+            encoder, decoder = _build_custom_networks(self.source, self.n_features)
+            samples = keras.Input((self.n_features,), name="samples")
+            embedding = keras.Input((self.embedding_width,), name="embedding")
+            encoder = keras.Model(samples, _call_in_float32(encoder, samples), name="encoder")
+            decoder = keras.Model(embedding, _call_in_float32(decoder, embedding), name="decoder")
+            return Autoencoder(
+                keras.Model(samples, decoder(encoder(samples)), name="autoencoder"),
+                encoder,
+                decoder,
+            )
 
     def create_weights(self, seed: int | None) -> list[np.ndarray]:
         """Return the weights of given models, or those of newly built ones."""
-        encoder, decoder = _build_custom_networks(self.source, self.n_features, seed)
-        for network, width in ((encoder, self.n_features), (decoder, self.embedding_width)):
-            network(np.zeros((1, width), np.float32))  # a model without input shape builds now
-        return [*encoder.get_weights(), *decoder.get_weights()]
+        with _preserve_random_state(seed):
+            encoder, decoder = _build_custom_networks(self.source, self.n_features)
+            for network, width in ((encoder, self.n_features), (decoder, self.embedding_width)):
+                network(np.zeros((1, width), np.float32))  # a model without input shape builds now
+            return [*encoder.get_weights(), *decoder.get_weights()]
 
 
 AnyArchitecture = Architecture | CustomArchitecture
 
 
-def _build_custom_networks(source: Any, n_features: int, seed: int | None = None) -> Any:
-    """Return encoder and decoder by a function, or copies of given ones."""
+def _build_custom_networks(source: Any, n_features: int) -> Any:
+    """Return encoder and decoder by a function, or copies of given ones.
+
+    Keras takes seeds from Python's random state here, and when the networks are first called.
+    """
     if isinstance(source, tuple):
-        return tuple(copy_layer(model) for model in source[-2:])
-    with _preserve_random_state(seed):
         try:
-            networks = source(n_features)
-        except Exception as error:  # the user's function may raise anything
+            return tuple(_copy_layer(model) for model in source[-2:])
+        except Exception as error:  # layers of the user may raise anything
             raise ValueError(
-                f"autoencoder={source!r} fails for n_features={n_features}: {_join_lines(error)}"
+                "The models of autoencoder cannot be copied, as each fit does; give a function "
+                f"that builds them instead: {_join_lines(error)}"
             ) from error
+    try:
+        networks = source(n_features)
+    except Exception as error:  # the user's function may raise anything
+        raise ValueError(
+            f"autoencoder={source!r} fails for n_features={n_features}: {_join_lines(error)}"
+        ) from error
     if not isinstance(networks, tuple | list) or len(networks) not in (2, 3):
         raise ValueError(
             f"autoencoder={source!r} must return a pair (encoder, decoder) of Keras models; it "
             f"returned {networks!r}."
         )
     return tuple(networks[-2:])
+
+
+def _describe_networks(encoder: Any, decoder: Any, source: Any) -> str:
+    """Return a text for equal networks, or a unique one for what cannot be told from others."""
+    builder = "" if isinstance(source, tuple) else describe_or_number(source)
+    try:
+        return "\n".join([describe_layer(encoder), describe_layer(decoder), builder])
+    except Exception:  # layers without a configuration may raise anything
+        return uuid4().hex
 
 
 def _check_network(
@@ -210,7 +235,9 @@ def _check_network(
     last = list_layers(network)[-1].name
     shape = f"(n, {inputs.shape[1]})"
     try:
-        outputs, again = (np.asarray(network(inputs, training=False)) for _ in range(2))
+        outputs, again = (
+            np.asarray(network(inputs, training=False)).astype(np.float32) for _ in range(2)
+        )
     except Exception as error:  # layers may raise anything
         raise ValueError(
             f"The {part} of autoencoder fails on inputs of shape {shape}: {_join_lines(error)}"
@@ -229,12 +256,25 @@ def _check_network(
         )
     if not np.isfinite(outputs).all():
         raise ValueError(f"The {part} of autoencoder returns values that are NaN or infinite.")
+    for weight in network.weights:
+        if weight.dtype != "float32":
+            raise ValueError(
+                f"The weights of the {part} of autoencoder must be float32; {weight.path} is "
+                f"{weight.dtype}. Build it with dtype='float32', or with a mixed policy such as "
+                "'mixed_bfloat16'."
+            )
     return outputs
 
 
+def _call_in_float32(network: Any, inputs: Any) -> Any:
+    """Return the outputs, cast if the layers compute in another precision."""
+    outputs = network(inputs)
+    return outputs if outputs.dtype == "float32" else keras.ops.cast(outputs, "float32")
+
+
 def list_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Return the layers of a network, those of nested models included."""
-    layers = getattr(network, "layers", None)
+    """Return the layers of a network, in place of a model or layer of others its inner ones."""
+    layers = getattr(network, "layers", network._layers)
     return [inner for layer in layers for inner in list_layers(layer)] if layers else [network]
 
 
@@ -526,33 +566,19 @@ def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     Python's random state, from which Keras takes seeds, stays as it was.
     """
     with _preserve_random_state():
-        if isinstance(layer, keras.Model):
-            copied = keras.models.clone_model(layer)
-        else:
-            copied = type(layer).from_config(layer.get_config())
-            if layer.built and layer.weights:
-                copied.build_from_config(layer.get_build_config())
+        return _copy_layer(layer)
+
+
+def _copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if isinstance(layer, keras.Model):
+        copied = keras.models.clone_model(layer)
+    else:
+        copied = type(layer).from_config(layer.get_config())
+        if layer.built and layer.weights:
+            copied.build_from_config(layer.get_build_config())
     if layer.weights:
         copied.set_weights(layer.get_weights())
     return copied
-
-
-def describe_layer(layer: keras.layers.Layer) -> str:
-    """Return a text that is equal for layers or models that differ in names and seeds only."""
-    names: dict[str, str] = {}
-    config = _without_names(layer.get_config(), names)
-    return f"{type(layer).__module__}.{type(layer).__qualname__} {json.dumps(config, default=str)}"
-
-
-def _without_names(config: Any, names: dict[str, str]) -> Any:
-    """Return a configuration without seeds, in which names are numbered in order."""
-    if isinstance(config, Mapping):
-        if isinstance(config.get("name"), str):
-            names.setdefault(config["name"], f"#{len(names)}")
-        return {key: _without_names(config[key], names) for key in config if key != "seed"}
-    if isinstance(config, list | tuple):
-        return [_without_names(value, names) for value in config]
-    return names.get(config, config) if isinstance(config, str) else config
 
 
 _random_state_lock = Lock()

@@ -2,11 +2,13 @@
 
 import copy
 import random
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
+from skdec import DECClusterer
 from skdec.networks import (
     BUILDERS,
     Architecture,
@@ -343,11 +345,145 @@ def test_architectures_are_equal_if_their_layers_are():
         return stack(n_features, Dense(3)), stack(3, Dense(n_features))
 
     one = CustomArchitecture.create(build_pair, 7)
-    for equal in (build_pair, build_pair(7), lambda n: build_pair(n, seed=3)):
-        assert CustomArchitecture.create(equal, 7) == one
+    assert CustomArchitecture.create(build_pair, 7) == one
+    assert CustomArchitecture.create(build_pair(7), 7) == CustomArchitecture.create(
+        build_pair(7, seed=3), 7
+    )
     for different in (build_wide, build_of_own_class):
         assert CustomArchitecture.create(different, 7) != one
     assert CustomArchitecture.create(build_pair, 8) != one
+
+
+dense = keras.layers.Dense
+
+
+def make_scaling(factor):
+    return lambda values: factor * values
+
+
+def make_model_class(factor):
+    class Scaled(keras.Model):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.dense = keras.layers.Dense(3)
+
+        def call(self, samples):
+            return factor * self.dense(samples)
+
+    return Scaled
+
+
+def make_layer_class(factor):
+    class Scaled(keras.layers.Dense):
+        scale = factor
+
+        def call(self, samples):
+            return self.scale * super().call(samples)
+
+    return Scaled
+
+
+@pytest.mark.parametrize(
+    ("make", "can_be_copied"),
+    [
+        (lambda n, factor: stack(n, dense(3, activation=make_scaling(factor))), False),
+        (lambda n, factor: stack(n, dense(3), keras.layers.Lambda(make_scaling(factor))), False),
+        (lambda n, factor: stack(n, make_layer_class(factor)(3)), True),
+        (lambda n, factor: make_model_class(factor)(), True),
+    ],
+    ids=["activation", "lambda", "layer", "model"],
+)
+def test_architectures_differ_in_what_configurations_do_not_tell(make, can_be_copied):
+    """As functions, and as models that they have built."""
+
+    def create(factor, is_built):
+        def build(n_features):
+            return make(n_features, factor), stack(3, keras.layers.Dense(n_features))
+
+        return CustomArchitecture.create(build(7) if is_built else build, 7)
+
+    for is_built in (False, True) if can_be_copied else (False,):
+        assert create(1.0, is_built).description == create(1.0, is_built).description
+        assert create(1.0, is_built) != create(2.0, is_built)
+
+
+def test_layers_without_a_configuration_are_told_by_their_builder():
+    class Shift(keras.layers.Layer):
+        def __init__(self, array):
+            super().__init__()
+            self.array = array
+
+        def call(self, samples):
+            return samples + self.array
+
+    def build(n_features, array):
+        return stack(n_features, keras.layers.Dense(3), Shift(array)), stack(
+            3, keras.layers.Dense(n_features)
+        )
+
+    one, other = (
+        CustomArchitecture.create(partial(build, array=np.full(3, value)), 7) for value in (0, 1)
+    )
+    assert one != other
+
+
+def test_fits_of_networks_that_differ_in_a_closure_share_no_program(tiny, samples):
+    for factor in (1.0, -1.0):
+
+        def build(n_features, factor=factor):
+            activation = make_scaling(factor)
+            return stack(n_features, keras.layers.Dense(3, activation=activation)), stack(
+                3, keras.layers.Dense(n_features)
+            )
+
+        dec = DECClusterer(**tiny, autoencoder=build).fit(samples)
+        np.testing.assert_allclose(
+            dec.transform(samples), dec.encoder_.predict(samples, verbose=0), atol=1e-5
+        )
+
+
+class BuiltLate(keras.layers.Layer):
+    def __init__(self, width, **options):
+        super().__init__(**options)
+        self.width = width
+
+    def build(self, shape):
+        self.kernel = self.add_weight(
+            shape=(shape[-1], self.width), initializer=keras.initializers.GlorotUniform()
+        )
+
+    def call(self, samples):
+        return samples @ self.kernel
+
+
+def test_networks_without_weights_follow_the_seed_when_they_are_first_called():
+    models = [
+        keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(width)]) for width in (3, 7)
+    ]
+
+    def build(n_features):
+        return keras.Sequential([BuiltLate(3)]), keras.Sequential([BuiltLate(n_features)])
+
+    for source in (tuple(models), build):
+        weights = []
+        for global_seed, seed in ((1, 0), (2, 0), (1, 1)):
+            random.seed(global_seed)
+            state = random.getstate()
+            weights.append(CustomArchitecture.create(source, 7).create_weights(seed))
+            assert random.getstate() == state
+        for one, same, other in zip(*weights, strict=True):
+            np.testing.assert_array_equal(one, same)
+            assert one.ndim == 1 or not np.array_equal(one, other)
+
+
+def test_layers_may_compute_in_another_precision(tiny, samples):
+    def build(n_features):
+        return build_autoencoder(n_features, (8, 2), dtype="mixed_bfloat16")
+
+    dec = DECClusterer(**tiny, autoencoder=build).fit(samples)
+    assert dec.transform(samples).dtype == np.float32
+    assert dec.encoder_.output.dtype == dec.autoencoder_.output.dtype == "float32"
+    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
 
 
 class Noisy(keras.layers.Layer):
@@ -362,9 +498,19 @@ class Noisy(keras.layers.Layer):
 SHARED = keras.layers.Dense(7)
 
 
+def make_models_that_cannot_be_copied():
+    scaled = keras.layers.Dense(3, activation=make_scaling(2.0))
+    return stack(7, scaled), stack(3, keras.layers.Dense(7))
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
+        (make_models_that_cannot_be_copied(), "cannot be copied.* give a function that builds"),
+        (
+            lambda n: build_autoencoder(n, (4, 3), dtype="float64"),
+            "weights of the encoder of autoencoder must be float32; .* is float64",
+        ),
         (
             lambda n: (stack(5, keras.layers.Dense(3)), stack(3, keras.layers.Dense(n))),
             r"encoder of autoencoder fails on inputs of shape \(n, 7\): .*shape=\(4, 7\)",

@@ -8,13 +8,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from skdec._engine.identity import describe
+from skdec._identity import describe_or_number
 from skdec.networks import copy_layer
 
 
@@ -75,7 +74,7 @@ class Augmentation:
 
         Raises a ValueError unless it returns samples of the same shape, equal ones for equal seeds.
         """
-        augmentation = cls(source, _describe_or_number(source))
+        augmentation = cls(source, describe_or_number(source))
         samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
         augment = augmentation.build()
         try:
@@ -109,14 +108,6 @@ class Augmentation:
 
 
 NO_AUGMENTATION = Augmentation()
-
-
-def _describe_or_number(source: Any) -> str:
-    """Return a text for equal sources, or a unique one for what cannot be told from others."""
-    try:
-        return describe(source)
-    except ValueError:
-        return uuid4().hex
 
 
 def _make_stateless(layer: keras.layers.Layer) -> Callable[[Any, Any], Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from joblib import Memory
 from sklearn.utils.validation import check_memory
 
-from skdec._engine.identity import describe, describe_versions
+from skdec._identity import describe, describe_versions
 
 
 class StepCache:

@@ -14,9 +14,9 @@ import numpy as np
 
 from skdec._engine.archive import open_archive, write_archive
 from skdec._engine.distribute import is_chief
-from skdec._engine.identity import describe, describe_versions
 from skdec._engine.threads import count_usable_threads
 from skdec._files import write_atomically
+from skdec._identity import describe, describe_versions
 
 _FORMAT = 1
 _PHASES = ("layer_*", "pretrain", "refine", "rebuilt")  # as patterns of file names

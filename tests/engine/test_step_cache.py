@@ -17,7 +17,7 @@ from sklearn.base import clone
 from skdec import DECClusterer
 from skdec._engine import cache as cache_module
 from skdec._engine.cache import StepCache
-from skdec._engine.identity import describe, describe_versions
+from skdec._identity import describe, describe_versions
 
 
 class StopAtFirstEpoch(keras.callbacks.Callback):
@@ -188,7 +188,7 @@ def test_augmentation_that_reads_a_lock_works_without_cache_and_checkpoint(tiny,
 def test_identity_is_equal_in_other_processes():
     """Python orders sets of strings differently in each process."""
     script = (
-        "from skdec._engine.identity import describe\n"
+        "from skdec._identity import describe\n"
         "print(describe(lambda x: x in {'one', 'two', 'three', 'four', 'five'}))"
     )
     outputs = {
@@ -212,3 +212,75 @@ def test_augmentation_with_another_global_is_not_the_compiled_one(tiny, samples,
     first = fit()
     monkeypatch.setitem(globals(), "SHIFT", 5.0)
     assert not np.array_equal(fit(), first)
+
+
+def make_builder_class(factor):
+    class Builder:
+        def __call__(self, x):
+            return self.scale(x)
+
+        @staticmethod
+        def scale(x):
+            return factor * x
+
+    return Builder
+
+
+def test_classes_outside_of_packages_have_the_identity_of_their_methods(monkeypatch):
+    """Redefined in a notebook, a class has the same name."""
+    one, same, other = (make_builder_class(factor) for factor in (1, 1, 2))
+    assert describe(one) == describe(same) != describe(other)
+    assert describe(lambda x: one()(x)) == describe(lambda x: one()(x))
+    assert describe(keras.Model) == "keras.src.models.model.Model"
+
+    def describe_instances(kind):
+        kind.__qualname__ = "Builder"
+        monkeypatch.setitem(globals(), "Builder", kind)  # where pickle looks it up
+        return describe(kind()), describe(kind().__call__)
+
+    assert describe_instances(one) == describe_instances(same)
+    for instance, another in zip(describe_instances(one), describe_instances(other), strict=True):
+        assert instance != another
+
+
+def test_a_method_that_calls_that_of_its_base_class_has_an_identity():
+    def make(factor):
+        class Scaled(keras.layers.Dense):
+            def call(self, x):
+                return factor * super().call(x)
+
+        return Scaled
+
+    assert describe(make(1)) == describe(make(1)) != describe(make(2))
+
+
+def test_a_value_that_refers_to_itself_is_refused():
+    values = []
+    values.append(values)
+    with pytest.raises(ValueError, match="refers to itself"):
+        describe(values)
+
+
+def test_redefined_networks_are_not_those_of_the_cache(tiny, samples, tmp_path):
+    """Of equal configurations and code, but another class."""
+
+    def fit(factor):
+        class Scaled(keras.Model):
+            def __init__(self, **options):
+                super().__init__(**options)
+                self.dense = keras.layers.Dense(2)
+
+            def call(self, x):
+                return factor * self.dense(x)
+
+        def build(n_features):
+            decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(n_features)])
+            return Scaled(), decoder
+
+        return DECClusterer(**tiny, autoencoder=build, memory=tmp_path).fit(samples)
+
+    one, other = fit(1.0), fit(10.0)
+    for dec in (one, other):
+        z = dec.encoder_.predict(samples, verbose=0)
+        np.testing.assert_allclose(dec.transform(samples), z, rtol=1e-4)
+    assert not np.array_equal(one.history_["pretrain"]["loss"], other.history_["pretrain"]["loss"])
