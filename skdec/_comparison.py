@@ -380,7 +380,7 @@ def compare(
     Integer(0, words=("auto",)).check("max_iter", max_iter)
     if list(clusterers) == ["kmeans"] and hasattr(X, "dtype"):
         # The other methods check the samples themselves.
-        warn_if_scales_differ(check_finite(X), stacklevel=3)
+        warn_if_scales_differ(check_finite(X))
     seed = _get_seed(random_state)
     network: dict[str, Any] = {
         "dims": dims if isinstance(dims, str) else tuple(dims),

@@ -153,6 +153,11 @@ class Activation:
         except Exception as error:  # the user's function may raise anything
             reason = " ".join(str(error).split())
             raise ValueError(f"{name}={value!r} fails on an array (2, 4): {reason}") from error
+        if getattr(value, "weights", None):
+            raise ValueError(
+                f"{name}={value!r} has weights, which the layers of the networks would share. Use "
+                "it in networks of your own, given as autoencoder."
+            )
         if shape != (2, 4):
             raise ValueError(
                 f"{name}={value!r} must keep the shape of its input; (2, 4) became {shape}."
@@ -239,6 +244,28 @@ class Optimizer:
             raise ValueError(
                 f"{name} must be {join_words(self.words)[4:]} or a Keras optimizer; got {value!r}."
             )
+        if not is_word:
+            _check_optimizer(name, value)
+
+
+def _check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise a ValueError for settings that would have no effect, or fail late."""
+    rate = optimizer._learning_rate
+    if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        raise ValueError(
+            f"The learning rate of {name} is a function; give a number, or a schedule of "
+            "keras.optimizers.schedules."
+        )
+    if optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+        raise ValueError(
+            f"{name} has use_ema=True, which has an effect only where the optimizer sets the "
+            "weights to their average: give ema_overwrite_frequency as well."
+        )
+    if getattr(optimizer, "_exclude_from_weight_decay", None):
+        raise ValueError(
+            f"{name} excludes variables of another model from weight decay (var_list); each fit "
+            "has variables of its own, so exclude them by var_names."
+        )
 
 
 @dataclass(frozen=True)

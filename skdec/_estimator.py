@@ -1,6 +1,5 @@
 """The estimator: Deep Embedded Clustering behind scikit-learn's API."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -49,6 +48,7 @@ from skdec._steps.pretraining import PretrainingResult, create_weights, pretrain
 from skdec._steps.rebuilding import rebuild_neighbors
 from skdec._steps.refinement import RefinementResult, Targets, refine
 from skdec._validation import check_finite, check_sample_weight, warn_if_scales_differ
+from skdec._warnings import warn_user
 from skdec.layers import ClusteringLayer
 from skdec.networks import Autoencoder
 
@@ -457,10 +457,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             If the samples of the first call are fewer distinct ones than clusters: no later call
             could add a cluster. Otherwise as `fit` does.
         """
-        if not self.__sklearn_is_fitted__():
-            self._check_first_samples(X)
-            return self.fit(X, sample_weight=sample_weight)
         check_parameters(self)
+        if not self.__sklearn_is_fitted__():
+            self._check_first_samples(X, sample_weight)
+            return self.fit(X, sample_weight=sample_weight)
         X = self._validate_samples(X, reset=False)
         self._check_networks_unchanged("partial_fit")
         samples = self._find_distinct_samples(X, sample_weight, n_needed=1)
@@ -598,7 +598,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """
         check_is_fitted(self)
         check_not_forked()
-        Z = check_array(Z, input_name="Z")
+        Z = check_array(Z, dtype=np.float32, input_name="Z")
         width = self._weights.architecture.embedding_width
         if Z.shape[1] != width:
             raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
@@ -950,9 +950,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         history = {phase: self.history_[phase] for phase in phases}
         return PretrainingResult(replace(weights, alpha=self.alpha), history, "max_iter")
 
-    def _check_first_samples(self, X: Any) -> None:
+    def _check_first_samples(self, X: Any, sample_weight: Any) -> None:
         """Raise a ValueError unless there are as many distinct samples as clusters."""
-        n_distinct, n_clusters = DistinctSamples(check_samples(X)).shape[0], self.n_clusters or 1
+        n_clusters = self.n_clusters or 1
+        n_distinct = self._find_distinct_samples(check_samples(X), sample_weight, 1).shape[0]
         if n_distinct < n_clusters:
             raise ValueError(
                 f"The first partial_fit needs at least n_clusters={n_clusters} distinct samples; "
@@ -972,10 +973,16 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _check_networks_unchanged(self, what: str) -> None:
         """Raise a ValueError if parameters do not fit to the networks that are trained further."""
         n_fitted = len(self.cluster_centers_)
-        fitted = {**self._weights.architecture.parameters, "n_clusters": n_fitted}
+        if (self.n_clusters or n_fitted) != n_fitted:
+            raise ValueError(
+                f"{what} trains the {n_fitted} clusters of the previous fit further; n_clusters "
+                f"is {self.n_clusters}. Set n_clusters={n_fitted}, or fit from the beginning with "
+                "warm_start=False."
+            )
+        fitted = self._weights.architecture.parameters
         current = self.get_params(deep=False)
-        current["dims"] = fitted.get("dims") if current["dims"] == "auto" else tuple(self.dims)
-        current["n_clusters"] = self.n_clusters or n_fitted
+        is_auto = isinstance(self.dims, str)
+        current["dims"] = fitted.get("dims") if is_auto else tuple(map(int, self.dims))
         for name, old in fitted.items():
             new = current[name]
             if old != new and describe(old) != describe(new):
@@ -1045,12 +1052,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 "further update left a cluster without samples."
             )
             self.stop_reason_ = "collapse"
-            warnings.warn(
+            warn_user(
                 f"{reason} Lower n_clusters, scale the features alike and around zero, as "
                 "sklearn.preprocessing.StandardScaler does, or refine with a lower learning rate "
                 "in optimizer or a smaller max_iter.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     @contextmanager
@@ -1084,7 +1090,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             self.feature_names_in_ = feature_names
         feature_ranges = check_finite(X, getattr(self, "feature_names_in_", None))
         if reset:
-            warn_if_scales_differ(feature_ranges, stacklevel=6)
+            warn_if_scales_differ(feature_ranges)
         return X
 
     def _find_distinct_samples(self, X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:

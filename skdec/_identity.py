@@ -74,6 +74,12 @@ def describe_or_number(value: Any) -> str:
         return uuid4().hex
 
 
+def list_weight_decay_exclusions(value: Any) -> list[str]:
+    """Return the names that an optimizer excludes from weight decay: no part of its settings."""
+    pattern = getattr(value, "_exclude_from_weight_decay_pattern", None)
+    return [] if pattern is None else sorted(pattern.pattern.split("|"))
+
+
 def describe_layer(layer: keras.layers.Layer) -> str:
     """Return a text that is equal for layers or models that differ in names and seeds only.
 
@@ -94,6 +100,7 @@ def _describe(value: Any) -> str:
     if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
         config = value.get_config()
         config.pop("name", None)  # Keras numbers optimizers in their names
+        config["exclusions"] = list_weight_decay_exclusions(value)
         return f"{_describe(type(value))} {_to_json(config)}"
     if isinstance(value, keras.layers.Layer):
         return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"

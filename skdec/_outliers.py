@@ -30,15 +30,17 @@ def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
         embedding.
     """
     deviations = np.empty((X.shape[0], 2))
-    block = _count_samples_in_block(X.shape[1])
-    for start in range(0, X.shape[0], block):
-        rows = slice(start, min(start + block, X.shape[0]))
-        samples = to_float32(X, rows)
+    size = _count_samples_in_block(X.shape[1])
+    for start in range(0, X.shape[0], size):
+        block = slice(start, min(start + size, X.shape[0]))
+        samples = to_float32(X, block)
         z = weights.embed(samples)
         errors = weights.reconstruct(z) - samples
-        deviations[rows, 0] = np.square(errors, dtype=np.float64).mean(axis=1)
-        distances = np.linalg.norm(z[:, None] - weights.centers[None], axis=2)
-        deviations[rows, 1] = distances.min(axis=1)
+        deviations[block, 0] = np.square(errors, dtype=np.float64).mean(axis=1)
+        distances = np.full(len(z), np.inf, dtype=np.float32)
+        for center in weights.centers:  # of which there may be many
+            np.minimum(distances, np.linalg.norm(z - center, axis=1), out=distances)
+        deviations[block, 1] = distances
     return deviations
 
 
@@ -59,10 +61,10 @@ def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
     """
     n_samples, n_features = samples.shape
     indices = np.unique(np.linspace(0, n_samples - 1, min(n_samples, _MAX_SAMPLES)).astype(int))
-    block = _count_samples_in_block(n_features)
+    size = _count_samples_in_block(n_features)
     deviations = [
-        compute_deviations(weights, samples[indices[start : start + block]])
-        for start in range(0, len(indices), block)
+        compute_deviations(weights, samples[indices[start : start + size]])
+        for start in range(0, len(indices), size)
     ]
     limits = np.quantile(
         np.concatenate(deviations),

@@ -348,7 +348,10 @@ def format_keras_object(value: Any) -> str:
         return _format_call(
             type(value).__name__, {k: config[k] for k in config if k not in general}
         )
-    defaults = type(value)().get_config()
+    try:
+        defaults = type(value)().get_config()
+    except TypeError:  # of the user's, with arguments that have no default
+        defaults = {}
     changed = {
         name: setting
         for name, setting in config.items()

@@ -16,6 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdec._warnings import warn_user
+
 # Names of skrub's kinds of columns in the words of this module.
 _KINDS = {
     "numeric": "number",
@@ -422,11 +424,9 @@ def _warn_about_numbers_in_words(table: pd.DataFrame) -> None:
             what = f"numbers, and words such as {words[~is_number].iloc[0]!r}"
         else:
             continue
-        warnings.warn(
+        warn_user(
             f"Column {name!r} has {what}: its values are taken as words. Write numbers alone, and "
             "leave out what is unknown, if they are measurements.",
-            UserWarning,
-            stacklevel=3,
         )
 
 
@@ -536,11 +536,9 @@ def _warn_about_new_gaps(column: pd.Series, cleaned: pd.Series, kind: str) -> No
     is_new = cleaned.isna().to_numpy() & ~column.isna().to_numpy()
     values = sorted({str(value) for value in column[is_new]} - {""})
     if values:
-        warnings.warn(
+        warn_user(
             f"Column {column.name!r} has values that are no {kind}s and count as missing: "
             f"{_format_values(values)}.",
-            UserWarning,
-            stacklevel=2,
         )
 
 
@@ -549,11 +547,9 @@ def _warn_about_first_gaps(column: pd.Series, encoder: Pipeline) -> None:
     n_gaps = int(column.isna().sum())
     if n_gaps and not encoder[-1].indicator_.features_.size:
         values = "value" if n_gaps == 1 else "values"
-        warnings.warn(
+        warn_user(
             f"Column {column.name!r} has {n_gaps:,} missing {values}, of which fit has seen none: "
             "the median takes their place.",
-            UserWarning,
-            stacklevel=2,
         )
 
 
@@ -561,11 +557,9 @@ def _warn_about_new_categories(column: pd.Series, encoder: OneHotEncoder) -> Non
     known = set(encoder.categories_[0])
     values = sorted({str(value) for value in column.dropna().unique() if value not in known})
     if values:
-        warnings.warn(
+        warn_user(
             f"Column {column.name!r} has values that fit has not seen, encoded like rare ones: "
             f"{_format_values(values)}.",
-            UserWarning,
-            stacklevel=2,
         )
 
 

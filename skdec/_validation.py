@@ -1,6 +1,5 @@
 """Checks of the input arrays: finite values and sample weights."""
 
-import warnings
 from numbers import Real
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from skdec._engine.memory_map import read_selection
+from skdec._warnings import warn_user
 
 _BLOCK_BYTES = 2**25
 # Pixels, measurements of flowers and the like stay below 10; money beside percentages is above.
@@ -74,16 +74,14 @@ def compute_range_ratio(feature_ranges: np.ndarray) -> float:
     return float(ranges.max() / np.quantile(ranges, 0.1, method="lower"))
 
 
-def warn_if_scales_differ(feature_ranges: np.ndarray, stacklevel: int = 4) -> None:
+def warn_if_scales_differ(feature_ranges: np.ndarray) -> None:
     """Warn if the widest feature is far wider than a narrow one, so that it outweighs that one."""
     ratio = compute_range_ratio(feature_ranges)
     if ratio > _MAX_RANGE_RATIO:
-        warnings.warn(
+        warn_user(
             f"The features of X are on very different scales: the widest is {ratio:,.0f} times as "
             "wide as a narrow one and outweighs it. Consider sklearn.preprocessing.StandardScaler "
             "(--scale standard on the command line).",
-            UserWarning,
-            stacklevel=stacklevel,
         )
 
 

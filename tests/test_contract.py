@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
 from skdec import DECClusterer, compare
@@ -21,7 +22,7 @@ from skdec.model_selection import choose_n_clusters
     ("changes", "message"),
     [
         ({"dims": (8, 2)}, r"dims=\(16, 4\); dims is now \(8, 2\)"),
-        ({"n_clusters": 4}, "n_clusters=3; n_clusters is now 4"),
+        ({"n_clusters": 4}, "the 3 clusters of the previous fit further; n_clusters is 4"),
         ({"activation": "tanh"}, "activation='relu'; activation is now 'tanh'"),
     ],
 )
@@ -31,6 +32,40 @@ def test_further_training_with_other_networks_is_refused(tiny, samples, changes,
     dec.set_params(**changes)
     with pytest.raises(ValueError, match=message):
         getattr(dec, method)(samples)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_equal_widths_of_another_type_are_the_same(tiny, samples, method):
+    dec = DECClusterer(**tiny | {"dims": np.array([16, 4])}, warm_start=True).fit(samples)
+    getattr(dec, method)(samples)
+    getattr(dec.set_params(dims=[16, 4]), method)(samples)
+
+
+def test_more_clusters_than_the_first_samples_had_are_refused(tiny, samples):
+    parameters = tiny | {"n_clusters": 5, "warm_start": True}
+    with pytest.warns(ConvergenceWarning, match="Only 3 of n_clusters=5"):
+        dec = DECClusterer(**parameters).fit(np.repeat(samples[:3], 10, axis=0))
+    with pytest.raises(ValueError, match=r"the 3 clusters of the .* Set n_clusters=3, or fit from"):
+        dec.fit(samples)
+
+
+def test_the_first_partial_fit_checks_parameters_and_weights(tiny, samples):
+    with pytest.raises(TypeError, match="n_clusters must be an integer"):
+        DECClusterer("3").partial_fit(samples)
+    weights = np.zeros(len(samples))
+    weights[:2] = 1
+    with pytest.raises(ValueError, match="at least n_clusters=3 distinct samples; X has 2"):
+        DECClusterer(**tiny).partial_fit(samples, sample_weight=weights)
+
+
+def test_an_embedding_too_large_for_float32_is_refused(fitted):
+    with pytest.raises(ValueError, match=r"Z contains infinity or a value too large for dtype"):
+        fitted.inverse_transform([[1e300, 0, 0, 0]])
+
+
+def test_verbosity_may_be_a_numpy_integer(tiny, samples, capsys):
+    DECClusterer(**tiny, verbose=np.int64(1)).fit(samples)
+    assert "pretrain" in capsys.readouterr().err
 
 
 def test_fits_side_by_side_leave_filters_and_thread_limits(tiny):

@@ -585,13 +585,17 @@ def test_warnings_point_to_the_line_that_fits(tiny, samples):
     scales = samples * [1, 1, 1, 1, 1, 1e6]
     two = np.repeat(samples[:2], 30, axis=0)
     simple = tiny | {"init": "k-means++", "n_neighbors": 0}
+    diverging = simple | {"pretrain_optimizer": keras.optimizers.SGD(1e12)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         DECClusterer(**simple).fit(scales)
         DECClusterer(**simple).fit(two)
+        with pytest.raises(FloatingPointError, match="also at a lower learning rate"):
+            make_pipeline(DECClusterer(**diverging)).fit(samples)
     messages = " ".join(str(warning.message) for warning in caught)
     assert "very different scales" in messages
     assert "Only 2 of n_clusters=3" in messages
+    assert "The phase continues" in messages
     assert {warning.filename for warning in caught} == {__file__}
 
 

@@ -14,6 +14,7 @@ from keras.callbacks import (
 )
 
 from skdec import DECClusterer
+from skdec._identity import describe
 
 
 class ScaledSGD(keras.optimizers.SGD):
@@ -124,6 +125,71 @@ def test_classes_of_the_user_work(tiny, samples, tmp_path, name, optimizer):
     again = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
     np.testing.assert_array_equal(dec.labels_, again.labels_)
     assert np.isfinite(dec.cluster_centers_).all()
+
+
+def make_decaying(exclusions=(), **settings):
+    optimizer = keras.optimizers.AdamW(0.05, weight_decay=0.5, **settings)
+    if exclusions:
+        optimizer.exclude_from_weight_decay(var_names=exclusions)
+    return optimizer
+
+
+def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
+    def fit(*exclusions, **options):
+        optimizer = make_decaying(exclusions)
+        return DECClusterer(**tiny, optimizer=optimizer, **options).fit(samples)
+
+    everything, nothing = fit(), fit("kernel", "bias", "centers")
+    assert np.linalg.norm(everything.cluster_centers_) < np.linalg.norm(nothing.cluster_centers_)
+    without_decay = keras.optimizers.AdamW(0.05, weight_decay=0.0)
+    expected = DECClusterer(**tiny, optimizer=without_decay).fit(samples)
+    np.testing.assert_allclose(nothing.cluster_centers_, expected.cluster_centers_, atol=1e-5)
+    assert (
+        describe(make_decaying("ab")) == describe(make_decaying("ba")) != describe(make_decaying())
+    )
+    with pytest.raises(ValueError, match="excludes variables from weight decay, which a file"):
+        nothing.save(tmp_path / "model.skdec")
+
+
+def test_settings_without_effect_are_refused(tiny, samples):
+    by_variable = keras.optimizers.AdamW()
+    by_variable.exclude_from_weight_decay(var_list=[keras.Variable([1.0])])
+    averaging = {"use_ema": True, "ema_momentum": 0.5}
+    for optimizer, message in [
+        (keras.optimizers.SGD(lambda: 0.01), "learning rate of optimizer is a function"),
+        (make_decaying(**averaging), "use_ema=True, which has an effect only"),
+        (by_variable, "exclude them by var_names"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            DECClusterer(**tiny, optimizer=optimizer).fit(samples)
+    averaged = make_decaying(**averaging, ema_overwrite_frequency=2)
+    centers = [
+        DECClusterer(**tiny, optimizer=optimizer).fit(samples).cluster_centers_
+        for optimizer in (averaged, make_decaying())
+    ]
+    assert not np.allclose(*centers)
+
+
+def test_an_activation_with_weights_is_refused(tiny, samples):
+    with pytest.raises(ValueError, match="has weights, which the layers"):
+        DECClusterer(**tiny, activation=keras.layers.PReLU()).fit(samples)
+    leaky = DECClusterer(**tiny, activation=keras.layers.LeakyReLU(0.3)).fit(samples)
+    assert np.isfinite(leaky.transform(samples)).all()
+
+
+def test_an_initializer_with_required_arguments_is_printed():
+    class Fill(keras.initializers.Initializer):
+        def __init__(self, value):
+            self.value = value
+
+        def __call__(self, shape, dtype=None):
+            return keras.ops.full(shape, self.value, dtype)
+
+        def get_config(self):
+            return {"value": self.value}
+
+    dec = DECClusterer(kernel_initializer=Fill(2.0))
+    assert repr(dec) == "DECClusterer(kernel_initializer=Fill(value=2.0))"
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "float64"])

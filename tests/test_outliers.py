@@ -1,6 +1,7 @@
 """Scores of samples that are unlike those of the fit."""
 
 import copy
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -42,6 +43,21 @@ def test_scores_depend_neither_on_the_block_nor_on_the_container(fitted, samples
     np.testing.assert_array_equal(fitted.score_samples(sp.csr_matrix(samples)), expected)
     monkeypatch.setattr("skdec._outliers._BLOCK_BYTES", 7 * 4 * samples.shape[1])
     np.testing.assert_allclose(fitted.score_samples(samples), expected, rtol=1e-6)
+
+
+def test_many_clusters_of_few_features_take_little_memory(random):
+    """Less than distances (n, n_clusters, n_dims) would, or those from all centers at once."""
+    X = random(0).normal(size=(400, 2))
+    parameters = {"dims": (16, 8), "pretrain_epochs": 1, "max_iter": 0, "n_neighbors": 0}
+    dec = DECClusterer(200, **parameters, init="k-means++", n_init=1, random_state=0).fit(X)
+    many = random(1).normal(size=(100_000, 2)).astype(np.float32)
+    tracemalloc.start()
+    try:
+        dec.score_samples(many)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000 * 200
 
 
 def test_limits_of_many_samples_are_those_of_a_part(fitted, samples, monkeypatch):

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from importlib.util import find_spec
+from numbers import Integral
 from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -111,14 +112,11 @@ def hide_progress() -> Iterator[None]:
 def report_progress(
     method: Callable[Concatenate[Any, _P], _R],
 ) -> Callable[Concatenate[Any, _P], _R]:
-    """Decorate a method of an estimator to show its progress if `verbose` is above 0.
-
-    It adds a call between the method and its caller, which the `stacklevel` of warnings counts.
-    """
+    """Decorate a method of an estimator to show its progress if `verbose` is above 0."""
 
     @wraps(method)
     def reporting(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if not isinstance(self.verbose, int) or self.verbose <= 0 or _open.get() is not None:
+        if not isinstance(self.verbose, Integral) or self.verbose <= 0 or _open.get() is not None:
             return method(self, *args, **kwargs)
         with show_progress():
             return method(self, *args, **kwargs)

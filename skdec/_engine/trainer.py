@@ -25,6 +25,7 @@ from skdec._engine.distribute import (
     is_distributed,
 )
 from skdec._engine.threads import limit_tensorflow_threads
+from skdec._identity import list_weight_decay_exclusions
 from skdec.layers import ClusteringLayer
 from skdec.networks import AnyArchitecture, Architecture, list_layers
 
@@ -507,7 +508,11 @@ def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     if has_own_schedule(optimizer):
         # The schedule itself: Keras deserializes only classes that are registered.
         config["learning_rate"] = optimizer._learning_rate
-    return type(optimizer).from_config(config)
+    copied = type(optimizer).from_config(config)
+    exclusions = list_weight_decay_exclusions(optimizer)
+    if exclusions:
+        copied.exclude_from_weight_decay(var_names=exclusions)
+    return copied
 
 
 def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> tuple[Any, ...]:
@@ -515,4 +520,5 @@ def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> tuple[Any, ...
     config = optimizer.get_config()
     for name in ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]:
         config.pop(name, None)
-    return type(optimizer), json.dumps(config, sort_keys=True, default=str)
+    exclusions = tuple(list_weight_decay_exclusions(optimizer))
+    return type(optimizer), json.dumps(config, sort_keys=True, default=str), exclusions

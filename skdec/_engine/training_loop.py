@@ -2,7 +2,6 @@
 
 import copy
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from skdec._engine.data import count_steps_per_chunk, iterate_shuffled_batches
 from skdec._engine.distribute import has_other_workers
 from skdec._engine.progress import open_bar
 from skdec._engine.trainer import Trainer, has_own_schedule
+from skdec._warnings import warn_user
 
 # Factor of the learning rate after steps were undone.
 _RETRY_FACTOR = 0.1
@@ -370,16 +370,15 @@ class TrainingLoop:
         n_steps = self._undo_state[0]
         divergence = f"The loss became {loss} after {n_steps} steps"
         if not self.undo():
+            has_retried = "" if self._has_own_schedule else ", also at a lower learning rate"
             raise FloatingPointError(
-                f"{divergence} and did not recover at a lower learning rate. Scale the features "
-                "of X alike, for example with MinMaxScaler, or pass an optimizer with a lower "
-                "learning rate."
+                f"{divergence}{has_retried}. Scale the features of X alike, for example with "
+                "MinMaxScaler, or pass an optimizer with a lower learning rate."
             )
-        warnings.warn(
+        warn_user(
             f"{divergence}. The phase continues from there with {_RETRY_FACTOR} times the "
             "learning rate; scale the features of X alike, or pass an optimizer with a lower one.",
             ConvergenceWarning,
-            stacklevel=6,
         )
 
 

@@ -3,7 +3,6 @@
 The paper calls this step "parameter optimization".
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +26,7 @@ from skdec._steps.cluster_search import NeighborGraph
 from skdec._steps.initialization import Initialization
 from skdec._steps.neighbors import compute_neighbor_targets
 from skdec._steps.targets import TargetFunction
+from skdec._warnings import warn_user
 
 # Few rounds of averaging over neighbors, so that the assignments of the network matter.
 _N_ROUNDS = 4
@@ -235,10 +235,9 @@ def _undo_collapsed_update(loop: TrainingLoop, n_found: int, n_clusters: int) ->
     if not loop.undo():
         loop.stop("collapse")
     elif loop.is_running:
-        warnings.warn(
+        warn_user(
             f"After {loop.n_steps} steps of the refinement an update left {n_found} of "
             f"{n_clusters} clusters with samples. It is undone and repeated with a lower learning "
             "rate.",
             ConvergenceWarning,
-            stacklevel=5,
         )

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import BinaryIO, NamedTuple, TextIO, cast
 
+from skdec._warnings import warn_user
+
 # Separator and header are detected in the beginning of a text.
 HEAD_LENGTH = 2**18
 _MIN_LINES = 10  # of a text with long lines
@@ -325,7 +327,7 @@ def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:
     """Decode the bytes that are no UTF-8, as an error handler of `codecs`."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    warnings.warn("Bytes that are not UTF-8 are read as Windows-1252 (Latin-1).", stacklevel=2)
+    warn_user("Bytes that are not UTF-8 are read as Windows-1252 (Latin-1).")
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
 

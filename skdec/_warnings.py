@@ -1,0 +1,17 @@
+"""Warnings that point at the code of the user."""
+
+import inspect
+import warnings
+from pathlib import Path
+
+import sklearn
+
+_INTERNAL = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning for the line outside of skdec and scikit-learn that has led here."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
