@@ -26,11 +26,12 @@ from sklearn.cluster import KMeans
 from skdec._engine.progress import HIDDEN_BAR, Bar
 from skdec._engine.threads import count_usable_threads, run_in_threads, use_one_thread
 
+# k-means is fitted on at most so many samples.
+MAX_KMEANS_SAMPLES = 20_000
 # Micro-clusters: a fifth of the samples, at most 400, or half as many again as the number of
-# clusters at which neighbors begin to agree, found on at most 20,000 samples.
+# clusters at which neighbors begin to agree.
 _SAMPLES_PER_MICRO_CLUSTER = 5
 _MAX_MICRO_CLUSTERS = 400
-_MAX_KMEANS_SAMPLES = 20_000
 _KMEANS_ITER = 10
 # So many of the best runs are combined.
 _N_COMBINED = (3, 5, 8)
@@ -184,18 +185,18 @@ def search_clusters(
         return _restore_order(found, order)
 
     def merge_all(
-        starts: Sequence[np.ndarray],
+        clusterings: Sequence[np.ndarray],
         n_runs: int | None = None,
         further_settings: Sequence[SearchSetting] = (),
     ) -> list[NestedClusterings]:
-        sorted_starts = run_in_threads(sort_by_cell, starts, n_threads)
-        runs = list(product(sorted_starts, SETTINGS))[:n_runs]
-        runs += product(sorted_starts[:1], further_settings)
+        sorted_by_cell = run_in_threads(sort_by_cell, clusterings, n_threads)
+        runs = list(product(sorted_by_cell, SETTINGS))[:n_runs]
+        runs += product(sorted_by_cell[:1], further_settings)
         return run_in_threads(merge, runs, n_threads)
 
     n_threads = count_usable_threads()
-    n_starts = -(-n_init // len(SETTINGS))
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_starts)
+    n_turns = -(-n_init // len(SETTINGS))
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
     found = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init, further_settings)
     runs, further = found[:n_init], found[n_init:]
     ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
@@ -240,7 +241,7 @@ def find_micro_clusters(
         min(3 * _MAX_AGREEMENT_FACTOR * n_clusters // 2, n_samples // 2),
         min(2 * n_clusters, n_samples),
     )
-    subset = random_state.permutation(n_samples)[:_MAX_KMEANS_SAMPLES]
+    subset = random_state.permutation(n_samples)[:MAX_KMEANS_SAMPLES]
     n_micro = min(n_micro, len(subset))
     kmeans = KMeans(n_micro, n_init=1, max_iter=_KMEANS_ITER, random_state=random_state)
     kmeans.fit(points[subset], sample_weight=sample_weight[subset])
@@ -282,7 +283,7 @@ def merge_with_agreement(
     joint = neighbors.count_joint(micro, n_micro)
     merged = merge_clusters(joint, n_first, loss_weight, _MICRO_MERGE_FRACTION)
     labels = merged[micro]
-    q = _one_hot(labels, n_first)
+    q = _assign_sparsely(labels, n_first)
     best: Clustering | None = None
     by_number: dict[int, Clustering] = {}
     while True:
@@ -308,7 +309,7 @@ def merge_with_agreement(
 def survive_agreement(neighbors: "NeighborGraph", labels: np.ndarray, power: float) -> bool:
     """Whether each cluster still has samples after the last rounds of agreement."""
     k = labels.max() + 1
-    agreed = _take_largest(neighbors.agree(_one_hot(labels, k), _N_LAST_ROUNDS, power))
+    agreed = _take_largest(neighbors.agree(_assign_sparsely(labels, k), _N_LAST_ROUNDS, power))
     return len(np.unique(agreed)) == k
 
 
@@ -465,7 +466,7 @@ def _agree_without_loss(
         return agreed, agreed_labels
     if is_present.sum() >= max(n_last, min(n_clusters, k)):
         labels = np.cumsum(is_present)[agreed_labels] - 1
-        return _one_hot(labels, is_present.sum()), labels
+        return _assign_sparsely(labels, is_present.sum()), labels
     return q, labels
 
 
@@ -485,7 +486,8 @@ def _restore_order(run: NestedClusterings, order: np.ndarray) -> NestedClusterin
     return run._replace(best=restore(run.best), by_number=by_number)
 
 
-def _one_hot(labels: np.ndarray, n_clusters: int) -> sp.csr_array:
+def _assign_sparsely(labels: np.ndarray, n_clusters: int) -> sp.csr_array:
+    """Return sparse assignments (n, k) of 1 to the cluster of each sample."""
     ends = np.arange(len(labels) + 1, dtype=np.int32)
     values = np.ones(len(labels), np.float32)
     return sp.csr_array((values, labels.astype(np.int32), ends), (len(labels), n_clusters))

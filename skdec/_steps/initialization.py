@@ -14,6 +14,7 @@ from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_arg
 from skdec._engine.progress import Bar, open_bar
 from skdec._engine.threads import use_one_thread
 from skdec._steps.cluster_search import (
+    MAX_KMEANS_SAMPLES,
     SEPARATION,
     Clustering,
     NeighborGraph,
@@ -27,8 +28,6 @@ from skdec._steps.neighbors import Neighbors, build_neighbor_graph, compute_neig
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
-# k-means is fitted on at most so many of them.
-_MAX_KMEANS_SAMPLES = 20_000
 # Among the candidates whose score is lower than the highest by at most so many standard errors,
 # agreement decides. Any number from 0.4 to 1.5 is as good on the data sets of
 # docs/benchmarks/no_tuning.md.
@@ -121,32 +120,63 @@ def initialize_clusters(
     """
     random_state = np.random.RandomState(seed)
     is_search = isinstance(init, str) and init == "neighbors" and neighbors.graph is not None
-    n_runs = count_runs(n_init) + 1 if is_search else None
-    with open_bar("initialize", n_runs, "runs") as bar, use_one_thread():
+    with use_one_thread():
         if is_search and n_clusters is not None:
-            n_clusters = min(n_clusters, len(z))
-            found = find_neighbor_clusters(
-                z, neighbors, n_clusters, n_init, sample_weight, random_state, bar
-            )
-            labels, follows_neighbors = found.labels, True
-            if not found.are_separate:
-                labels, follows_neighbors = choose_labels(
-                    labels, neighbors, n_init, sample_weight, random_state
+            with open_bar("initialize", count_runs(n_init) + 1, "runs") as bar:
+                return _initialize_by_neighbors(
+                    n_clusters, n_init, z, neighbors, sample_weight, random_state, bar
                 )
-            centers = compute_cluster_means(z, labels, labels.max() + 1, sample_weight)
-            if not follows_neighbors:
-                targets = _one_hot(labels, len(centers))
-                return Initialization(labels, centers, targets, follows_neighbors=False)
-            targets = smooth_labels(
-                labels, len(centers), neighbors.graph, sample_weight, found.power, _N_TARGET_ROUNDS
+        with open_bar("initialize"):
+            return _initialize_in_embedding(
+                init, n_clusters, n_init, z, neighbors.graph, sample_weight, random_state
             )
-            return Initialization(labels, centers, targets, found.power)
-        labels, centers = _find_centers(init, n_clusters, n_init, z, sample_weight, random_state)
-        if neighbors.graph is None:
-            return Initialization(labels, centers, None)
-        targets = smooth_labels(labels, len(centers), neighbors.graph, sample_weight)
-        centers = compute_cluster_means(z, targets.argmax(axis=1), len(centers), sample_weight)
-        return Initialization(labels, centers, targets)
+
+
+def _initialize_by_neighbors(
+    n_clusters: int,
+    n_init: int,
+    z: np.ndarray,
+    neighbors: Neighbors,
+    sample_weight: np.ndarray,
+    random_state: np.random.RandomState,
+    bar: Bar,
+) -> Initialization:
+    """Find clusters that neighbors share, unless those of k-means are better."""
+    n_clusters = min(n_clusters, len(z))
+    found = find_neighbor_clusters(
+        z, neighbors, n_clusters, n_init, sample_weight, random_state, bar
+    )
+    labels, follows_neighbors = found.labels, True
+    if not found.are_separate:
+        labels, follows_neighbors = choose_labels(
+            labels, neighbors, n_init, sample_weight, random_state
+        )
+    centers = compute_cluster_means(z, labels, labels.max() + 1, sample_weight)
+    if not follows_neighbors:
+        targets = _one_hot(labels, len(centers))
+        return Initialization(labels, centers, targets, follows_neighbors=False)
+    targets = smooth_labels(
+        labels, len(centers), neighbors.graph, sample_weight, found.power, _N_TARGET_ROUNDS
+    )
+    return Initialization(labels, centers, targets, found.power)
+
+
+def _initialize_in_embedding(
+    init: Any,
+    n_clusters: int | None,
+    n_init: int,
+    z: np.ndarray,
+    graph: sp.csr_array | None,
+    sample_weight: np.ndarray,
+    random_state: np.random.RandomState,
+) -> Initialization:
+    """Find clusters of the embedded samples, and let neighbors agree on them."""
+    labels, centers = _find_centers(init, n_clusters, n_init, z, sample_weight, random_state)
+    if graph is None:
+        return Initialization(labels, centers, None)
+    targets = smooth_labels(labels, len(centers), graph, sample_weight)
+    centers = compute_cluster_means(z, targets.argmax(axis=1), len(centers), sample_weight)
+    return Initialization(labels, centers, targets)
 
 
 def _find_centers(
@@ -322,7 +352,7 @@ def choose_labels(
     assert points is not None
     if points.shape[1] < MIN_FEATURES:
         return found, True
-    subset = random_state.permutation(len(points))[:_MAX_KMEANS_SAMPLES]
+    subset = random_state.permutation(len(points))[:MAX_KMEANS_SAMPLES]
     centers = run_kmeans(points[subset], n_clusters, n_init, sample_weight[subset], random_state)
     labels = find_nearest_center(points, centers)
     halves = measure_in_halves(

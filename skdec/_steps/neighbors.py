@@ -81,7 +81,7 @@ def compute_principal_components(
     take: Callable[[np.ndarray], Any] = samples.__getitem__
     if samples.is_sparse:
         take, solver, n_components = samples.take_sparse, "arpack", min(_N_COMPONENTS, size - 1)
-        block = n_samples
+        block = _BLOCK_VALUES // _N_COMPONENTS
     else:
         solver = "auto"
         size = min(size, max(_N_COMPONENTS, _MAX_PCA_VALUES // n_features))

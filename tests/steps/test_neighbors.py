@@ -109,6 +109,21 @@ def test_neighbors_of_many_samples_are_found_in_cells(random, monkeypatch):
     assert (distances >= exact_distances - 2e-3).all()
 
 
+def test_components_of_sparse_samples_are_computed_in_blocks(random, monkeypatch):
+    class Recorded(Samples):
+        def take_sparse(self, indices):
+            sizes.append(len(indices))
+            return super().take_sparse(indices)
+
+    X = sp.random_array((300, 80), density=0.1, rng=random(0), format="csr")
+    sizes = []
+    whole = compute_principal_components(Recorded(X), get_random_state())
+    monkeypatch.setattr(neighbors, "_BLOCK_VALUES", 50 * 70)
+    in_blocks = compute_principal_components(Recorded(X), get_random_state())
+    assert sizes == [300, 300, 300, 70, 70, 70, 70, 20]
+    np.testing.assert_array_equal(in_blocks, whole)
+
+
 def test_components_of_wide_sparse_samples_use_all_of_them(random):
     """Topics of few words each are hidden in one component per topic."""
     n_topics, n_words = 10, 20_000
