@@ -2,11 +2,12 @@
 
 import inspect
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
-import sklearn
-
-_INTERNAL = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__))
+_SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
+assert _SKLEARN is not None
+_INTERNAL = tuple(str(Path(file).parent) for file in (__file__, str(_SKLEARN.origin)))
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
