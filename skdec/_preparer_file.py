@@ -28,8 +28,8 @@ _STATE = {
     "steps",
 }  # fmt: skip
 _PARAMETERS = {
-    "category_weight": float | int, "max_categories": int, "min_frequency": float | int,
-    "n_text_components": int, "random_state": int | None,
+    "categories": list, "category_weight": float | int, "max_categories": int,
+    "min_frequency": float | int, "n_text_components": int, "random_state": int | None,
 }  # fmt: skip
 _KINDS = {"number", "category", "text", "date"}
 _MAX_SCHEMA_NODES = 2_000_000
@@ -78,7 +78,7 @@ def collect_preparer_state(preparer: TablePreparer, steps: list[str]) -> dict[st
     """Return everything but the arrays, as JSON can hold it; `steps` are the Pipeline's names."""
     parameters = {
         # The state of a generator is not kept.
-        name: None if isinstance(value, np.random.RandomState) else np.asarray(value).item()
+        name: None if isinstance(value, np.random.RandomState) else np.asarray(value).tolist()
         for name, value in preparer.get_params().items()
     }
     return {
@@ -122,7 +122,9 @@ def list_preparer_arrays(state: dict[str, Any]) -> list[str]:
 def create_preparer(state: dict[str, Any], archive: Archive) -> TablePreparer:
     """Return the fitted preparer, or raise for contents that are not those of one."""
     _check_state(state)
-    preparer = TablePreparer(**state["parameters"])
+    parameters = state["parameters"]
+    categories = tuple(parameters["categories"])  # JSON has no tuples
+    preparer = TablePreparer(**parameters | {"categories": categories})
     preparer._check_parameters()
     preparer.n_features_in_ = state["n_features"]
     if state["feature_names"]:
@@ -152,6 +154,7 @@ def _check_state(state: dict[str, Any]) -> None:
     for name in sorted(state.keys() ^ _STATE):
         raise ValueError(f"its preparer lacks, or should not have, the entry {name!r}")
     parameters = state["parameters"]
+    parameters.setdefault("categories", [])  # files of earlier versions have none
     if parameters.keys() != _PARAMETERS.keys() or not all(
         isinstance(parameters[name], kind) for name, kind in _PARAMETERS.items()
     ):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -55,6 +57,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
+    categories : sequence of str, default=()
+        Names of columns whose numbers are names, such as zip codes and codes of occupations.
     category_weight : float, default=0.25
         Total variance of the features of a category. The samples of a category are not spread, but
         in a few points, so that clusters follow it more than a number of the same variance. With
@@ -139,12 +143,14 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
+        categories: Sequence[str] = (),
         category_weight: float = 0.25,
         max_categories: int = 30,
         min_frequency: float = 0.01,
         n_text_components: int = 10,
         random_state: Any = None,
     ) -> None:
+        self.categories = categories
         self.category_weight = category_weight
         self.max_categories = max_categories
         self.min_frequency = min_frequency
@@ -171,7 +177,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         ImportError
             If a table is to be prepared and skrub is not installed.
         ValueError
-            If no column is left, or a parameter is out of its range.
+            If no column is left, `categories` names one that `X` does not have, or a parameter is
+            out of its range.
         """
         self.fit_transform(X)
         return self
@@ -205,8 +212,9 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             raise ValueError(
                 f"No column of X is left to cluster by: {format_dropped(self.dropped_columns_)}."
             )
-        _warn_about_numbers_in_words(table)
-        vectorizer = self._build_vectorizer().fit(_mark_codes(kept))
+        marked = _mark_categories(kept, self.categories)
+        _warn_about_numbers_in_words(marked)
+        vectorizer = self._build_vectorizer().fit(marked)
         self.column_kinds_ = {
             name: _KINDS[vectorizer.column_to_kind_[name]] for name in kept.columns
         }
@@ -272,6 +280,9 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         return np.array(self._names_out, dtype=object)
 
     def _check_parameters(self) -> None:
+        names: Any = self.categories
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise TypeError(f"categories must be a list of names of columns; got {names!r}.")
         for name in ("max_categories", "n_text_components"):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
@@ -293,15 +304,27 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             validate_data(self, X, reset=reset, skip_check_array=True)
             if not len(X):
                 raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}).")
-            return _convert_columns(X.rename(columns=str))
+            return self._convert(X.rename(columns=str))
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
         )
-        if X.dtype.kind in "biuf":
+        if X.dtype.kind in "biuf" and not self.categories:
             return X
         if X.dtype.kind == "c":
             check_array(X)  # raises: complex numbers cannot be clustered
-        return _convert_columns(pd.DataFrame(X, columns=self._name_samples(X)).infer_objects())
+        X = X.toarray() if sp.issparse(X) else X
+        return self._convert(pd.DataFrame(X, columns=self._name_samples(X)).infer_objects())
+
+    def _convert(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with dates in UTC, durations in seconds, and categories as words."""
+        unknown = [name for name in self.categories if name not in table]
+        if unknown:
+            raise ValueError(
+                f"categories has the name {unknown[0]!r}; X has the columns "
+                f"{_format_values(table.columns.tolist())}."
+            )
+        table = _convert_columns(table)
+        return table.assign(**{name: _name_numbers(table[name]) for name in self.categories})
 
     @staticmethod
     def _name_samples(X: Any) -> list[str]:
@@ -397,15 +420,31 @@ def format_dropped(dropped: dict[str, str]) -> str:
     return "; ".join(f"{name!r}: {reason}" for name, reason in dropped.items())
 
 
-def _mark_codes(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with codes such as 007 as categories, which are not parsed as numbers."""
-    codes = {
+def _name_numbers(column: pd.Series) -> pd.Series:
+    """Return a column with numbers as words, whole ones without a decimal point."""
+    if not pd.api.types.is_numeric_dtype(column):
+        return column
+    names = [
+        None if pd.isna(value) else str(int(value) if value % 1 == 0 else value) for value in column
+    ]
+    return pd.Series(names, column.index, dtype=object, name=column.name)
+
+
+def _mark_categories(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the table with these columns, and codes such as 007, as categories.
+
+    Their values are not parsed as numbers.
+    """
+    categories = {
         name: "category"
         for name in table.columns
-        if pd.api.types.is_string_dtype(table[name])
-        and table[name].astype(str).str.fullmatch(r"0\d+").any()
+        if name in names
+        or (
+            pd.api.types.is_string_dtype(table[name])
+            and table[name].astype(str).str.fullmatch(r"0\d+").any()
+        )
     }
-    return table.astype(codes)
+    return table.astype(categories)
 
 
 def _warn_about_numbers_in_words(table: pd.DataFrame) -> None:

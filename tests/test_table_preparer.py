@@ -320,6 +320,53 @@ def test_codes_with_leading_zeros_are_words():
     assert frame["zip"].dtype != "category"
 
 
+def make_table_with_codes(random, n=200):
+    codes = random(0).choice([110, 120, 300], size=n)
+    return pd.DataFrame({"age": random(1).normal(40, 9, size=n), "code": codes})
+
+
+def test_numbers_may_be_declared_names(random, tmp_path):
+    table = make_table_with_codes(random)
+    preparer = TablePreparer(categories=("code",)).fit(table)
+    assert preparer.column_kinds_ == {"age": "number", "code": "category"}
+    names = ["age", "code_110", "code_120", "code_300"]
+    assert preparer.get_feature_names_out().tolist() == names
+    expected = preparer.transform(table)
+    by_dtype = TablePreparer().fit_transform(table.astype({"code": "category"}))
+    np.testing.assert_array_equal(expected, by_dtype)
+    # Gaps make floats of the numbers of a column; files may have words.
+    for kind in (float, str, "Int64"):
+        np.testing.assert_array_equal(preparer.transform(table.astype({"code": kind})), expected)
+    gap = table.astype({"code": float})
+    gap.loc[0, "code"] = np.nan
+    np.testing.assert_array_equal(preparer.transform(gap)[1:], expected[1:])
+    dec = DECClusterer(2, dims=(8, 2), pretrain_epochs=1, max_iter=5, random_state=0)
+    model = make_pipeline(preparer, dec).fit(table)
+    skdec.save(model, tmp_path / "model.skdec")
+    loaded = skdec.load(tmp_path / "model.skdec")
+    assert loaded[0].get_params() == preparer.get_params()
+    np.testing.assert_array_equal(loaded.predict(gap), model.predict(gap))
+
+
+def test_columns_of_an_array_may_be_declared_names(random):
+    X = make_table_with_codes(random).to_numpy()
+    assert TablePreparer(categories=["x1"]).fit(X).column_kinds_["x1"] == "category"
+    assert TablePreparer(categories=["x1"]).fit(sp.csr_array(X)).column_kinds_["x1"] == "category"
+
+
+@pytest.mark.parametrize(
+    ("categories", "kind", "message"),
+    [
+        (["zip"], ValueError, "categories has the name 'zip'; X has the columns 'age', 'code'"),
+        ("code", TypeError, "categories must be a list of names of columns; got 'code'"),
+        ([1], TypeError, "categories must be a list of names"),
+    ],
+)
+def test_invalid_categories_are_refused(categories, kind, message, random):
+    with pytest.raises(kind, match=message):
+        TablePreparer(categories=categories).fit(make_table_with_codes(random))
+
+
 def test_columns_that_are_no_table_are_refused():
     frame = pd.DataFrame({"a": [1, 2], "list": [[1], [2]]})
     with pytest.raises(ValueError, match=r"Column 'list' has values such as \[1\], which are no"):

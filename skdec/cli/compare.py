@@ -92,6 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
             "label": arguments.label,
             "columns": arguments.columns,
             "drop": arguments.drop,
+            "categories": arguments.categories,
             "preparation": preparation,
             "scale": arguments.scale,
         }

@@ -30,6 +30,13 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     add("--label", metavar="COLUMN", help="column with the classes, used for evaluation only")
     add_id(parser)
     add("--columns", type=_parse_names, metavar="NAME,...", help="use these columns only (all)")
+    add(
+        "--categories",
+        type=_parse_names,
+        default=(),
+        metavar="NAME,...",
+        help="columns whose numbers are names, such as zip codes",
+    )
     add("--drop", type=_parse_names, default=(), metavar="NAME,...", help="leave out columns")
     add(
         "--prepare",

@@ -19,7 +19,11 @@ def build_preparation(arguments: argparse.Namespace, X: Any) -> tuple[Any, Any]:
     if is_table and arguments.scale == "none" and arguments.prepare == "auto":
         from skdec._table_preparer import TablePreparer
 
-        return TablePreparer(random_state=arguments.seed), X
+        return TablePreparer(categories=arguments.categories, random_state=arguments.seed), X
+    if arguments.categories:
+        raise ValueError(
+            "--categories needs a table that is prepared: --prepare auto, without --scale."
+        )
     if is_table:
         X = to_numbers(X, arguments.data)
     return _build_scaler(arguments.scale), X

@@ -340,3 +340,26 @@ def test_reports_show_the_columns_of_the_table(command, directory, table, tmp_pa
     if command == "report":
         assert samples["ids"]["name"] == "customer"
         assert set(samples["ids"]["texts"]) == set(table["customer"])
+
+
+def test_numbers_that_are_names_are_named(table, tmp_path, capsys):
+    """Read in another order, with a gap, where the codes are numbers with decimals."""
+    table = table.assign(plan=np.random.default_rng(1).choice([1, 2, 5], N_ROWS))
+    columns = ["income", "plan"]
+    table.to_csv(tmp_path / "table.csv", columns=columns, index=False)
+    model = str(tmp_path / "model")
+    fit = ["fit", str(tmp_path / "table.csv"), "--n-clusters", "3", "--model", model, *NETWORK]
+    assert main([*fit, "--categories", "plan"]) == 0
+    assert "used as category: plan." in capsys.readouterr().err
+    table[columns].astype({"plan": float}).to_parquet(tmp_path / "table.parquet")
+    for name in ("table.csv", "table.parquet"):
+        output = str(tmp_path / f"{name}.out.csv")
+        assert main(["predict", model, str(tmp_path / name), "--output", output]) == 0
+    assert (tmp_path / "table.csv.out.csv").read_text() == (
+        tmp_path / "table.parquet.out.csv"
+    ).read_text()
+    capsys.readouterr()
+    assert main([*fit, "--categories", "plans"]) == 2
+    assert "categories has the name 'plans'; X has the columns" in capsys.readouterr().err
+    assert main([*fit, "--categories", "plan", "--prepare", "none"]) == 2
+    assert "--categories needs a table that is prepared" in capsys.readouterr().err
