@@ -501,7 +501,7 @@ def test_a_pipeline_is_searched_cloned_pickled_saved_and_loaded(
     container, pipeline, table, tmp_path
 ):
     frame = table if container == "pandas" else pl.from_pandas(table)
-    grid = {"decclusterer__dims": [(8, 4), (16, 4)], "decclusterer__alpha": [0.5, 1.0]}
+    grid = {"decclusterer__alpha": [0.5, 1.0]}
     search = GridSearchCV(clone(pipeline), grid, cv=2, error_score="raise").fit(frame)
     best = search.best_estimator_
     labels = best.predict(frame)

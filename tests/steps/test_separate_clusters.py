@@ -136,15 +136,18 @@ def test_separate_clusters_of_a_subset_are_extended(monkeypatch):
     assert adjusted_rand_score(y, dec.initial_labels_) > 0.95
 
 
-def test_further_fits_keep_clusters_of_different_sizes(tmp_path):
-    X, y = make_unequal_blobs(3)
-    dec = DECClusterer(3, dims=(32, 4), warm_start=True, random_state=0).fit(X)
+def test_further_fits_keep_clusters_of_different_sizes(random, tmp_path):
+    """Targets that divide by the sizes would divide the large one, between the others."""
+    y = np.repeat([0, 1, 2], [900, 60, 60])
+    centers = 4.5 * np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0]])
+    X = centers[y] + random(0).normal(size=(len(y), 3)) * np.array([1, 0.5, 0.5])[y][:, None]
+    parameters = {"dims": (32, 4), "max_iter": 90, "warm_start": True, "random_state": 0}
+    dec = DECClusterer(3, **parameters).fit(X)
     assert dec._target_power == 0
     assert adjusted_rand_score(y, dec.labels_) > 0.95
     dec.save(tmp_path / "model.skdec")
     loaded = DECClusterer.load(tmp_path / "model.skdec")
     for estimator in (dec, loaded):
-        for _ in range(3):
-            assert adjusted_rand_score(y, estimator.fit(X).labels_) > 0.95
-        for _ in range(3):
-            assert adjusted_rand_score(y, estimator.partial_fit(X).labels_) > 0.95
+        for method in (estimator.fit, estimator.partial_fit):
+            for _ in range(2):
+                assert adjusted_rand_score(y, method(X).labels_) > 0.95
