@@ -281,8 +281,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     _target_power: float
     _follows_neighbors: bool
     stop_reason_: str
-    # Where a fit has begun that Ctrl-C has ended and its checkpoint can resume.
-    _interrupted_start: DECWeights | None
+    # Those of a fit that Ctrl-C has ended and its checkpoint can resume.
+    _interrupted_weights: DECWeights | None
 
     def __init__(
         self,
@@ -380,16 +380,18 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Fit on samples; `feature_names` are those that an array of blocks has lost."""
         check_parameters(self)
         with self._restore_features_on_failure():
-            start = self._get_start()
-            X = self._validate_samples(X, reset=start is None, feature_names=feature_names)
-            if start is not None:
+            initial_weights = self._get_initial_weights()
+            X = self._validate_samples(
+                X, reset=initial_weights is None, feature_names=feature_names
+            )
+            if initial_weights is not None:
                 self._check_networks_unchanged("warm_start=True")
             samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
             settings = resolve(self, *samples.shape)
-            checkpoint = self._open_checkpoint(samples, start)
+            checkpoint = self._open_checkpoint(samples, initial_weights)
 
             neighbors = self._find_neighbors(settings, samples)
-            if start is None:
+            if initial_weights is None:
                 pretraining = self._pretrain(settings, samples, checkpoint)
                 if pretraining.stop_reason == "interrupted":
                     settings = settings.shorten()
@@ -397,8 +399,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                     self._initialize, settings, samples, pretraining, neighbors
                 )
             else:
-                pretraining = self._continue_pretraining(start)
-                initialization = self._initialize_from_centers(samples, start)
+                pretraining = self._continue_pretraining(initial_weights)
+                initialization = self._initialize_from_centers(samples, initial_weights)
             steps = samples, initialization, neighbors, checkpoint
             refinement, settings = _run_step(self._refine, settings, pretraining.weights, *steps)
             refinement, settings = _run_step(self._refine_further, settings, refinement, *steps)
@@ -416,7 +418,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             if settings.is_shortened:
                 fitted["stop_reason_"] = "interrupted"
             if fitted["stop_reason_"] == "interrupted" and self.checkpoint is not None:
-                fitted["_interrupted_start"] = start
+                fitted["_interrupted_weights"] = initial_weights
             self._set_fitted_attributes(fitted)
         self._raise_if_interrupted()
         checkpoint.remove()
@@ -792,7 +794,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         return run_outside_scope(build)
 
-    def _get_start(self) -> DECWeights | None:
+    def _get_initial_weights(self) -> DECWeights | None:
         """Return the weights that a warm start begins from; None for a fit from the beginning.
 
         With a checkpoint, the fit after one that Ctrl-C has ended begins where that has begun, and
@@ -800,8 +802,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """
         if not (self.warm_start and self.__sklearn_is_fitted__()):
             return None
-        is_resumed = self.checkpoint is not None and hasattr(self, "_interrupted_start")
-        return self._interrupted_start if is_resumed else self._weights
+        is_resumed = self.checkpoint is not None and hasattr(self, "_interrupted_weights")
+        return self._interrupted_weights if is_resumed else self._weights
 
     def _find_neighbors(self, settings: Settings, samples: DistinctSamples) -> Neighbors:
         arguments = (settings.n_graph_neighbors, settings.neighbors_seed)
@@ -992,8 +994,12 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                     "beginning with warm_start=False."
                 )
 
-    def _open_checkpoint(self, samples: DistinctSamples, start: DECWeights | None) -> Checkpoint:
-        previous = [] if start is None else [*start.autoencoder, start.centers]
+    def _open_checkpoint(
+        self, samples: DistinctSamples, initial_weights: DECWeights | None
+    ) -> Checkpoint:
+        previous = []
+        if initial_weights is not None:
+            previous = [*initial_weights.autoencoder, initial_weights.centers]
         return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), previous)
 
     def _get_callbacks(self) -> list[keras.callbacks.Callback]:
@@ -1027,7 +1033,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _set_fitted_attributes(self, fitted: dict[str, Any]) -> None:
         """Set fitted attributes all at once, so that Ctrl-C cannot leave those of two fits."""
-        for name in ("_networks", "model_", "_interrupted_start"):  # of the previous fit
+        for name in ("_networks", "model_", "_interrupted_weights"):  # of the previous fit
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)
 

@@ -61,13 +61,13 @@ def describe(value: Any) -> str:
         return _describe(value)
     except RecursionError as error:
         raise ValueError(
-            f"{value!r} cannot be told from other values, which memory= and checkpoint= need: it "
-            "refers to itself."
+            f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
+            "need: it refers to itself."
         ) from error
 
 
 def describe_or_number(value: Any) -> str:
-    """Return a text for equal values, or a unique one for what cannot be told from others."""
+    """Return a text for equal values, or a unique one for what cannot be distinguished."""
     try:
         return describe(value)
     except ValueError:
@@ -124,8 +124,8 @@ def _describe(value: Any) -> str:
         digest = str(joblib.hash(value))
     except Exception as error:  # pickling the user's object may raise anything
         raise ValueError(
-            f"{value!r} cannot be told from other values, which memory= and checkpoint= need: it "
-            f"cannot be pickled ({error}). Define its class in a module."
+            f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
+            f"need: it cannot be pickled ({error}). Define its class in a module."
         ) from error
     return f"{_describe(type(value))} {digest}" if _has_code(type(value)) else digest
 

@@ -218,7 +218,7 @@ def _build_custom_networks(source: Any, n_features: int) -> Any:
 
 
 def _describe_networks(encoder: Any, decoder: Any, source: Any) -> str:
-    """Return a text for equal networks, or a unique one for what cannot be told from others."""
+    """Return a text for equal networks, or a unique one for what cannot be distinguished."""
     builder = "" if isinstance(source, tuple) else describe_or_number(source)
     try:
         return "\n".join([describe_layer(encoder), describe_layer(decoder), builder])

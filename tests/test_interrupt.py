@@ -218,7 +218,7 @@ def test_a_warm_start_resumes_the_interrupted_fit(parameters, samples, tmp_path,
         dec.fit(samples)
     dec.set_params(callbacks=None).fit(samples)
     np.testing.assert_array_equal(dec.cluster_centers_, expected.cluster_centers_)
-    assert not hasattr(dec, "_interrupted_start")
+    assert not hasattr(dec, "_interrupted_weights")
 
 
 def test_a_search_ends(parameters, samples):

@@ -387,7 +387,7 @@ def merge_clusters(
 ) -> np.ndarray:
     """Merge clusters until `n_clusters` are left.
 
-    In every pass the pairs that lose least are merged, none of them twice.
+    Pairs that lose least are merged together, none of them twice, then pairs of what remains.
 
     Parameters
     ----------
@@ -398,7 +398,7 @@ def merge_clusters(
     loss_weight : float, default=0.0
         Weight of lost information.
     fraction : float, default=1.0
-        Largest fraction of the clusters merged in one pass.
+        Largest fraction of the clusters merged together.
 
     Returns
     -------

@@ -17,7 +17,7 @@ _SAMPLES_PER_SEARCH = 8192
 _N_COMPARED, _CELL_SIZE, _N_DIVISIONS = 4_000, 2_000, 4
 _MAX_CELL_SAMPLES, _CELL_ITER = 50_000, 5
 # Then so many times with the neighbors of its neighbors, in blocks of so many values.
-_N_PASSES = 2
+_N_ROUNDS = 2
 _BLOCK_VALUES = 2**22
 
 # Indices (n, k) of the neighbors of each sample, and the distances to them.
@@ -55,13 +55,13 @@ def find_nearest_neighbors(
     if n_samples <= _MAX_EXACT_SAMPLES:
         with open_bar("neighbors", n_samples, "samples") as bar:
             return _search(points, n_neighbors, _compare_with_all(n_samples), bar)
-    with open_bar("neighbors", (_N_DIVISIONS + _N_PASSES) * n_samples, "samples") as bar:
+    with open_bar("neighbors", (_N_DIVISIONS + _N_ROUNDS) * n_samples, "samples") as bar:
         found = _search_in_cells(points, n_neighbors, random_state, bar)
         for _ in range(_N_DIVISIONS - 1):
             more = _search_in_cells(points, n_neighbors, random_state, bar)
             neighbors, distances = (np.hstack(both) for both in zip(found, more, strict=True))
             found = _keep_nearest(neighbors, distances, n_neighbors)
-        for _ in range(_N_PASSES):
+        for _ in range(_N_ROUNDS):
             found = _search_neighbors_of_neighbors(points, found[0], bar)
     return found
 
