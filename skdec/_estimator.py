@@ -381,10 +381,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         check_parameters(self)
         with self._restore_features_on_failure():
             initial_weights = self._get_initial_weights()
-            X = self._validate_samples(
-                X, reset=initial_weights is None, feature_names=feature_names
-            )
-            if initial_weights is not None:
+            is_warm_start = initial_weights is not None
+            X = self._validate_samples(X, reset=not is_warm_start, feature_names=feature_names)
+            if is_warm_start:
                 self._check_networks_unchanged("warm_start=True")
             samples = self._find_distinct_samples(X, sample_weight, self.n_clusters or 1)
             settings = resolve(self, *samples.shape)
