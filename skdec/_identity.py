@@ -6,6 +6,7 @@ import json
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from hashlib import blake2b
@@ -26,6 +27,8 @@ _INSTALLED = (
     *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
     str(Path(__file__).parent),
 )
+# Of the layers that are being described, as their functions may refer to them.
+_described_layers: ContextVar[tuple[int, ...]] = ContextVar("described_layers", default=())
 # Values of class attributes that a digest of a class has; others are seldom read by its methods.
 _PLAIN = (str, bytes, bool, int, float, complex, tuple, frozenset, type(None))
 
@@ -85,14 +88,18 @@ def describe_layer(layer: keras.layers.Layer) -> str:
 
     Their weights have no part in it; functions that they call, such as an activation, have.
     """
-    names: dict[str, str] = {}
-    parts = []
-    for one in layer._flatten_layers():  # itself, then those in it
-        parts += [_describe(type(one)), _to_json(_without_names(one.get_config(), names))]
-        for name, value in sorted(vars(one).items()):
-            # Keras replaces methods of a layer by functions of its own.
-            if callable(value) and not name.startswith("_") and not hasattr(type(one), name):
-                parts.append(f"{name} {_describe_part(value)}")
+    outer = _described_layers.get()
+    if id(layer) in outer:  # a function of the layer refers to it
+        return "itself"
+    token = _described_layers.set((*outer, id(layer)))
+    try:
+        names: dict[str, str] = {}
+        parts = []
+        for one in layer._flatten_layers():  # itself, then those in it
+            parts += [_describe(type(one)), _to_json(_without_names(one.get_config(), names))]
+            parts += [f"{name} {_describe_part(value)}" for name, value in _list_callables(one)]
+    finally:
+        _described_layers.reset(token)
     return " ".join(parts)
 
 
@@ -128,6 +135,28 @@ def _describe(value: Any) -> str:
             f"need: it cannot be pickled ({error}). Define its class in a module."
         ) from error
     return f"{_describe(type(value))} {digest}" if _has_code(type(value)) else digest
+
+
+@cache
+def _list_attributes_of_keras() -> frozenset[str]:
+    model = keras.Sequential()
+    model.compile()
+    return frozenset(vars(model))
+
+
+def _list_callables(layer: keras.layers.Layer) -> list[tuple[str, Any]]:
+    """Return name and value of the callables that are attributes of a layer by its own class.
+
+    Not what Keras sets itself: functions for training and prediction, and the loss, of a model.
+    """
+    return [
+        (name, value)
+        for name, value in sorted(vars(layer).items())
+        if callable(value)
+        and name not in _list_attributes_of_keras()
+        and not name.startswith("_")
+        and not hasattr(type(layer), name)  # methods that Keras has wrapped
+    ]
 
 
 def _describe_part(value: Any) -> str:

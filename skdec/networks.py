@@ -571,6 +571,10 @@ def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 def _copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(layer, keras.Model):
+        is_of_keras = type(layer).__module__.startswith("keras.")
+        if is_of_keras and layer.compiled and layer.built:
+            # The same layers without the loss, which may be a function that cannot be copied.
+            layer = keras.Model(layer.input, layer.output)
         copied = keras.models.clone_model(layer)
     else:
         copied = type(layer).from_config(layer.get_config())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from skdec import DECClusterer
+from skdec._identity import describe, describe_layer
 from skdec.networks import (
     BUILDERS,
     Architecture,
@@ -326,6 +327,44 @@ def test_given_models_are_copied_with_their_weights():
     networks = architecture.build()
     networks.autoencoder.set_weights([weight + 1 for weight in expected])
     np.testing.assert_array_equal(models[0].get_weights()[0], expected[0])
+
+
+def test_models_that_were_trained_are_copied_without_their_loss(tiny, samples, tmp_path):
+    """Their use, before or between the fits, changes nothing."""
+    encoder, decoder = build_pair(6)
+    stacked = keras.Sequential([keras.Input((6,)), encoder, decoder])
+    stacked.compile("adam", lambda x, y: keras.ops.mean((x - y) ** 2))
+    stacked.fit(samples, samples, verbose=0)
+    encoder.compile("sgd", lambda x, y: 0.0)
+    parameters = tiny | {"autoencoder": (encoder, decoder)}
+    dec = DECClusterer(**parameters, memory=tmp_path, warm_start=True).fit(samples)
+    first = dec.cluster_centers_
+    before = describe((encoder, decoder))
+    encoder.predict(samples, verbose=0)
+    stacked.predict(samples, verbose=0)
+    assert describe((encoder, decoder)) == before
+    dec.fit(samples)
+    again = DECClusterer(**parameters, memory=tmp_path).fit(samples)
+    np.testing.assert_array_equal(again.cluster_centers_, first)
+
+
+def test_a_layer_whose_function_refers_to_it_can_be_described():
+    class Scale(keras.layers.Layer):
+        def __init__(self, factor=2.0, **options):
+            super().__init__(**options)
+            self.factor = factor
+            self.function = lambda samples: samples * self.factor
+
+        def call(self, samples):
+            return self.function(samples)
+
+        def get_config(self):
+            return super().get_config() | {"factor": self.factor}
+
+    assert describe_layer(Scale()) == describe_layer(Scale()) != describe_layer(Scale(3.0))
+    models = stack(7, dense(3), Scale()), stack(3, dense(7))
+    assert describe(models) == describe(models)
+    assert CustomArchitecture.create(models, 7) == CustomArchitecture.create(models, 7)
 
 
 def test_an_autoencoder_of_this_module_may_be_given():
