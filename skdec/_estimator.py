@@ -431,8 +431,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         The first call is a `fit`. Each later call trains once through the samples that it is
         given, in batches of `batch_size`, beginning with the networks and centers of the previous
         call. The targets are those of the paper, without neighbors, since a few samples are too
-        far apart to be neighbors. They divide by the sizes of the clusters; these are counted over
-        the samples of all calls, so that a cluster that has no samples in a call keeps its center.
+        far apart to be neighbors. They divide by the sizes of the clusters, as much as those of the
+        fit: less where these are of different sizes. The sizes are counted over the samples of all
+        calls, so that a cluster that has no samples in a call keeps its center.
 
         With `sample_weight`, samples are trained on in proportion to their weight, and a total
         weight above the number of samples takes more steps, up to 100. In place of "adam", which

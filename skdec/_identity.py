@@ -107,8 +107,8 @@ def _describe(value: Any) -> str:
     if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
         config = value.get_config()
         config.pop("name", None)  # Keras numbers optimizers in their names
-        config["exclusions"] = list_weight_decay_exclusions(value)
-        return f"{_describe(type(value))} {_to_json(config)}"
+        exclusions = list_weight_decay_exclusions(value)
+        return f"{_describe(type(value))} {_to_json(config)} {exclusions}"
     if isinstance(value, keras.layers.Layer):
         return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"
     if inspect.isbuiltin(value) or (inspect.isclass(value) and not _has_code(value)):
