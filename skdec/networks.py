@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from threading import Lock
+from threading import RLock
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -585,7 +585,7 @@ def _copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     return copied
 
 
-_random_state_lock = Lock()
+_random_state_lock = RLock()  # a builder of the user may fit an estimator of its own
 
 
 @contextmanager
