@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 
 def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -74,11 +75,17 @@ def decode_centers(estimator: Any) -> np.ndarray | None:
         return None
     if hasattr(clusterer, "inverse_transform"):
         centers = clusterer.inverse_transform(centers)
-    if isinstance(estimator, Pipeline) and len(estimator) > 1:
-        if not hasattr(estimator[:-1], "inverse_transform"):
-            return None
-        centers = estimator[:-1].inverse_transform(centers)
-    return np.asarray(centers)
+    steps = [step for _, step in estimator.steps[:-1]] if isinstance(estimator, Pipeline) else []
+    if any(isinstance(step, FunctionTransformer) and step.inverse_func is None for step in steps):
+        return None  # scikit-learn would return what it is given
+    try:
+        if steps:
+            centers = estimator[:-1].inverse_transform(centers)
+    except Exception:  # not every transformer can be undone, whatever attributes it has
+        return None
+    centers = np.asarray(centers)
+    n_features = getattr(estimator, "n_features_in_", centers.shape[1])
+    return centers if centers.shape[1] == n_features else None
 
 
 def compute_means(X: Any, labels: np.ndarray) -> np.ndarray:
@@ -98,7 +105,7 @@ def compute_profiles(X: Any, labels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Samples.
+        Samples. Missing values (NaN) of an array count as the mean.
     labels : ndarray of shape (n_samples,)
         Clusters.
 
@@ -107,13 +114,23 @@ def compute_profiles(X: Any, labels: np.ndarray) -> np.ndarray:
     ndarray of shape (n_clusters, n_features)
         Differences in the order of the sorted labels; 0 for a feature that does not vary.
     """
-    one_cluster = np.zeros(X.shape[0], dtype=int)
-    mean = compute_means(X, one_cluster)
-    squares = X.multiply(X) if issparse(X) else np.square(X, dtype=np.float64)
-    variance = compute_means(squares, one_cluster) - mean**2
-    deviation = np.sqrt(np.maximum(variance, 0.0))
-    is_constant = deviation <= 1e-6 * np.abs(mean)
-    differences = compute_means(X, labels) - mean
+    X = X.astype(np.float64)  # the squares of small integers may be large
+    if issparse(X):
+        one_cluster = np.zeros(X.shape[0], dtype=int)
+        mean = compute_means(X, one_cluster)[0]
+        variance = compute_means(X.multiply(X), one_cluster)[0] - mean**2
+        deviation = np.sqrt(np.maximum(variance, 0.0))
+        is_constant = deviation <= 1e-6 * np.abs(mean)
+        differences = compute_means(X, labels) - mean
+    else:
+        is_given = ~np.isnan(X)
+        is_constant = np.fmax.reduce(X) <= np.fmin.reduce(X)
+        # Subtracted first: the squares of numbers far from zero would lose the differences.
+        X -= X.sum(axis=0, where=is_given) / np.maximum(is_given.sum(axis=0), 1)
+        X[~is_given] = 0
+        deviation = X.std(axis=0)
+        differences = compute_means(X, labels)
+    is_constant |= ~(deviation > 0)
     return np.where(is_constant, 0.0, differences / np.where(is_constant, 1.0, deviation))
 
 

@@ -58,8 +58,8 @@ class MethodResult:
     accuracy, nmi, ari : float or None
         Agreement with the classes; None if there are none.
     silhouette : float or None
-        Mean silhouette of a subset of the samples in the input space; None if there are classes,
-        or if fewer than two clusters were found.
+        Mean silhouette of a subset of the samples in the input space, those that are noise left
+        out; None if there are classes, or if fewer than two clusters were found.
     random_state : int
         Seed of the fit.
     estimator : object or None
@@ -485,7 +485,13 @@ def _build_scorer(X: Any, classes: np.ndarray | None, seed: int) -> Callable[[np
         n_samples=min(n_samples, MAX_SILHOUETTE_SAMPLES),
         random_state=seed,
     )
-    return lambda labels: {"silhouette": score_clusters(silhouette_score, subset, labels[indices])}
+
+    def score(labels: np.ndarray) -> dict[str, float | None]:
+        is_clustered = labels[indices] != NOISE
+        found = labels[indices][is_clustered]
+        return {"silhouette": score_clusters(silhouette_score, subset[is_clustered], found)}
+
+    return score
 
 
 def _name_methods(methods: Sequence[Any]) -> dict[str, Any]:

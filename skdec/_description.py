@@ -125,7 +125,7 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     >>> find_examples(dec, X)  # doctest: +SKIP
     """
     clusterer, X = split_pipeline(model, X)
-    q, z = clusterer.predict_proba(X), clusterer.transform(X)
+    q, z = clusterer.predict_proba(X), np.asarray(clusterer.transform(X))
     samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})
     samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)
     samples["confidence"] = q.max(axis=1)
@@ -215,9 +215,9 @@ def _count(bins: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
 
 def _compare_numbers(column: pd.Series, members: list[np.ndarray]) -> list[float]:
     """Return the standardized difference of each cluster."""
-    numbers = _to_float(column)
+    numbers = _to_float(column).replace([np.inf, -np.inf], np.nan)
     mean, deviation = numbers.mean(), numbers.std(ddof=0)
-    if not deviation > 0:
+    if not numbers.max() > numbers.min():  # the deviation of equal ones may be above 0
         return [0.0] * len(members)
     differences = [(numbers.iloc[positions].mean() - mean) / deviation for positions in members]
     return [0.0 if np.isnan(difference) else float(difference) for difference in differences]

@@ -93,7 +93,7 @@ def _run_tsne(Z: np.ndarray, random: np.random.RandomState) -> np.ndarray:
         init=_initialize(Z, random),
         max_iter=_N_ITERATIONS,
         random_state=random,
-    )
+    ).set_output(transform="default")
     # With so few samples, threads wait for each other longer than they compute, many times longer
     # where other processes use the cores.
     with threadpool_limits(1, user_api="openmp"):
@@ -106,7 +106,8 @@ def _initialize(Z: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     The noise separates samples that are equal.
     """
     is_constant = not np.ptp(Z, axis=0).any()
-    components = Z[:, :2] * 0 if is_constant else PCA(2, random_state=random).fit_transform(Z)
+    pca = PCA(2, random_state=random).set_output(transform="default")
+    components = Z[:, :2] * 0 if is_constant else pca.fit_transform(Z)
     components *= 1e-4 / (components[:, 0].std() or 1.0)
     return (components + random.normal(0, 1e-6, components.shape)).astype(np.float32)
 

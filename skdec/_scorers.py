@@ -28,7 +28,7 @@ SPACES = ("input", "embedding")
 _WORST_DAVIES_BOULDIN = -1e6
 
 
-def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any) -> float:
+def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any = None) -> float:
     """Accuracy of the predicted clusters after the best matching to known classes.
 
     Parameters

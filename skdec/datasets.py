@@ -237,7 +237,7 @@ def _read_idx(path: Path) -> np.ndarray:
     try:
         with gzip.open(path) as file:
             content = file.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged ({error}); download it again.") from error
     rank = content[3] if content[:3] == b"\x00\x00\x08" else 0
     shape = np.frombuffer(content, ">u4", count=rank, offset=4) if rank else np.zeros(0)

@@ -231,10 +231,15 @@ def choose_n_clusters(
             np.random.RandomState(seed),
             min_clusters=1,
         )
-        return [
-            max((run.by_number[k] for run in runs if k in run.by_number), key=_get_score)
-            for k in range(1, counts[-1] + 2)
-        ]
+        numbers = range(1, counts[-1] + 2)
+        found = {k: [run.by_number[k] for run in runs if k in run.by_number] for k in numbers}
+        missing = [k for k in numbers if not found[k]]
+        if missing:
+            raise ValueError(
+                f"No clustering of {missing[0]} clusters was found: almost all samples are equal "
+                "on the scale of a few that are far from them. Remove or clip these, or scale X."
+            )
+        return [max(found[k], key=_get_score) for k in numbers]
 
     by_seed = run_in_threads(search, seeds, min(n_seeds, count_usable_threads()))
     found = list(zip(*by_seed, strict=True))  # for each number, the clusterings of all seeds

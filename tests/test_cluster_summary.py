@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
+import skdec
 from skdec._cluster_summary import (
     compute_means,
     compute_profiles,
@@ -104,3 +106,47 @@ def test_a_shape_that_does_not_fit_is_an_error(given):
         ValueError, match=r"image_shape must be .*\(height, width|6 features are no"
     ):
         infer_image_shape(6, given)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [SimpleImputer()],
+        [SimpleImputer(add_indicator=True)],
+        [FunctionTransformer(np.log1p)],
+        [StandardScaler(), SimpleImputer()],
+    ],
+)
+def test_centers_of_transformers_that_cannot_be_undone_are_not_decoded(steps, samples):
+    X = samples.copy()
+    if isinstance(steps[-1], SimpleImputer):
+        X[::9, 1] = np.nan
+    pipeline = make_pipeline(*steps, KMeans(3, n_init=1, random_state=0)).fit(X)
+    assert decode_centers(pipeline) is None
+    assert skdec.report(pipeline, X).content["clusters"]
+
+
+def test_profiles_of_small_integers_are_those_of_floats(random):
+    """Their squares do not fit into the same type."""
+    X = (16 * random(0).integers(0, 16, size=(100, 4))).astype(np.uint8)
+    labels = np.repeat([0, 1], 50)
+    expected = compute_profiles(X.astype(np.float64), labels)
+    assert np.abs(expected).max() > 0.1
+    for converted in (X, csr_matrix(X)):
+        np.testing.assert_allclose(compute_profiles(converted, labels), expected, atol=1e-12)
+
+
+def test_profiles_of_numbers_far_from_zero_and_of_equal_ones(random):
+    times = np.concatenate([random(0).normal(0, 1, 50), random(1).normal(10, 1, 50)])
+    X = np.column_stack([1.7e9 + times, np.full(100, 0.19), times])
+    profiles = compute_profiles(X, np.repeat([0, 1], 50))
+    np.testing.assert_allclose(profiles[:, 0], profiles[:, 2], rtol=1e-5)
+    assert not profiles[:, 1].any()
+
+
+def test_missing_values_count_as_the_mean_in_profiles():
+    X = np.array([[0.0, np.nan], [np.nan, np.nan], [2.0, np.nan], [4.0, np.nan]])
+    filled = np.array([[0.0], [2.0], [2.0], [4.0]])
+    profiles = compute_profiles(X, np.array([0, 0, 1, 1]))
+    np.testing.assert_allclose(profiles[:, :1], compute_profiles(filled, np.array([0, 0, 1, 1])))
+    assert not profiles[:, 1].any()

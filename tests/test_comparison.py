@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from keras.callbacks import LambdaCallback
-from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.cluster import DBSCAN, HDBSCAN, KMeans
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA
 from sklearn.metrics import (
@@ -296,3 +296,15 @@ def test_estimators_are_fitted_once_each(blobs, fitted):
     assert len(fitted) == 2
     for estimator in fitted:
         check_is_fitted(estimator)
+
+
+def test_noise_has_no_part_in_the_silhouette(random):
+    X = np.concatenate([random(0).normal(size=(60, 2)), random(1).normal(size=(60, 2)) + 9])
+    X = np.concatenate([X, random(2).uniform(-30, 30, size=(10, 2))])
+    run = compare(X, methods=[DBSCAN(eps=1.5)]).results[0]
+    labels = run.labels
+    assert (labels == -1).any()
+    expected = silhouette_score(X[labels >= 0], labels[labels >= 0])
+    assert run.silhouette == pytest.approx(expected)
+    one = compare(X[:60], methods=[DBSCAN(eps=1.5)]).results[0]
+    assert (one.n_clusters, one.silhouette) == (1, None)

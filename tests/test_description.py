@@ -152,3 +152,22 @@ def test_examples_of_a_pipeline_are_those_of_its_last_step(fitted, samples):
     pd.testing.assert_frame_equal(found, find_examples(fitted, samples), atol=1e-5)
     alone = find_examples(make_pipeline(fitted), samples)
     pd.testing.assert_frame_equal(alone, find_examples(fitted, samples))
+
+
+@pytest.mark.parametrize("value", [0.1, 0.19, 7.0])
+@pytest.mark.parametrize("n_samples", [3, 7, 100, 999])
+def test_equal_numbers_do_not_differ(value, n_samples):
+    """The standard deviation of equal floats may be a rounding error."""
+    table = pd.DataFrame({"rate": value, "number": np.arange(n_samples)})
+    labels = np.arange(n_samples) > n_samples // 3
+    differences = describe_clusters(table, labels.astype(int)).difference
+    assert not differences.xs("rate", level="column").any()
+
+
+def test_infinite_numbers_are_missing_in_differences():
+    table = pd.DataFrame({"v": np.r_[np.arange(49.0), np.inf, np.arange(1000.0, 1050.0)]})
+    labels = np.repeat([0, 1], 50)
+    found = describe_clusters(table, labels).difference
+    expected = describe_clusters(table.replace(np.inf, np.nan), labels).difference
+    np.testing.assert_allclose(found, expected)
+    assert found.abs().min() > 0.9

@@ -488,3 +488,22 @@ def test_invalid_arguments_raise(samples):
         choose_n_clusters(samples, [0, 1, 2])
     with pytest.raises(ValueError, match="NaN"):
         choose_n_clusters(np.full((20, 2), np.nan))
+
+
+def test_a_sample_that_outweighs_all_others_is_named(random):
+    X = random(0).normal(size=(200, 60))
+    X[0, 0] = -1e9
+    with pytest.raises(ValueError, match=r"No clustering of \d+ clusters .* Remove or clip"):
+        choose_n_clusters(X, n_seeds=2, random_state=0)
+
+
+def test_the_accuracy_scorer_without_classes_says_so(samples):
+    search = GridSearchCV(
+        KMeans(n_init=1),
+        {"n_clusters": [2, 3]},
+        scoring=clustering_accuracy_scorer,
+        cv=2,
+        error_score="raise",
+    )
+    with pytest.raises(ValueError, match="needs classes"):
+        search.fit(samples)

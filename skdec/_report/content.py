@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
-from sklearn.impute import SimpleImputer
 
 from skdec._cluster_summary import (
     compute_means,
@@ -99,7 +98,7 @@ def build_content(
     random_state : int, default=0
         Seed of the layout, and of the subset of more than `max_samples` samples.
     max_samples : int, default=100000
-        Number of samples to show.
+        Number of samples to show, and one of each cluster that has none among them.
 
     Returns
     -------
@@ -108,8 +107,8 @@ def build_content(
     """
     n_samples, n_features = clustering.X.shape
     # In random order, no cluster covers another in the plot.
-    order = np.random.default_rng(random_state).permutation(n_samples)[:max_samples]
-    rows = order.astype(np.int32)
+    order = np.random.default_rng(random_state).permutation(n_samples)
+    rows = _select_rows(order, clustering.labels, max_samples).astype(np.int32)
     positions = lay_out(clustering.Z[rows], clustering.labels[rows], random_state=random_state)
     samples: Content = {
         "positions": encode_array(rows),
@@ -197,6 +196,15 @@ def _format_dates(dates: pd.DatetimeIndex) -> list[str]:
 
 def _encode_optional(values: np.ndarray | None, rows: np.ndarray) -> dict[str, str] | None:
     return None if values is None else encode_array(values[rows])
+
+
+def _select_rows(order: np.ndarray, labels: np.ndarray, max_samples: int) -> np.ndarray:
+    """Return the first samples in this order, and the first of each cluster without any of them."""
+    rows = order[:max_samples]
+    others = order[max_samples:]
+    is_lost = ~np.isin(labels[others], np.unique(labels[rows]))
+    _, first = np.unique(labels[others[is_lost]], return_index=True)
+    return np.concatenate([rows, others[is_lost][first]])
 
 
 def _list_colorings(clustering: Clustering, method: str) -> dict[str, np.ndarray]:
@@ -312,11 +320,8 @@ def _select_columns(clustering: Clustering) -> pd.DataFrame:
 
 def _find_differing(X: Any, labels: np.ndarray) -> np.ndarray:
     """Return the positions of the features in which the means of the clusters differ most."""
-    filled = X
-    if not issparse(X):
-        impute = SimpleImputer(keep_empty_features=True)
-        filled = impute.fit_transform(np.asarray(X, dtype=np.float64))
-    differences = np.abs(compute_profiles(filled, labels)).max(axis=0)
+    samples = X if issparse(X) else np.asarray(X, dtype=np.float64)
+    differences = np.abs(compute_profiles(samples, labels)).max(axis=0)
     return np.argsort(-differences, kind="stable")[:_MAX_NUMBERS_DESCRIBED]
 
 

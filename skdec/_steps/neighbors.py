@@ -91,7 +91,8 @@ def compute_principal_components(
     points = np.empty((n_samples, n_components), dtype=np.float32)
     with open_bar("components", n_samples, "samples") as bar:
         with use_one_thread():
-            pca = PCA(n_components, svd_solver=solver, random_state=random_state).fit(subset)
+            pca = PCA(n_components, svd_solver=solver, random_state=random_state)
+            pca.set_output(transform="default").fit(subset)
         for start in range(0, n_samples, block):
             part = np.arange(start, min(start + block, n_samples))
             points[part] = pca.transform(take(part))

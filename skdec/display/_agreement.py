@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 
 from skdec._cluster_summary import predict_clusters
-from skdec.display._axes import create_axes, create_colormap, get_contrasting_color
+from skdec.display._axes import (
+    create_axes,
+    create_colormap,
+    get_contrasting_color,
+    place_texts,
+)
 from skdec.metrics import clustering_accuracy, count_matches
 
 _MIN_FONT_SIZE = 5.0
@@ -162,7 +167,7 @@ class ConfusionDisplay:
             )
             for row, column in np.argwhere(counts)
         ]
-        ax.figure.draw_without_rendering()
+        place_texts(ax)
         corner, opposite = ax.transData.transform([(0, 0), (0.9, 0.9)])
         cell = np.abs(opposite - corner)
         boxes = [text.get_window_extent() for text in texts]
@@ -189,7 +194,7 @@ def _shorten(count: int) -> str:
 
 def _rotate_if_crowded(ax: Any, names: Any) -> None:
     """Turn the labels of the x-axis by 90 degrees if they would overlap."""
-    ax.figure.draw_without_rendering()
+    place_texts(ax)
     boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
     if any(left.x1 + 3 > right.x0 for left, right in pairwise(boxes)):
         ax.tick_params(axis="x", labelrotation=90)

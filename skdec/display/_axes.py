@@ -30,8 +30,20 @@ def split_axes(ax: Any, n_rows: int, n_columns: int, figsize: tuple[float, float
         figure = pyplot.figure(figsize=figsize, layout="constrained")
         return figure.subplots(n_rows, n_columns, squeeze=False)
     ax.set_axis_off()
-    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
-    return grid.subplots(squeeze=False)
+    place = ax.get_subplotspec()
+    if place is None:  # of `Figure.add_axes`
+        box = ax.get_position()
+        sides = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+        return ax.figure.add_gridspec(n_rows, n_columns, **sides).subplots(squeeze=False)
+    return place.subgridspec(n_rows, n_columns).subplots(squeeze=False)
+
+
+def place_texts(ax: Any) -> None:
+    """Compute the positions of axes and texts, as if the figure was drawn."""
+    figure = ax.figure
+    while figure.figure is not figure:  # of a subfigure
+        figure = figure.figure
+    figure.draw_without_rendering()
 
 
 def is_dark(ax: Any) -> bool:
@@ -85,7 +97,7 @@ def separate_texts(ax: Any, texts: Sequence[Any], n_rounds: int = 500) -> None:
     """
     if not texts:
         return
-    ax.figure.draw_without_rendering()  # sets the positions of the axes
+    place_texts(ax)
     boxes = [text.get_window_extent().padded(1) for text in texts]
     sizes = np.array([(box.width, box.height) for box in boxes])
     centers = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes])

@@ -220,7 +220,10 @@ class EmbeddingDisplay:
         else:
             colors = assign_colors(np.unique(groups).tolist(), dark=is_dark(ax))
             settings["c"] = [colors[group] for group in groups[order].tolist()]
-        self.scatter_ = ax.scatter(*self.positions[order].T, **settings | scatter_kwargs)
+        for name, values in scatter_kwargs.items():
+            is_per_sample = not isinstance(values, str) and np.shape(values)[:1] == order.shape
+            settings[name] = np.asarray(values)[order] if is_per_sample else values
+        self.scatter_ = ax.scatter(*self.positions[order].T, **settings)
         ax.set(xticks=[], yticks=[])
         ax.set_aspect("equal", adjustable="datalim")
         ax.set_title(_format_title(groups, color_by))

@@ -8,6 +8,7 @@ import pytest
 from matplotlib import pyplot
 
 import skdec.display
+from skdec.display import ConfusionDisplay, HistoryDisplay
 from skdec.display._axes import (
     create_colormap,
     get_contrasting_color,
@@ -91,3 +92,17 @@ def test_displays_follow_the_convention(name):
     display = getattr(skdec.display, name)
     assert display.__module__.startswith("skdec.display.")
     assert any(hasattr(display, f"from_{kind}") for kind in ("estimator", "comparison", "choice"))
+
+
+def test_several_plots_fit_into_axes_without_a_grid(fitted):
+    figure = pyplot.figure()
+    HistoryDisplay.from_estimator(fitted, ax=figure.add_axes([0.1, 0.2, 0.6, 0.5]))
+    boxes = [ax.get_position() for ax in figure.axes[1:]]
+    assert len(boxes) > 1
+    assert min(box.x0 for box in boxes) >= 0.1
+    assert max(box.y1 for box in boxes) <= 0.7 + 1e-9
+
+
+def test_texts_are_placed_in_a_subfigure():
+    part = pyplot.figure().subfigures(1, 2)[0]
+    ConfusionDisplay.from_predictions([0, 0, 1], [1, 1, 0], ax=part.subplots())

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
+from sklearn import config_context
 from sklearn.cluster import KMeans
 
+from skdec import find_examples
 from skdec._colors import NOISE_COLOR
 from skdec.display import EmbeddingDisplay
 
@@ -80,3 +82,25 @@ def test_a_clusterer_without_probabilities_is_shown(samples):
     display = EmbeddingDisplay.from_estimator(KMeans(3, random_state=0).fit(samples), samples)
     assert display.confidence is None
     assert len(display.texts_) == 3
+
+
+def test_values_of_single_samples_stay_with_them():
+    positions = np.column_stack([np.arange(6.0), np.zeros(6)])
+    values = 10 * positions[:, 0] + 10
+    display = EmbeddingDisplay.from_predictions(
+        positions, [0, 0, 0, 1, 1, 1], c=values, s=values, alpha=values / 60
+    )
+    x = display.scatter_.get_offsets()[:, 0]
+    assert x.tolist() != sorted(x)
+    for found in (display.scatter_.get_array(), display.scatter_.get_sizes()):
+        np.testing.assert_array_equal(found, 10 * x + 10)
+    np.testing.assert_allclose(display.scatter_.get_alpha(), (10 * x + 10) / 60)
+
+
+def test_the_configuration_of_scikit_learn_changes_nothing(samples, fitted):
+    wide = np.hstack([fitted.transform(samples)] * 2)
+    expected = EmbeddingDisplay.from_predictions(wide, fitted.labels_).positions
+    with config_context(transform_output="pandas"):
+        found = EmbeddingDisplay.from_predictions(wide, fitted.labels_).positions
+        assert len(find_examples(fitted, samples))
+    np.testing.assert_array_equal(found, expected)

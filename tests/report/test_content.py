@@ -236,3 +236,15 @@ def test_ids_of_another_length_and_images_of_words_are_errors(
 def test_words_are_no_images(mixed_model, mixed_table):
     with pytest.raises(ValueError, match="needs samples that are numbers"):
         skdec.report(mixed_model, mixed_table, image_shape=(2, 2))
+
+
+def test_each_cluster_has_a_sample_among_those_that_are_shown(random):
+    """Cards and colors belong together by their position."""
+    X = random(0).normal(size=(300, 2))
+    clustering = Clustering(X, np.repeat([0, 1, 2], [150, 149, 1]), X, ["a", "b"])
+    for seed in range(5):
+        content = build_content(clustering, random_state=seed, max_samples=50)
+        groups = content["samples"]["colorings"][0]["groups"]
+        names = [group["name"] for group in groups]
+        assert names == [cluster["name"] for cluster in content["clusters"]] == ["0", "1", "2"]
+        assert sum(group["size"] for group in groups) in (50, 51)
