@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,9 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     >>> dec = DECClusterer(3, random_state=0).fit(X)  # doctest: +SKIP
     >>> find_examples(dec, X)  # doctest: +SKIP
     """
+    number: Any = n_examples
+    if not isinstance(number, Integral) or int(number) < 1:
+        raise ValueError(f"n_examples must be an integer of at least 1; got {n_examples!r}.")
     clusterer, X = split_pipeline(model, X)
     q, z = clusterer.predict_proba(X), np.asarray(clusterer.transform(X))
     samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})

@@ -171,3 +171,9 @@ def test_infinite_numbers_are_missing_in_differences():
     expected = describe_clusters(table.replace(np.inf, np.nan), labels).difference
     np.testing.assert_allclose(found, expected)
     assert found.abs().min() > 0.9
+
+
+@pytest.mark.parametrize("n_examples", [-1, 0, 1.5])
+def test_a_number_of_examples_is_a_positive_integer(n_examples, fitted, samples):
+    with pytest.raises(ValueError, match="n_examples must be an integer"):
+        find_examples(fitted, samples, n_examples)

@@ -228,9 +228,8 @@ def build_clustering(
     if classes is not None:
         _check_length(classes, "y", "labels", len(labels))
     if ids is not None:
-        ids = (
-            ids.reset_index(drop=True) if isinstance(ids, pd.Series) else pd.Series(ids, name="id")
-        )
+        ids = pd.Series(ids).reset_index(drop=True)
+        ids = ids.rename("id") if ids.name is None else ids
         _check_length(ids, "ids", "values", len(labels))
     shown, names = _get_shown(estimator, X if table is None else table)
     return Clustering(

@@ -84,7 +84,8 @@ class ComparisonDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        names = [name for name in _TITLES if self.scores[name].notna().any()]
+        given = [name for name in _TITLES if name in self.scores]
+        names = [name for name in given if self.scores[name].notna().any()]
         methods = list(dict.fromkeys(self.scores["method"]))
         size = 1.6 + 2.3 * len(names), 1.1 + 0.45 * max(len(methods), 2)
         self.axes_ = split_axes(ax, 1, len(names), size)[0]

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.metrics import silhouette_samples
-from sklearn.utils import resample
+from sklearn.utils import check_consistent_length, resample
 
 from skdec._cluster_summary import embed, predict_clusters
 from skdec._colors import assign_colors
@@ -129,7 +128,9 @@ class ClusterSizesDisplay:
             _plot_ranges(self.axes_[1], groups, colors)
         for axes in self.axes_:
             axes.set_yticks(
-                range(len(names)), ["noise" if name == -1 else str(name) for name in names]
+                range(len(names)),
+                ["noise" if name == -1 else str(name) for name in names],
+                parse_math=False,
             )
             axes.set_ylim(len(names) - 0.4, -0.6)
         for axes in self.axes_[1:]:
@@ -263,7 +264,8 @@ class SilhouetteDisplay:
         SilhouetteDisplay
             The plot.
         """
-        X, labels = X if issparse(X) else check_samples(X), np.asarray(labels)
+        X, labels = check_samples(X), np.asarray(labels)
+        check_consistent_length(X, labels)
         selected = np.flatnonzero(labels != -1)
         if len(selected) > max_samples:
             selected = resample(
@@ -309,7 +311,8 @@ class SilhouetteDisplay:
         mean = float(self.silhouettes.mean())
         ax.axvline(mean, color=get_text_color(), linestyle="--", linewidth=1)
         ax.set_title(f"Mean silhouette {mean:.3f}")
-        ax.set_yticks([row + 0.425 for row in range(len(names))], [str(name) for name in names])
+        rows = [row + 0.425 for row in range(len(names))]
+        ax.set_yticks(rows, [str(name) for name in names], parse_math=False)
         ax.set(xlabel="Silhouette", ylabel="Cluster", ylim=(len(names), -0.15))
         ax.set_xlim(min(-0.05, float(self.silhouettes.min())), 1)
         self.ax_, self.figure_ = ax, ax.figure

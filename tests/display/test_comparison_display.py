@@ -46,3 +46,8 @@ def test_a_comparison_is_plotted():
 
     display = ComparisonDisplay.from_comparison(Comparison)
     assert display.scores.equals(build_scores(2))
+
+
+def test_some_of_the_scores_are_enough():
+    scores = pd.DataFrame({"method": ["a", "b"], "accuracy": [0.5, 0.6], "seconds": [1.0, 2.0]})
+    assert len(ComparisonDisplay(scores).plot().axes_) == 2

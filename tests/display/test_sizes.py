@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import silhouette_samples
 
 from skdec.display import ClusterSizesDisplay, SilhouetteDisplay
@@ -63,3 +63,20 @@ def test_the_space_of_the_distances_can_be_chosen(space, fitted, samples):
 def test_an_unknown_space_is_an_error(fitted, samples):
     with pytest.raises(ValueError, match="space must be 'embedding' or 'input'; got 'output'"):
         SilhouetteDisplay.from_estimator(fitted, samples, space="output")
+
+
+def test_names_are_no_formulas():
+    for display in (
+        ClusterSizesDisplay.from_predictions(["$x_$", "b"]),
+        SilhouetteDisplay.from_predictions(np.eye(4), ["$x_$", "$x_$", "b", "b"]),
+    ):
+        display.figure_.draw_without_rendering()
+
+
+def test_silhouettes_of_any_sparse_matrix_need_a_label_of_each_sample(samples):
+    labels = np.arange(len(samples)) % 3
+    expected = SilhouetteDisplay.from_predictions(samples, labels).silhouettes
+    found = SilhouetteDisplay.from_predictions(coo_matrix(samples), labels).silhouettes
+    np.testing.assert_allclose(found, expected)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        SilhouetteDisplay.from_predictions(samples, labels[:10])
