@@ -3,11 +3,13 @@
 import dis
 import inspect
 import json
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
@@ -24,11 +26,13 @@ from skdec._version import __version__
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn")
 # Where the code of packages is; what their functions read changes with their versions.
 _INSTALLED = (
-    *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")),
-    str(Path(__file__).parent),
+    *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")),
+    str(Path(__file__).parent) + os.sep,
 )
 # Of the layers that are being described, as their functions may refer to them.
 _described_layers: ContextVar[tuple[int, ...]] = ContextVar("described_layers", default=())
+# The classes of objects whose methods are being described.
+_described_classes: ContextVar[tuple[type, ...]] = ContextVar("described_classes", default=())
 # Values of class attributes that a digest of a class has; others are seldom read by its methods.
 _PLAIN = (str, bytes, bool, int, float, complex, tuple, frozenset, type(None))
 
@@ -62,10 +66,17 @@ def describe(value: Any) -> str:
     """
     try:
         return _describe(value)
+    except ValueError:
+        raise
     except RecursionError as error:
         raise ValueError(
             f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
             "need: it refers to itself."
+        ) from error
+    except Exception as error:  # layers without a configuration may raise anything
+        raise ValueError(
+            f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
+            f"need: {' '.join(str(error).split())}"
         ) from error
 
 
@@ -78,9 +89,15 @@ def describe_or_number(value: Any) -> str:
 
 
 def list_weight_decay_exclusions(value: Any) -> list[str]:
-    """Return the names that an optimizer excludes from weight decay: no part of its settings."""
-    pattern = getattr(value, "_exclude_from_weight_decay_pattern", None)
-    return [] if pattern is None else sorted(pattern.pattern.split("|"))
+    """Return the patterns of what an optimizer excludes from weight decay, which no setting has.
+
+    They are one, with the alternatives in order where it has no groups.
+    """
+    compiled = getattr(value, "_exclude_from_weight_decay_pattern", None)
+    if compiled is None:
+        return []
+    pattern = compiled.pattern
+    return [pattern if "(" in pattern else "|".join(sorted(pattern.split("|")))]
 
 
 def describe_layer(layer: keras.layers.Layer) -> str:
@@ -127,14 +144,26 @@ def _describe(value: Any) -> str:
         return _describe((type(value), *(getattr(value, field.name) for field in fields(value))))
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_describe, value))})"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(_describe, value)))}}}"
+    if isinstance(value, Enum):
+        return f"{type(value).__module__}.{type(value).__qualname__}.{value.name} {value.value!r}"
     try:
         digest = str(joblib.hash(value))
+    except RecursionError:
+        raise
     except Exception as error:  # pickling the user's object may raise anything
         raise ValueError(
             f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
             f"need: it cannot be pickled ({error}). Define its class in a module."
         ) from error
-    return f"{_describe(type(value))} {digest}" if _has_code(type(value)) else digest
+    if not _has_code(type(value)) or type(value) in _described_classes.get():
+        return digest  # a method may read an object of its own class
+    token = _described_classes.set((*_described_classes.get(), type(value)))
+    try:
+        return f"{_describe(type(value))} {digest}"
+    finally:
+        _described_classes.reset(token)
 
 
 @cache
@@ -188,6 +217,8 @@ def _has_code(value: Any) -> bool:
 
 def _is_installed(kind: type) -> bool:
     """Return whether a class is part of Python or of an installed package."""
+    if kind.__module__ in ("__main__", "__mp_main__"):  # a file of joblib's in its workers
+        return False
     module = sys.modules.get(kind.__module__)
     path = getattr(module, "__file__", None) or ""
     return kind.__module__ in sys.builtin_module_names or path.startswith(_INSTALLED)
@@ -218,7 +249,7 @@ def _list_members(kind: type) -> Iterator[tuple[str, Any]]:
             else:
                 functions = [getattr(value, "__func__", value)]  # of a static or class method
             for one in functions:
-                is_plain = isinstance(one, _PLAIN) and not name.startswith("__")
+                is_plain = type(one) in _PLAIN and not name.startswith("__")
                 if inspect.isfunction(one) or is_plain:
                     yield name, one
 

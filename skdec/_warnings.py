@@ -1,13 +1,14 @@
 """Warnings that point at the code of the user."""
 
 import inspect
+import os
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 _SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
 assert _SKLEARN is not None
-_INTERNAL = tuple(str(Path(file).parent) for file in (__file__, str(_SKLEARN.origin)))
+_INTERNAL = tuple(str(Path(file).parent) + os.sep for file in (__file__, str(_SKLEARN.origin)))
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:

@@ -597,3 +597,13 @@ def test_a_builder_may_fit_an_estimator_with_networks_of_its_own(tiny, samples):
 
     dec = DECClusterer(**tiny | {"pretrain_epochs": 0}, autoencoder=build_from_fitted).fit(samples)
     np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
+
+
+def test_weights_that_are_no_floats_may_be_integers(tiny, samples):
+    def build(n_features):
+        normalization = keras.layers.Normalization()
+        normalization.adapt(samples)
+        return stack(n_features, normalization, dense(3)), stack(3, dense(n_features))
+
+    dec = DECClusterer(**tiny, autoencoder=build).fit(samples)
+    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))

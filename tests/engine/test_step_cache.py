@@ -1,5 +1,6 @@
 """The cache of steps: finished results only, by contents, settings and versions."""
 
+import enum
 import json
 import os
 import subprocess
@@ -284,3 +285,47 @@ def test_redefined_networks_are_not_those_of_the_cache(tiny, samples, tmp_path):
         z = dec.encoder_.predict(samples, verbose=0)
         np.testing.assert_allclose(dec.transform(samples), z, rtol=1e-4)
     assert not np.array_equal(one.history_["pretrain"]["loss"], other.history_["pretrain"]["loss"])
+
+
+class Mode(enum.IntEnum):
+    A = 8
+    B = 9
+
+
+class Registry:
+    NAMES = frozenset({"relu", "tanh", "gelu"})
+
+    def get(self):
+        return REGISTRY
+
+
+REGISTRY = Registry()
+
+
+def test_values_that_lead_back_to_their_class_are_described(monkeypatch):
+    assert describe(lambda: Mode.A) == describe(lambda: Mode.A)
+    assert describe(Mode.A) != describe(Mode.B)
+    before = describe(lambda: REGISTRY.get())
+    assert describe(lambda: REGISTRY.get()) == before
+    monkeypatch.setattr(REGISTRY, "width", 3, raising=False)
+    assert describe(lambda: REGISTRY.get()) != before
+
+
+def test_sets_are_described_alike_in_other_processes():
+    script = (
+        "from skdec._identity import describe\n"
+        "class A:\n    NAMES = frozenset({'one', 'two', 'three', 'four', 'five'})\n"
+        "print(describe(A), describe({'one', 'two', 'three', 'four'}))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(outputs) == 1
+    assert outputs.pop().strip()
