@@ -281,7 +281,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         names: Any = self.categories
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        is_list = isinstance(names, Sequence | np.ndarray) and not isinstance(names, str)
+        if not is_list or not all(isinstance(name, str) for name in names):
             raise TypeError(f"categories must be a list of names of columns; got {names!r}.")
         for name in ("max_categories", "n_text_components"):
             value = getattr(self, name)
@@ -308,7 +309,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
         )
-        if X.dtype.kind in "biuf" and not self.categories:
+        if X.dtype.kind in "biuf" and len(self.categories) == 0:
             return X
         if X.dtype.kind == "c":
             check_array(X)  # raises: complex numbers cannot be clustered
@@ -324,7 +325,9 @@ class TablePreparer(TransformerMixin, BaseEstimator):
                 f"{_format_values(table.columns.tolist())}."
             )
         table = _convert_columns(table)
-        return table.assign(**{name: _name_numbers(table[name]) for name in self.categories})
+        for name in self.categories:
+            table[name] = _name_numbers(table[name])
+        return table
 
     @staticmethod
     def _name_samples(X: Any) -> list[str]:

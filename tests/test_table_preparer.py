@@ -350,7 +350,8 @@ def test_numbers_may_be_declared_names(random, tmp_path):
 
 def test_columns_of_an_array_may_be_declared_names(random):
     X = make_table_with_codes(random).to_numpy()
-    assert TablePreparer(categories=["x1"]).fit(X).column_kinds_["x1"] == "category"
+    names = np.array(["x1"])
+    assert TablePreparer(categories=names).fit(X).column_kinds_["x1"] == "category"
     assert TablePreparer(categories=["x1"]).fit(sp.csr_array(X)).column_kinds_["x1"] == "category"
 
 
@@ -360,6 +361,7 @@ def test_columns_of_an_array_may_be_declared_names(random):
         (["zip"], ValueError, "categories has the name 'zip'; X has the columns 'age', 'code'"),
         ("code", TypeError, "categories must be a list of names of columns; got 'code'"),
         ([1], TypeError, "categories must be a list of names"),
+        (None, TypeError, "categories must be a list of names"),
     ],
 )
 def test_invalid_categories_are_refused(categories, kind, message, random):
