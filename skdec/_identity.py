@@ -68,15 +68,12 @@ def describe(value: Any) -> str:
         return _describe(value)
     except ValueError:
         raise
-    except RecursionError as error:
-        raise ValueError(
-            f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
-            "need: it refers to itself."
-        ) from error
     except Exception as error:  # layers without a configuration may raise anything
+        is_cycle = isinstance(error, RecursionError)
+        reason = "it refers to itself." if is_cycle else " ".join(str(error).split())
         raise ValueError(
             f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
-            f"need: {' '.join(str(error).split())}"
+            f"need: {reason}"
         ) from error
 
 
@@ -88,16 +85,14 @@ def describe_or_number(value: Any) -> str:
         return uuid4().hex
 
 
-def list_weight_decay_exclusions(value: Any) -> list[str]:
-    """Return the patterns of what an optimizer excludes from weight decay, which no setting has.
+def get_weight_decay_exclusion(value: Any) -> str:
+    """Return the pattern of what an optimizer excludes from weight decay, which no setting has.
 
-    They are one, with the alternatives in order where it has no groups.
+    The alternatives are in order where it has no groups; it is empty if nothing is excluded.
     """
     compiled = getattr(value, "_exclude_from_weight_decay_pattern", None)
-    if compiled is None:
-        return []
-    pattern = compiled.pattern
-    return [pattern if "(" in pattern else "|".join(sorted(pattern.split("|")))]
+    pattern = str(compiled.pattern) if compiled else ""
+    return pattern if "(" in pattern else "|".join(sorted(pattern.split("|")))
 
 
 def describe_layer(layer: keras.layers.Layer) -> str:
@@ -124,8 +119,8 @@ def _describe(value: Any) -> str:
     if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
         config = value.get_config()
         config.pop("name", None)  # Keras numbers optimizers in their names
-        exclusions = list_weight_decay_exclusions(value)
-        return f"{_describe(type(value))} {_to_json(config)} {exclusions}"
+        exclusion = get_weight_decay_exclusion(value)
+        return f"{_describe(type(value))} {_to_json(config)} {exclusion}"
     if isinstance(value, keras.layers.Layer):
         return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"
     if inspect.isbuiltin(value) or (inspect.isclass(value) and not _has_code(value)):

@@ -30,7 +30,7 @@ from skdec._constraints import Activation, Boolean, Fraction, Integer, Positive,
 from skdec._engine.archive import Archive, open_archive, write_archive
 from skdec._engine.inference import DECWeights, build_untrained_autoencoder
 from skdec._files import write_atomically
-from skdec._identity import list_weight_decay_exclusions
+from skdec._identity import get_weight_decay_exclusion
 from skdec._math import soft_assignment
 from skdec._parameters import check_parameters
 from skdec._preparer_file import (
@@ -571,7 +571,7 @@ def _to_json(name: str, value: Any) -> Any:
     if isinstance(value, (tuple, list, np.ndarray)):
         return [_to_json(name, item) for item in value]
     if isinstance(value, keras.optimizers.Optimizer):
-        if list_weight_decay_exclusions(value):
+        if get_weight_decay_exclusion(value):
             raise ValueError(
                 f"{name} excludes variables from weight decay, which a file cannot hold. Set "
                 f"{name} to 'adam', as the estimator is fitted already, or use pickle."

@@ -25,7 +25,7 @@ from skdec._engine.distribute import (
     is_distributed,
 )
 from skdec._engine.threads import limit_tensorflow_threads
-from skdec._identity import list_weight_decay_exclusions
+from skdec._identity import get_weight_decay_exclusion
 from skdec.layers import ClusteringLayer
 from skdec.networks import AnyArchitecture, Architecture, list_layers
 
@@ -509,9 +509,9 @@ def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
         # The schedule itself: Keras deserializes only classes that are registered.
         config["learning_rate"] = optimizer._learning_rate
     copied = type(optimizer).from_config(config)
-    exclusions = list_weight_decay_exclusions(optimizer)
-    if exclusions:
-        copied.exclude_from_weight_decay(var_names=exclusions)
+    exclusion = get_weight_decay_exclusion(optimizer)
+    if exclusion:
+        copied.exclude_from_weight_decay(var_names=[exclusion])
     return copied
 
 
@@ -520,5 +520,5 @@ def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> tuple[Any, ...
     config = optimizer.get_config()
     for name in ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]:
         config.pop(name, None)
-    exclusions = tuple(list_weight_decay_exclusions(optimizer))
-    return type(optimizer), json.dumps(config, sort_keys=True, default=str), exclusions
+    exclusion = get_weight_decay_exclusion(optimizer)
+    return type(optimizer), json.dumps(config, sort_keys=True, default=str), exclusion
