@@ -43,9 +43,7 @@ def fit_autoencoder_kmeans(X: np.ndarray, seed: int, n_clusters: int = N_CLUSTER
     """Run k-means on the embedding after the same pretraining."""
     from skdec import DECClusterer
 
-    dec = DECClusterer(
-        n_clusters, init="k-means++", n_init=20, n_neighbors=0, max_iter=0, random_state=seed
-    )
+    dec = DECClusterer(n_clusters, init="k-means++", n_neighbors=0, max_iter=0, random_state=seed)
     _, seconds = time_call(lambda: dec.fit(X))
     return {"autoencoder, k-means": {"labels": dec.initial_labels_, "seconds": seconds}}
 

@@ -45,11 +45,13 @@ def measure(item: Item) -> dict[str, Any]:
         _drop_page_cache(path)
         group = _enter_control_group(item["limit"])
         try:
-            from skdec import DECClusterer
+            from skdec import DECClusterer, NeighborClusterer
 
             read_before = _get_bytes_read()
             X = np.load(path, mmap_mode="r")
-            dec = DECClusterer(10, pretrain_epochs=1, n_init=1, random_state=0)
+            dec = DECClusterer(
+                10, pretrain_epochs=1, init=NeighborClusterer(n_init=1), random_state=0
+            )
             steps = -(-n_samples // dec.batch_size)
             dec.set_params(max_iter=steps, update_interval=steps)
             seconds = {}

@@ -19,7 +19,7 @@ from sklearn.cluster import AgglomerativeClustering, BisectingKMeans, KMeans, Sp
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.mixture import GaussianMixture
 
-from skdec import DECClusterer
+from skdec import DECClusterer, NeighborClusterer
 from skdec.model_selection import (
     CalinskiHarabaszScorer,
     DaviesBouldinScorer,
@@ -60,8 +60,8 @@ def build_clusterers(k: int) -> list[Any]:
         ),
         *(AgglomerativeClustering(k, linkage=kind) for kind in ("ward", "average", "complete")),
         *(SpectralClustering(k, n_neighbors=n, random_state=0, **NEAREST) for n in (5, 10, 20)),
-        *(DECClusterer(k, n_init=1, max_iter=0, random_state=seed) for seed in range(3)),
-        DECClusterer(k, n_init=12, max_iter=0, random_state=0),
+        *(NeighborClusterer(k, n_init=1, random_state=seed) for seed in range(3)),
+        NeighborClusterer(k, n_init=12, random_state=0),
         DECClusterer(k, init="k-means++", n_neighbors=0, random_state=0),
     ]
 

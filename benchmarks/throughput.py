@@ -77,7 +77,6 @@ def measure_skdec_pretraining(X: np.ndarray, batch_size: int) -> dict[str, float
         batch_size=batch_size,
         pretrain_epochs=1 + N_EPOCHS,
         init="k-means++",
-        n_init=1,
         n_neighbors=0,
         max_iter=0,
         random_state=0,
@@ -105,14 +104,14 @@ def measure_skdec_refinement(X: np.ndarray, batch_size: int) -> dict[str, float]
 
 def _time_interval(X: np.ndarray, batch_size: int, interval: int, n_intervals: int) -> float:
     """Measure the median seconds between two target updates, without the first interval."""
-    from skdec import DECClusterer
+    from skdec import DECClusterer, NeighborClusterer
 
     dec = DECClusterer(
         N_CLUSTERS,
         dims=DIMS,
         batch_size=batch_size,
         pretrain_epochs=1,
-        n_init=1,
+        init=NeighborClusterer(n_init=1),
         max_iter=interval * (1 + n_intervals),
         update_interval=interval,
         tol=0,

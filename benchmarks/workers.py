@@ -95,7 +95,6 @@ def _time_epochs(item: Item) -> dict[str, Any]:
         batch_size=item["batch"],
         pretrain_epochs=N_EPOCHS,
         init="k-means++",
-        n_init=1,
         max_iter=N_UPDATES * steps,
         update_interval=steps,
         tol=0,

@@ -8,21 +8,22 @@ from skdec._version import __version__
 if TYPE_CHECKING:
     from skdec import callbacks, datasets, display, layers, metrics, model_selection, networks
     from skdec._comparison import Comparison, compare
-    from skdec._description import describe_clusters, find_examples
-    from skdec._estimator import DECClusterer
     from skdec._report import Report, report
-    from skdec._table_preparer import TablePreparer
+    from skdec.dec._estimator import DECClusterer
+    from skdec.describe._description import describe_clusters, find_examples
+    from skdec.tables._preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
 _MODULES = ("callbacks", "datasets", "display", "layers", "metrics", "model_selection", "networks")
 _MODULE_OF_NAME = {
+    "NeighborClusterer": "skdec.cluster",
     "Comparison": "skdec._comparison",
-    "DECClusterer": "skdec._estimator",
+    "DECClusterer": "skdec.dec._estimator",
     "Report": "skdec._report",
-    "TablePreparer": "skdec._table_preparer",
+    "TablePreparer": "skdec.tables._preparer",
     "compare": "skdec._comparison",
-    "describe_clusters": "skdec._description",
-    "find_examples": "skdec._description",
+    "describe_clusters": "skdec.describe._description",
+    "find_examples": "skdec.describe._description",
     "report": "skdec._report",
 }
 
@@ -110,8 +111,8 @@ def load(path: Any) -> Any:
     >>> model = skdec.load("model.skdec")  # doctest: +SKIP
     >>> model.predict(X)  # doctest: +SKIP
     """
-    from skdec._estimator import DECClusterer
     from skdec._model_file import load_model
+    from skdec.dec._estimator import DECClusterer
 
     return load_model(DECClusterer, path)
 

@@ -24,12 +24,12 @@ from sklearn.metrics import (
 )
 from sklearn.utils import check_random_state, resample
 
-from skdec._constraints import Integer, Positive, Widths
-from skdec._containers import check_samples
-from skdec._estimator import DECClusterer
 from skdec._scorers import score_clusters
-from skdec._text_table import format_table
-from skdec._validation import check_finite, warn_if_scales_differ
+from skdec._utils.constraints import Integer, Positive, Widths
+from skdec._utils.containers import check_samples
+from skdec._utils.text_table import format_table
+from skdec._utils.validation import check_finite, warn_if_scales_differ
+from skdec.dec._estimator import DECClusterer
 from skdec.metrics import NOISE, clustering_accuracy, convert_labels
 
 METHODS = ("kmeans", "autoencoder+kmeans", "dec")
@@ -396,7 +396,6 @@ def compare(
             "autoencoder+kmeans": lambda seed: DECClusterer(
                 n_clusters,
                 init="k-means++",
-                n_init=20,
                 n_neighbors=0,  # neighbors would change the clusters of k-means
                 max_iter=0,
                 memory=cache,

@@ -26,13 +26,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from skdec._constraints import Activation, Boolean, Fraction, Integer, Positive, Widths
-from skdec._engine.archive import Archive, open_archive, write_archive
-from skdec._engine.inference import DECWeights, build_untrained_autoencoder
-from skdec._files import write_atomically
-from skdec._identity import get_weight_decay_exclusion
-from skdec._math import soft_assignment
-from skdec._parameters import check_parameters
 from skdec._preparer_file import (
     check_transformers,
     collect_preparer_arrays,
@@ -40,7 +33,13 @@ from skdec._preparer_file import (
     create_preparer,
     list_preparer_arrays,
 )
-from skdec._table_preparer import TablePreparer
+from skdec._utils.archive import Archive, open_archive, write_archive
+from skdec._utils.constraints import Boolean, Fraction, Integer, Positive, Widths
+from skdec._utils.files import write_atomically
+from skdec.dec._math import soft_assignment
+from skdec.dec._parameters import Activation, check_parameters
+from skdec.dec.training.identity import get_weight_decay_exclusion
+from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
 from skdec.layers import RandomAffine
 from skdec.networks import (
     BUILDERS,
@@ -49,6 +48,7 @@ from skdec.networks import (
     CustomArchitecture,
     list_weight_shapes,
 )
+from skdec.tables._preparer import TablePreparer
 
 _FORMAT = 1
 _STATE = {

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skdec._engine.archive import Archive
-from skdec._table_preparer import TablePreparer
+from skdec._utils.archive import Archive
+from skdec.tables._preparer import TablePreparer
 
 _ARRAY = "preparer.transformers_"
 _FLOAT64 = (np.dtype(np.float64),)

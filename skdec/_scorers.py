@@ -12,15 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import rel_entr
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
-from sklearn.utils import check_array, resample
+from sklearn.utils import resample
 
-from skdec._cluster_summary import split_pipeline
-from skdec._constraints import Integer
-from skdec._engine.data import DistinctSamples
-from skdec._math import target_distribution
-from skdec._steps.cluster_search import NeighborGraph
-from skdec._steps.neighbors import find_neighbors
-from skdec.metrics import clustering_accuracy
+from skdec._utils.assignments import target_distribution
+from skdec._utils.constraints import Integer
+from skdec.describe._summary import split_pipeline
+from skdec.metrics import clustering_accuracy, neighbor_information
 
 SPACES = ("input", "embedding")
 # Below the score of any clusters whose means differ; finite, because a search averages the scores
@@ -201,14 +198,13 @@ class NeighborInformationScorer:
             The score, larger is better.
         """
         clusterer, X = split_pipeline(estimator, X)
-        labels = np.asarray(clusterer.predict(X))
-        X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
-        samples = DistinctSamples(check_array(X, accept_sparse="csr"))
-        graph = find_neighbors(samples, self.n_neighbors, self.random_state).graph
-        if graph is None:  # there is only one sample
-            return 0.0
-        neighbors = NeighborGraph(graph, samples.sample_weight)
-        return neighbors.measure(samples.take_first(labels)).score
+        return neighbor_information(
+            X,
+            clusterer.predict(X),
+            n_neighbors=self.n_neighbors,
+            max_samples=self.max_samples,
+            random_state=self.random_state,
+        )
 
 
 class SilhouetteScorer(_SpaceScorer):

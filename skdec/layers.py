@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from skdec._math import soft_assignment
+from skdec.dec._math import soft_assignment
 
 __all__ = ["ClusteringLayer", "RandomAffine"]
 

@@ -12,7 +12,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 
-__all__ = ["clustering_accuracy", "match_labels"]
+from skdec.cluster._information import neighbor_information
+
+__all__ = ["clustering_accuracy", "match_labels", "neighbor_information"]
 
 NOISE = -1
 

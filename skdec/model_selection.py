@@ -9,10 +9,6 @@ import numpy as np
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.utils import check_array, check_random_state, resample
 
-from skdec._constraints import Integer
-from skdec._containers import check_samples
-from skdec._engine.data import DistinctSamples
-from skdec._engine.threads import count_usable_threads, run_in_threads
 from skdec._scorers import (
     CalinskiHarabaszScorer,
     DaviesBouldinScorer,
@@ -21,9 +17,13 @@ from skdec._scorers import (
     clustering_accuracy_scorer,
     generalizability,
 )
-from skdec._steps.cluster_search import SETTINGS, Clustering, search_clusters
-from skdec._steps.neighbors import find_neighbors
-from skdec._text_table import format_table
+from skdec._utils.constraints import Integer
+from skdec._utils.containers import check_samples
+from skdec._utils.data import DistinctSamples
+from skdec._utils.text_table import format_table
+from skdec._utils.threads import count_usable_threads, run_in_threads
+from skdec.cluster._graph import find_neighbors
+from skdec.cluster._search import SETTINGS, Clustering, search_clusters
 from skdec.display import ClusterCountDisplay
 from skdec.metrics import convert_labels
 
@@ -216,7 +216,7 @@ def choose_n_clusters(
             f"{samples.shape[0]}; got {counts[-1]}."
         )
     graph_seed, *seeds = random_state.randint(np.iinfo(np.int32).max, size=1 + n_seeds).tolist()
-    graph, points, _ = find_neighbors(samples, n_neighbors, graph_seed)
+    graph, points, *_ = find_neighbors(samples, n_neighbors, graph_seed)
     assert graph is not None
     assert points is not None
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 import keras
 import numpy as np
 
-from skdec._identity import describe_layer, describe_or_number
+from skdec.dec.training.identity import describe_layer, describe_or_number
 from skdec.layers import check_image_shape
 
 __all__ = ["Autoencoder", "build_autoencoder", "build_convolutional_autoencoder"]

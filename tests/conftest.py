@@ -12,6 +12,8 @@ from hypothesis import settings
 from sklearn.datasets import make_blobs
 from sklearn.preprocessing import MinMaxScaler
 
+from skdec import NeighborClusterer
+
 settings.register_profile("skdec", deadline=None, max_examples=50)
 settings.load_profile("skdec")
 
@@ -33,7 +35,7 @@ def tiny():
         "dims": (16, 4),
         "batch_size": 32,
         "pretrain_epochs": 5,
-        "n_init": 1,
+        "init": NeighborClusterer(n_init=1),
         "max_iter": 20,
         "update_interval": 5,
         "random_state": 0,

@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
 from skdec import DECClusterer, load
-from skdec._engine import checkpoint as checkpoint_module
 from skdec.callbacks import LabelHistory
+from skdec.dec.training import checkpoint as checkpoint_module
 from skdec.metrics import clustering_accuracy
 
 CLASSES = np.arange(150) % 3

@@ -69,7 +69,7 @@ def test_each_method_is_the_documented_estimator(compared, blobs):
     X, _ = blobs
     kmeans = KMeans(3, n_init=20, random_state=0).fit(X)
     np.testing.assert_array_equal(compared["kmeans"].labels, kmeans.labels_)
-    without_refinement = {"init": "k-means++", "n_init": 20, "n_neighbors": 0, "max_iter": 0}
+    without_refinement = {"init": "k-means++", "n_neighbors": 0, "max_iter": 0}
     initialized = DECClusterer(3, **TINY | without_refinement).fit(X)
     np.testing.assert_array_equal(compared["autoencoder+kmeans"].labels, initialized.labels_)
     embedding = initialized.transform(X)

@@ -12,8 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
-from skdec import DECClusterer, compare
-from skdec._math import target_distribution
+from skdec import DECClusterer, NeighborClusterer, compare
+from skdec._utils.assignments import target_distribution
 from skdec.display import ProfileDisplay, SilhouetteDisplay
 from skdec.model_selection import choose_n_clusters
 
@@ -76,7 +76,9 @@ def test_fits_side_by_side_leave_filters_and_thread_limits(tiny):
 
     def fit(seed):
         barrier.wait()
-        return DECClusterer(**{**tiny, "n_init": 2, "random_state": seed}).fit(X)
+        return DECClusterer(
+            **{**tiny, "init": NeighborClusterer(n_init=2), "random_state": seed}
+        ).fit(X)
 
     with ThreadPoolExecutor(4) as executor:
         list(executor.map(fit, range(4)))
@@ -161,7 +163,12 @@ def test_a_cluster_of_hardly_any_mass_has_finite_targets(mass):
 def test_the_decoder_reconstructs_after_the_refinement():
     X = load_digits(return_X_y=True)[0] / 16
     dec = DECClusterer(
-        10, dims=(128, 10), pretrain_epochs=20, max_iter=100, n_init=1, random_state=0
+        10,
+        dims=(128, 10),
+        pretrain_epochs=20,
+        max_iter=100,
+        init=NeighborClusterer(n_init=1),
+        random_state=0,
     ).fit(X)
     error = np.mean((dec.inverse_transform(dec.transform(X)) - X) ** 2)
     assert error < 1.5 * dec.history_["pretrain"]["loss"][-1]

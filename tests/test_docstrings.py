@@ -81,8 +81,8 @@ def read_checks(error_codes):
 
 def test_public_objects_are_found():
     names = find_public_objects()
-    assert "skdec._estimator.DECClusterer.fit" in names
-    assert "skdec._estimator.DECClusterer.predict" in names
+    assert "skdec.dec._estimator.DECClusterer.fit" in names
+    assert "skdec.dec._estimator.DECClusterer.predict" in names
     assert "skdec._comparison.compare" in names
     assert "skdec.layers.ClusteringLayer" in names
     assert "skdec.metrics.match_labels" in names

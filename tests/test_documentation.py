@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import skdec._parameters as parameters
+import skdec.dec._parameters as parameters
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,7 +37,7 @@ def get_id(path):
 def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
     for name in ("_MIN_PRETRAIN_STEPS", "_MIN_REFINE_STEPS", "_MIN_DECODER_STEPS", "_N_INIT_FEW"):
         monkeypatch.setattr(parameters, name, 1)  # whether it runs matters, not the result
-    monkeypatch.setattr("skdec._layout._N_ITERATIONS", 250)  # the least that t-SNE takes
+    monkeypatch.setattr("skdec.describe._layout._N_ITERATIONS", 250)  # the least that t-SNE takes
     monkeypatch.chdir(tmp_path)
     X = random(0).random((80, 6)).astype(np.float32)
     # What the pages assume.

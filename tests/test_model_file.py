@@ -956,7 +956,7 @@ except (TypeError, ValueError) as error:
 else:
     raise AssertionError("Keras knew ClusteringLayer by itself")
 import skdec.layers
-assert "skdec._estimator" not in sys.modules
+assert "skdec.dec._estimator" not in sys.modules
 np.save("q_keras.npy", keras.models.load_model("model.keras")(samples.astype(np.float32)))
 
 import joblib

@@ -27,7 +27,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import resample
 
 from skdec import DECClusterer
-from skdec._steps.neighbors import build_neighbor_graph
+from skdec.cluster._graph import build_neighbor_graph
 from skdec.display import ClusterCountDisplay
 from skdec.metrics import clustering_accuracy
 from skdec.model_selection import (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skdec import DECClusterer
-from skdec._identity import describe, describe_layer
+from skdec.dec.training.identity import describe, describe_layer
 from skdec.networks import (
     BUILDERS,
     Architecture,

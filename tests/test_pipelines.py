@@ -92,10 +92,10 @@ def test_texts_are_clustered_by_topic_and_stay_sparse(random, monkeypatch):
         return toarray(matrix, *args, **kwargs)
 
     monkeypatch.setattr(type(vectorizer.fit_transform(texts)), "toarray", record_and_convert)
-    monkeypatch.setattr("skdec._engine.data._CHUNK_BYTES", 16 * 4 * 24)
-    monkeypatch.setattr("skdec._engine.data._GATHER_SIZE", 16)
-    monkeypatch.setattr("skdec._engine.inference.INFERENCE_BATCH_SIZE", 16)
-    monkeypatch.setattr("skdec._engine.inference.SMALL_BATCH_SIZE", 16)
+    monkeypatch.setattr("skdec._utils.data._CHUNK_BYTES", 16 * 4 * 24)
+    monkeypatch.setattr("skdec._utils.data._GATHER_SIZE", 16)
+    monkeypatch.setattr("skdec.dec.training.inference.INFERENCE_BATCH_SIZE", 16)
+    monkeypatch.setattr("skdec.dec.training.inference.SMALL_BATCH_SIZE", 16)
     dec = DECClusterer(
         3,
         dims=(24, 3),

@@ -19,10 +19,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.exceptions import ConvergenceWarning
 
-from skdec import DECClusterer
+from skdec import DECClusterer, NeighborClusterer
 
 N_FEATURES = 6  # as in the other tests, so that programs are compiled once
-QUICK = {"n_init": 1, "pretrain_epochs": 1, "max_iter": 4, "update_interval": 2}
+QUICK = {
+    "init": NeighborClusterer(n_init=1),
+    "pretrain_epochs": 1,
+    "max_iter": 4,
+    "update_interval": 2,
+}
 DTYPES = (
     np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_
 )  # fmt: skip
@@ -217,7 +222,6 @@ VALID_PARAMETERS = st.fixed_dictionaries(
         "corruption": st.sampled_from([0, 0.2, np.float32(0.9)]),
         "reconstruction_weight": st.one_of(st.floats(0, 100), st.integers(0, 9)),
         "init": st.sampled_from(["neighbors", "k-means++"]),
-        "n_init": st.sampled_from([1, 2, np.int32(3), "auto"]),
         "n_neighbors": st.integers(1, 200),
         "max_iter": st.integers(0, 6),
         "update_interval": st.sampled_from([1, 2, 5, 10**6, "auto"]),
@@ -249,7 +253,7 @@ UNUSUAL = [
     -np.inf, 1 + 2j, (), [], {}, [1], "1", object(), int, len, np.array([1, 2]), np.array(1.5),
     float, pd.NA, np.float64("nan"),
 ]  # fmt: skip
-INTEGERS = ("n_clusters", "batch_size", "pretrain_epochs", "n_init", "max_iter", "update_interval")
+INTEGERS = ("n_clusters", "batch_size", "pretrain_epochs", "max_iter", "update_interval")
 
 
 def unusual_except(*good):

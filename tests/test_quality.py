@@ -7,7 +7,7 @@ from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.preprocessing import StandardScaler
 
-from skdec import DECClusterer
+from skdec import DECClusterer, NeighborClusterer
 from skdec.metrics import clustering_accuracy
 
 
@@ -68,10 +68,14 @@ def test_samples_far_from_zero_are_clustered_as_well(offset):
 
 def test_a_network_that_learns_slowly_gets_more_steps(digits):
     X, y = digits
-    dec = DECClusterer(10, dims=(128, 128, 2), n_init=4, random_state=0).fit(X)
+    dec = DECClusterer(
+        10, dims=(128, 128, 2), init=NeighborClusterer(n_init=4), random_state=0
+    ).fit(X)
     assert dec.n_iter_ > 300
     assert clustering_accuracy(y, dec.labels_) > 0.9
-    given = DECClusterer(10, dims=(128, 128, 2), n_init=4, max_iter=60, random_state=0).fit(X)
+    given = DECClusterer(
+        10, dims=(128, 128, 2), init=NeighborClusterer(n_init=4), max_iter=60, random_state=0
+    ).fit(X)
     assert given.n_iter_ <= 60
 
 

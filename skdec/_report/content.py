@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 
-from skdec._cluster_summary import (
+from skdec._report.images import build_sheets
+from skdec._utils.colors import ON_DARK, ON_LIGHT, assign_colors
+from skdec.describe._description import describe_clusters, is_number
+from skdec.describe._layout import find_medoid, lay_out
+from skdec.describe._summary import (
     compute_means,
     compute_profiles,
     infer_image_shape,
     select_members,
     to_dense,
 )
-from skdec._colors import ON_DARK, ON_LIGHT, assign_colors
-from skdec._description import describe_clusters, is_number
-from skdec._layout import find_medoid, lay_out
-from skdec._report.images import build_sheets
 from skdec.display._history import list_quantities
 from skdec.metrics import clustering_accuracy, count_matches
 

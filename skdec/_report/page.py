@@ -13,18 +13,18 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
-from skdec._cluster_summary import (
+from skdec._report.content import Clustering, Content, build_content
+from skdec._utils.files import write_atomically
+from skdec._version import __version__
+from skdec.describe._description import to_frame
+from skdec.describe._summary import (
     decode_centers,
     embed,
     get_feature_names,
     predict_clusters,
 )
-from skdec._description import to_frame
-from skdec._files import write_atomically
-from skdec._report.content import Clustering, Content, build_content
-from skdec._table_preparer import clean_table
-from skdec._version import __version__
 from skdec.metrics import convert_labels
+from skdec.tables._preparer import clean_table
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from skdec._files import write_atomically
+from skdec._utils.files import write_atomically
 from skdec._version import __version__
 from skdec.cli import html_report
 from skdec.cli.options import (
@@ -19,9 +19,9 @@ from skdec.cli.options import (
     get_network_parameters,
     parse_count,
 )
-from skdec.cli.output import build_callbacks, log, silence_stderr
+from skdec.cli.output import build_callbacks, log, show_reading, silence_stderr
 from skdec.cli.preparation import build_preparation, report_preparation
-from skdec.cli.tables import load_table
+from skdec.tables._reader import load_table
 
 HELP = "compare k-means, autoencoder + k-means and DEC on the same samples"
 _METHODS = ("kmeans", "autoencoder+kmeans", "dec")
@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     check_outputs([arguments.json, arguments.report], arguments.data)
     html_report.check_report(arguments)
-    table = load_table(arguments.data, get_columns(arguments))
+    with show_reading():
+        table = load_table(arguments.data, get_columns(arguments))
     n_clusters = get_n_clusters(arguments, table)
     preparer, X = build_preparation(arguments, table.X)
     preparation = f"scale {arguments.scale}"
@@ -67,8 +68,8 @@ def run(arguments: argparse.Namespace) -> None:
     html_report.check_image_shape(arguments, X.shape[1])
     with silence_stderr():
         from skdec._comparison import compare
-        from skdec._table_preparer import clean_table
         from skdec.cli.report import format_comparison
+        from skdec.tables._preparer import clean_table
     comparison = compare(
         X,
         table.y,

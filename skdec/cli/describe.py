@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from skdec._text_table import format_table
+from skdec._utils.text_table import format_table
 from skdec.cli.models import add_model, check_model, load_model, load_samples
 from skdec.cli.options import (
     add_data,
@@ -17,7 +17,7 @@ from skdec.cli.options import (
     parse_table_file,
 )
 from skdec.cli.output import open_output
-from skdec.cli.tables import check_data
+from skdec.tables._reader import check_data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     check_data(arguments.data)
     check_model(arguments.model)
     model = load_model(arguments.model)
-    from skdec._description import describe_clusters, find_examples
-    from skdec._table_preparer import clean_table
+    from skdec.describe._description import describe_clusters, find_examples
+    from skdec.tables._preparer import clean_table
 
     X, _, ids, _ = load_samples(model, arguments.data, arguments.id)
     examples = find_examples(model, X, arguments.n_examples)

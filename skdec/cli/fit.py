@@ -17,10 +17,10 @@ from skdec.cli.options import (
     get_n_clusters,
     get_network_parameters,
 )
-from skdec.cli.output import build_callbacks, log, silence_stderr
+from skdec.cli.output import build_callbacks, log, show_reading, silence_stderr
 from skdec.cli.predictions import check_id, write_predictions
 from skdec.cli.preparation import build_preparation, report_preparation
-from skdec.cli.tables import load_table
+from skdec.tables._reader import load_table
 
 HELP = "fit DEC and save the model and the clusters"
 
@@ -50,15 +50,16 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     check_outputs([arguments.model, arguments.output], arguments.data)
     check_id(arguments.id)
-    table = load_table(arguments.data, get_columns(arguments))
+    with show_reading():
+        table = load_table(arguments.data, get_columns(arguments))
     n_clusters = get_n_clusters(arguments, table)
     preparer, X = build_preparation(arguments, table.X)
     with silence_stderr():
         from sklearn.pipeline import make_pipeline
 
-        from skdec._estimator import DECClusterer
         from skdec._model_file import check_can_be_saved, save_model
         from skdec.cli.report import format_matching
+        from skdec.dec._estimator import DECClusterer
     features = X
     if preparer is not None:
         features = preparer.fit_transform(X)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from skdec.cli.models import add_model, check_model, load_model, load_samples
 from skdec.cli.options import add_data, add_id, add_messages, check_outputs
-from skdec.cli.tables import check_data
+from skdec.tables._reader import check_data
 
 if TYPE_CHECKING:
     from skdec._comparison import Comparison
@@ -76,7 +76,7 @@ def check_image_shape(arguments: argparse.Namespace, n_features: int) -> None:
     """Check before the comparison that its page can show the samples as images."""
     shape = _get_image_shape(arguments)
     if arguments.report is not None and shape is not None:
-        from skdec._cluster_summary import infer_image_shape
+        from skdec.describe._summary import infer_image_shape
 
         infer_image_shape(n_features, shape)
 

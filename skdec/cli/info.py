@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skdec._engine.archive import Archive, open_archive
-from skdec._text_table import format_table
+from skdec._utils.archive import Archive, open_archive
+from skdec._utils.text_table import format_table
 from skdec.cli.models import add_model, check_model
 from skdec.cli.options import add_messages
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdec.cli.output import log, silence_stderr
+from skdec.cli.output import log, show_reading, silence_stderr
 from skdec.cli.predictions import split_model
-from skdec.cli.tables import Columns, Table, has_named_columns, iterate_table, to_numbers
+from skdec.tables._reader import Columns, Table, has_named_columns, iterate_table, to_numbers
 
 if TYPE_CHECKING:
     import argparse
@@ -30,8 +30,8 @@ def check_model(path: Path) -> None:
 def load_model(path: Path) -> Any:
     """Load a model from 'skdec fit', or one that was saved in Python."""
     with silence_stderr():
-        from skdec._estimator import DECClusterer
         from skdec._model_file import load_model
+        from skdec.dec._estimator import DECClusterer
     return load_model(DECClusterer, path)
 
 
@@ -49,12 +49,13 @@ def iterate_samples(
         columns = Columns(label, id_column, names or None, as_text=as_text, as_number=as_number)
     unused: tuple[str, ...] = ()
     n_rows = 0
-    for table in iterate_table(data, columns):
-        if table.unused != unused:
-            unused = table.unused
-            log.write(f"columns that the model does not use: {', '.join(unused)}.")
-        yield table._replace(X=_match_features(table.X, model, data, n_rows))
-        n_rows += len(table.X)
+    with show_reading():
+        for table in iterate_table(data, columns):
+            if table.unused != unused:
+                unused = table.unused
+                log.write(f"columns that the model does not use: {', '.join(unused)}.")
+            yield table._replace(X=_match_features(table.X, model, data, n_rows))
+            n_rows += len(table.X)
 
 
 def load_samples(

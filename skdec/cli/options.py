@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from skdec._files import check_writable
+from skdec._utils.files import check_writable
 from skdec.cli.output import OUTPUT_SUFFIXES
-from skdec.cli.tables import DATASETS, Columns, Table
+from skdec.tables._reader import DATASETS, Columns, Table
 
 SCALES = ("none", "minmax", "standard")
 

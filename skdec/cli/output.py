@@ -6,22 +6,19 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from skdec._files import write_atomically
+from skdec._utils.files import write_atomically
+from skdec._utils.progress import show_progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Of tables; CSV without one, as that of /dev/stdout.
 OUTPUT_SUFFIXES = ("", ".csv", ".txt", ".parquet")
-
-# Files that are read faster than one can look need no progress bar.
-_MEGABYTE = 2**20
-_MIN_BYTES_SHOWN = 64 * _MEGABYTE
 
 
 class Log:
@@ -45,6 +42,11 @@ class Log:
 
 
 log = Log()
+
+
+def show_reading() -> AbstractContextManager[None]:
+    """Show the progress of reading large files, unless there are no messages or those of JSON."""
+    return nullcontext() if log.is_quiet or log.is_json else show_progress()
 
 
 @contextmanager
@@ -97,32 +99,6 @@ def _build_json_callback() -> Any:
             log.write(f"{phase} {epoch + 1}", values={"phase": phase, "epoch": epoch + 1} | values)
 
     return JsonCallback()
-
-
-@contextmanager
-def show_reading(file: BinaryIO, path: Path | None, activity: str) -> Iterator[Callable[[], None]]:
-    """Show the progress of reading a large file, for some activity such as "read".
-
-    Yields a function to call after each part, which looks how far the file has been read. `path` is
-    None for standard input, whose size is not known.
-    """
-    n_bytes = 0 if path is None else path.stat().st_size
-    if log.is_quiet or log.is_json or n_bytes < _MIN_BYTES_SHOWN:
-        yield lambda: None
-        return
-    from skdec._engine.progress import open_bar, show_progress
-
-    with show_progress(), open_bar(activity, n_bytes // _MEGABYTE, "MB") as bar:
-        n_read = 0
-
-        def look() -> None:
-            nonlocal n_read
-            n_more = file.tell() // _MEGABYTE - n_read
-            if n_more > 0:  # not when it is read again
-                bar.advance(n_more)
-                n_read += n_more
-
-        yield look
 
 
 @contextmanager

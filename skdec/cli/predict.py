@@ -5,7 +5,7 @@ import argparse
 from skdec.cli.models import add_model, check_model, iterate_samples, load_model
 from skdec.cli.options import add_data, add_id, add_messages, add_output, check_outputs
 from skdec.cli.predictions import check_id, write_predictions
-from skdec.cli.tables import check_data
+from skdec.tables._reader import check_data
 
 HELP = "predict clusters with a model from 'fit'"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skdec.cli.output import open_output
-from skdec.cli.tables import Table
+from skdec.tables._reader import Table
 
 if TYPE_CHECKING:
     import pandas as pd

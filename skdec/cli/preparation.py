@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skdec.cli.output import log
-from skdec.cli.tables import to_numbers
+from skdec.tables._reader import to_numbers
 
 
 def build_preparation(arguments: argparse.Namespace, X: Any) -> tuple[Any, Any]:
@@ -17,7 +17,7 @@ def build_preparation(arguments: argparse.Namespace, X: Any) -> tuple[Any, Any]:
     """
     is_table = not isinstance(X, np.ndarray)
     if is_table and arguments.scale == "none" and arguments.prepare == "auto":
-        from skdec._table_preparer import TablePreparer
+        from skdec.tables._preparer import TablePreparer
 
         return TablePreparer(categories=arguments.categories, random_state=arguments.seed), X
     if arguments.categories:

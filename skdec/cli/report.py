@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.metrics import classification_report
 
-from skdec._text_table import format_table
+from skdec._utils.text_table import format_table
 from skdec.metrics import convert_labels, count_matches, match_labels
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skdec._cluster_summary import predict_clusters
+from skdec.describe._summary import predict_clusters
 from skdec.display._axes import (
     create_axes,
     create_colormap,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skdec._colors import assign_colors
+from skdec._utils.colors import assign_colors
 from skdec.display._axes import get_text_color, is_dark, split_axes
 
 _TITLES = {

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from skdec._cluster_summary import embed, predict_clusters
-from skdec._colors import assign_colors
-from skdec._layout import find_medoid, lay_out
+from skdec._utils.colors import assign_colors
+from skdec.describe._layout import find_medoid, lay_out
+from skdec.describe._summary import embed, predict_clusters
 from skdec.display._axes import create_axes, get_text_color, is_dark, outline, separate_texts
 
 _COLORINGS = ("cluster", "class", "confidence")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skdec._colors import assign_colors
+from skdec._utils.colors import assign_colors
 from skdec.display._axes import is_dark, split_axes
 
 _PHASE_TITLES = {

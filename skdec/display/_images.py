@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import resample
 
-from skdec._cluster_summary import (
+from skdec.describe._summary import (
     compute_means,
     decode_centers,
     infer_image_shape,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skdec._cluster_summary import compute_profiles, get_feature_names, predict_clusters
-from skdec._containers import check_samples
+from skdec._utils.containers import check_samples
+from skdec.describe._summary import compute_profiles, get_feature_names, predict_clusters
 from skdec.display._axes import create_axes, create_colormap, get_contrasting_color
 
 _LIMIT = 2.5  # standard deviations beyond which the color does not change

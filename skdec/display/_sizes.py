@@ -6,9 +6,9 @@ import numpy as np
 from sklearn.metrics import silhouette_samples
 from sklearn.utils import check_consistent_length, resample
 
-from skdec._cluster_summary import embed, predict_clusters
-from skdec._colors import assign_colors
-from skdec._containers import check_samples
+from skdec._utils.colors import assign_colors
+from skdec._utils.containers import check_samples
+from skdec.describe._summary import embed, predict_clusters
 from skdec.display._axes import create_axes, get_text_color, is_dark, split_axes
 
 _PERCENTILES = (5, 25, 50, 75, 95)

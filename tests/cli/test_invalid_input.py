@@ -143,7 +143,7 @@ def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path
     (tmp_path / "model").write_bytes((directory / "model").read_bytes())
 
     fit = ["fit", directory / "table.csv", "--n-clusters", "2", "--model", "model"]
-    monkeypatch.setattr("skdec._engine.progress._LineBar._write", lambda *_: None)
+    monkeypatch.setattr("skdec._utils.progress._LineBar._write", lambda *_: None)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
     try:

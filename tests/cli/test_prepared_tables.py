@@ -103,7 +103,7 @@ def test_predict_streams_in_chunks(directory, capsys, monkeypatch):
     assert main([*predict, "customer"]) == 0
     expected = capsys.readouterr().out
     assert expected == (directory / "fitted.csv").read_text()
-    monkeypatch.setattr("skdec.cli.tables._ROWS_PER_CHUNK", 7)
+    monkeypatch.setattr("skdec.tables._reader._ROWS_PER_CHUNK", 7)
     assert main([*predict, "customer"]) == 0
     assert capsys.readouterr().out == expected
     stdin = io.TextIOWrapper(io.BytesIO((directory / "table.csv").read_bytes()))
@@ -159,7 +159,7 @@ def test_a_word_among_decimal_commas_changes_its_row_alone(
     predict = ["predict", str(directory / "model"), str(tmp_path / "t.csv"), "--id", "customer"]
     expected = (directory / "fitted.csv").read_text().splitlines()
     for n_rows in (7, 1000):
-        monkeypatch.setattr("skdec.cli.tables._ROWS_PER_CHUNK", n_rows)
+        monkeypatch.setattr("skdec.tables._reader._ROWS_PER_CHUNK", n_rows)
         assert main(predict) == 0
         out, err = capsys.readouterr()
         lines = out.splitlines()

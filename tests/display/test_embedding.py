@@ -8,7 +8,7 @@ from sklearn import config_context
 from sklearn.cluster import KMeans
 
 from skdec import find_examples
-from skdec._colors import NOISE_COLOR
+from skdec._utils.colors import NOISE_COLOR
 from skdec.display import EmbeddingDisplay
 
 

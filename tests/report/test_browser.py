@@ -10,7 +10,7 @@ import pytest
 from hostile_page import CLASSES, COLUMNS
 
 import skdec
-from skdec._table_preparer import clean_table
+from skdec.tables._preparer import clean_table
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is in the extra test")
 ui = pytest.importorskip("selenium.webdriver.support.ui")

@@ -15,9 +15,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skdec
 from skdec import DECClusterer
-from skdec._cluster_summary import select_members
 from skdec._report.content import Clustering, _encode_column, build_content, encode_array
 from skdec.callbacks import LabelHistory
+from skdec.describe._summary import select_members
 from skdec.metrics import clustering_accuracy
 
 

@@ -1,1 +1,0 @@
-"""How the steps of DEC are run: data, training, inference, checkpoints, devices, threads."""

@@ -1,1 +1,0 @@
-"""Steps of a fit of DEC: neighbors, pretraining, initialization, refinement."""

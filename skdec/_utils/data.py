@@ -1,0 +1,160 @@
+"""Samples of any container as float32 mini-batches, read from memory or from disk.
+
+Nothing here copies X whole: memory maps are read, and sparse matrices converted to dense arrays,
+one batch at a time.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from skdec._utils.memory_map import read_selection
+
+# Bytes of samples gathered for one call of the compiled training loop.
+_CHUNK_BYTES = 2**24
+_MAX_CHUNK_STEPS = 128
+# Samples gathered at a time: each read from a memory map can bring in a megabyte around it.
+_GATHER_SIZE = 64
+
+
+class DistinctSamples:
+    """The distinct samples of a dense or sparse `X`, each with the summed weight of its copies.
+
+    They are ordered by their contents, so a fit depends neither on the order of the samples nor
+    on whether a sample is repeated or has a larger weight. Samples of weight zero are left out.
+    `X` is indexed, never copied.
+
+    Attributes
+    ----------
+    sample_weight : ndarray of shape (n,), float32
+        Weights of the distinct samples, with a mean of one.
+    total_weight : float
+        Sum of the weights as given; the number of samples without weights.
+    mean_weight : float
+        Mean of the weights as given over the distinct samples.
+    shape : tuple of int
+        Number of distinct samples, number of features.
+    hashes : ndarray of shape (n,), bytes
+        Hashes of the distinct samples, in ascending order.
+    digest : str
+        Equal for equal samples with equal weights.
+    """
+
+    def __init__(self, X: Any, sample_weight: np.ndarray | None = None) -> None:
+        self._X = X
+        indices = np.arange(X.shape[0]) if sample_weight is None else np.flatnonzero(sample_weight)
+        self.hashes, first, self._inverse = np.unique(
+            hash_samples(X, indices), return_index=True, return_inverse=True
+        )
+        self._positions, self._weighted = indices[first], indices
+        given = None if sample_weight is None else sample_weight[indices]
+        weights = np.bincount(self._inverse, weights=given)
+        self.total_weight, self.mean_weight = float(weights.sum()), float(weights.mean())
+        self.sample_weight = (weights / weights.mean()).astype(np.float32)
+        self.shape = (len(first), X.shape[1])
+        self.digest = blake2b(self.hashes.tobytes() + weights.tobytes()).hexdigest()
+
+    def __getitem__(self, selection: Any) -> np.ndarray:
+        """Return selected distinct samples as a dense float32 array."""
+        return to_float32(self._X, self._positions[selection])
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether `X` is a sparse matrix."""
+        return hasattr(self._X, "tocsr")
+
+    def take_sparse(self, indices: np.ndarray) -> Any:
+        """Return selected distinct samples of a sparse `X` as a sparse float32 matrix."""
+        return take_float32(self._X, self._positions[indices])
+
+    def take_first(self, values: np.ndarray) -> np.ndarray:
+        """Return, of values of all samples, those of the first copy of each distinct sample."""
+        return values[self._positions]
+
+    def expand(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the values of all samples of weight above zero, and the indices of these."""
+        return values[self._inverse], self._weighted
+
+
+class SampleSubset:
+    """Selected samples of `X`, read from it when they are indexed.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    indices : ndarray of shape (n,)
+        The selected ones.
+    """
+
+    def __init__(self, X: Any, indices: np.ndarray) -> None:
+        self._X, self._indices = X, indices
+        self.shape = (len(indices), X.shape[1])
+
+    def __getitem__(self, selection: Any) -> np.ndarray:
+        """Return some of the samples as a dense float32 array."""
+        return to_float32(self._X, self._indices[selection])
+
+
+def hash_samples(X: Any, indices: np.ndarray) -> np.ndarray:
+    """Return a 16-byte hash of each selected sample."""
+    hashes = np.empty(len(indices), dtype="S16")
+    block = max(1, _CHUNK_BYTES // (4 * X.shape[1]))
+    for start in range(0, len(indices), block):
+        samples = to_float32(X, indices[start : start + block]) + np.float32(0)  # no -0
+        for i, sample in enumerate(samples, start):
+            hashes[i] = blake2b(sample, digest_size=16).digest()
+    return hashes
+
+
+def take_float32(X: Any, indices: np.ndarray) -> Any:
+    """Return selected samples as float32, sparse ones as a sparse matrix."""
+    return X[indices].astype(np.float32) if hasattr(X, "tocsr") else to_float32(X, indices)
+
+
+def to_float32(X: Any, selection: slice | np.ndarray) -> np.ndarray:
+    """Return selected samples of a dense or sparse `X` as a dense float32 array."""
+    if isinstance(selection, slice):
+        return np.ascontiguousarray(_to_dense(read_selection(X, selection)), dtype=np.float32)
+    samples = np.empty((len(selection), X.shape[1]), dtype=np.float32)
+    for start in range(0, len(selection), _GATHER_SIZE):
+        part = slice(start, start + _GATHER_SIZE)
+        samples[part] = _to_dense(read_selection(X, selection[part]))
+    return samples
+
+
+def _to_dense(samples: Any) -> np.ndarray:
+    return samples.toarray() if hasattr(samples, "toarray") else samples
+
+
+def iterate_shuffled_batches(
+    sample_weight: np.ndarray, batch_size: int, random_state: np.random.RandomState
+) -> Iterator[np.ndarray]:
+    """Yield batches of sample indices without end, all of the same size.
+
+    Shuffled epochs of as many indices as there are samples follow each other; a batch that
+    reaches the end of one is completed from the next. No batch is short or empty. Samples of
+    equal weight occur equally often; others in proportion to their weight, each in every epoch
+    as often as its weight says, up to one (systematic resampling).
+    """
+    queue = np.empty(0, dtype=np.intp)
+    n_samples = len(sample_weight)
+    bounds = np.cumsum(sample_weight, dtype=np.float64)
+    bounds *= n_samples / bounds[-1]
+    is_uniform = (sample_weight == sample_weight[0]).all()
+    while True:
+        while len(queue) < batch_size:
+            epoch = random_state.permutation(n_samples)
+            if not is_uniform:
+                points = np.arange(n_samples) + random_state.uniform()
+                epoch = np.minimum(np.searchsorted(bounds, points), n_samples - 1)[epoch]
+            queue = np.concatenate([queue, epoch])
+        yield queue[:batch_size]
+        queue = queue[batch_size:]
+
+
+def count_steps_per_chunk(n_features: int, batch_size: int) -> int:
+    """Return the number of steps whose samples are gathered at once, a few megabytes."""
+    return int(np.clip(_CHUNK_BYTES // (4 * n_features * batch_size), 1, _MAX_CHUNK_STEPS))

@@ -1,0 +1,65 @@
+"""Number of threads that a fit may use."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from joblib import cpu_count
+from threadpoolctl import ThreadpoolController
+
+
+def count_usable_threads() -> int:
+    """Return the number of cores, limited by ``OMP_NUM_THREADS`` if that is set.
+
+    Joblib and Dask set the variable in their workers so that these share the machine.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(cpu_count(), int(limit)) if limit.isdigit() and int(limit) else cpu_count()
+
+
+def run_in_threads(
+    function: Callable[[Any], Any], items: Iterable[Any], n_threads: int
+) -> list[Any]:
+    """Apply a function to each item in `n_threads` threads and return the results in order."""
+    if n_threads == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(n_threads) as threads:
+        return list(threads.map(function, items))
+
+
+_blas_lock = Lock()
+_n_blas_users = 0
+_blas_limits: Any = None
+
+
+@contextmanager
+def use_one_thread() -> Iterator[None]:
+    """Run BLAS and OpenMP with one thread, for results that do not depend on their number.
+
+    With several threads the order of summation, and so the last bits of a result, vary. OpenMP's
+    limit is one of this thread. BLAS's is one of the whole process, so it is set by the first of
+    several fits that run side by side and restored by the last.
+    """
+    global _n_blas_users, _blas_limits
+    with _blas_lock:
+        if _n_blas_users == 0:
+            _blas_limits = _find_thread_pools().limit(limits=1, user_api="blas")
+        _n_blas_users += 1
+    try:
+        with _find_thread_pools().limit(limits=1, user_api="openmp"):
+            yield
+    finally:
+        with _blas_lock:
+            _n_blas_users -= 1
+            if _n_blas_users == 0:
+                _blas_limits.restore_original_limits()
+
+
+@cache
+def _find_thread_pools() -> ThreadpoolController:
+    """Find the libraries of NumPy, SciPy and scikit-learn with threads, which takes 10 ms."""
+    return ThreadpoolController()

@@ -1,0 +1,182 @@
+"""Checks of the samples and weights that estimators are given."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import validate_data
+
+from skdec._utils.containers import check_no_dates, convert_objects, explain_words
+from skdec._utils.data import DistinctSamples, SampleSubset
+from skdec._utils.memory_map import read_selection
+from skdec._utils.warnings import warn_user
+
+_BLOCK_BYTES = 2**25
+# Pixels, measurements of flowers and the like stay below 10; money beside percentages is above.
+_MAX_RANGE_RATIO = 30
+
+
+def validate_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Return `X` as an array or CSR matrix of finite numbers, and record or check its features."""
+    check_no_dates(X)
+    with explain_words():
+        X = validate_data(
+            estimator, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
+        )
+        X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
+    feature_ranges = check_finite(X, getattr(estimator, "feature_names_in_", None))
+    if reset:
+        warn_if_scales_differ(feature_ranges)
+    return X
+
+
+def find_distinct_samples(X: Any, sample_weight: Any, n_needed: int) -> DistinctSamples:
+    """Return the distinct samples; raise a ValueError if fewer than needed have a weight."""
+    weights = check_sample_weight(sample_weight, X.shape[0])
+    n_samples = X.shape[0] if weights is None else np.count_nonzero(weights)
+    if n_samples < n_needed:
+        raise ValueError(
+            f"n_clusters={n_needed} clusters need at least as many samples; X has "
+            f"n_samples={n_samples}. Lower n_clusters or provide more samples."
+        )
+    return DistinctSamples(X, weights)
+
+
+def expand_labels(
+    X: Any,
+    samples: DistinctSamples,
+    distinct_labels: np.ndarray,
+    predict: Callable[[SampleSubset], np.ndarray],
+) -> np.ndarray:
+    """Return the labels of all samples, those of weight zero by prediction."""
+    weighted_labels, weighted = samples.expand(distinct_labels)
+    labels = np.empty(X.shape[0], dtype=np.int32)
+    labels[weighted] = weighted_labels
+    unweighted = np.setdiff1d(np.arange(X.shape[0]), weighted)
+    if len(unweighted):
+        labels[unweighted] = predict(SampleSubset(X, unweighted))
+    return labels
+
+
+@contextmanager
+def restore_features_on_failure(estimator: Any) -> Iterator[None]:
+    """Keep number and names of the features of the previous fit unless this one succeeds."""
+    names = ("n_features_in_", "feature_names_in_")
+    previous = {name: value for name, value in vars(estimator).items() if name in names}
+    try:
+        yield
+    except BaseException:
+        for name in names:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(previous)
+        raise
+
+
+def check_finite(X: Any, feature_names: Any = None) -> np.ndarray:
+    """Return the range of each feature, or raise for a value that float32 cannot hold.
+
+    A memory map is read in blocks.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    feature_names : ndarray of shape (n_features,), default=None
+        Names for the message.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float64
+        Largest minus smallest value of each feature; for sparse `X` the largest absolute value.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, infinite or too large for float32; names the sample and the feature.
+    """
+    if sp.issparse(X):
+        invalid = np.flatnonzero(~_fits_float32(X.data))
+        if len(invalid):
+            sample = np.searchsorted(X.indptr, invalid[0], side="right") - 1
+            raise _describe_invalid(
+                X.data[invalid[0]], sample, X.indices[invalid[0]], feature_names
+            )
+        if not X.shape[0]:
+            return np.zeros(X.shape[1])
+        return abs(X).max(axis=0).toarray().ravel().astype(np.float64)
+    lowest = np.full(X.shape[1], np.inf)
+    highest = -lowest
+    block = max(1, _BLOCK_BYTES // max(1, X[:1].nbytes))
+    for start in range(0, X.shape[0], block):
+        samples = read_selection(X, slice(start, start + block))
+        is_valid = _fits_float32(samples)
+        if not is_valid.all():
+            sample, feature = np.argwhere(~is_valid)[0] + (start, 0)
+            raise _describe_invalid(X[sample, feature], sample, feature, feature_names)
+        if not len(samples):
+            continue
+        lowest = np.minimum(lowest, samples.min(axis=0))
+        highest = np.maximum(highest, samples.max(axis=0))
+    return highest - lowest
+
+
+def compute_range_ratio(feature_ranges: np.ndarray) -> float:
+    """Return the range of the widest feature divided by that of a narrow one.
+
+    The narrow one is at the tenth percentile of the features that vary: pixels at the border of
+    images that are hardly ever set do no harm, one feature that is far too wide does.
+    """
+    ranges = feature_ranges[feature_ranges > 0]
+    if not ranges.size:
+        return 1.0
+    return float(ranges.max() / np.quantile(ranges, 0.1, method="lower"))
+
+
+def warn_if_scales_differ(feature_ranges: np.ndarray) -> None:
+    """Warn if the widest feature is far wider than a narrow one, so that it outweighs that one."""
+    ratio = compute_range_ratio(feature_ranges)
+    if ratio > _MAX_RANGE_RATIO:
+        warn_user(
+            f"The features of X are on very different scales: the widest is {ratio:,.0f} times as "
+            "wide as a narrow one and outweighs it. Consider sklearn.preprocessing.StandardScaler "
+            "(--scale standard on the command line).",
+        )
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
+    """Return sample weights as float64, or None.
+
+    Raises a ValueError unless they are finite, not negative, and not zero everywhere.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, float(sample_weight))
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar; got {weights.ndim}D.")
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}!")
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise ValueError("sample_weight must be finite, not negative, and not zero everywhere.")
+    return weights
+
+
+def _fits_float32(values: np.ndarray) -> np.ndarray:
+    # Comparisons with NaN are False, so this finds NaN and infinity as well.
+    return np.abs(values) <= np.finfo(np.float32).max
+
+
+def _describe_invalid(value: Any, sample: int, feature: int, feature_names: Any) -> ValueError:
+    what = "NaN" if np.isnan(value) else "infinity" if np.isinf(value) else f"{value!r}"
+    where = f"sample {sample}, feature {feature}"
+    if feature_names is not None:
+        where += f" ({feature_names[feature]!r})"
+    too_large = "" if np.isnan(value) or np.isinf(value) else ", too large for float32"
+    return ValueError(
+        f"Input X contains {what}{too_large}, in {where}. Remove such samples, or impute them, "
+        "for example with sklearn.impute.SimpleImputer."
+    )

@@ -1,0 +1,533 @@
+"""Search for clusters whose labels share the most information with their neighbors' labels.
+
+Let I be the mutual information between the cluster of a random sample and that of a random
+neighbor of it, and H the entropy of the clusters: of the information H, I is kept in the step to a
+neighbor. Clusterings are compared by the information kept times the fraction kept, I (I / H). I
+alone would prefer clusters of similar size, I / H alone few clusters, one of them very large.
+
+Each run merges many small k-means clusters pair by pair (agglomerative information bottleneck,
+[1]_), and between the merges lets neighboring samples agree on their cluster. Then the best runs
+are combined: the merging begins again with the cells in which several of them agree. A further run
+looks for clusters that hardly touch, whatever their sizes.
+
+References
+----------
+.. [1] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.cluster import KMeans
+
+from skdec._utils.progress import HIDDEN_BAR, Bar
+from skdec._utils.threads import count_usable_threads, run_in_threads, use_one_thread
+
+# k-means is fitted on at most so many samples.
+MAX_KMEANS_SAMPLES = 20_000
+# Micro-clusters: a fifth of the samples, at most 400, or half as many again as the number of
+# clusters at which neighbors begin to agree.
+_SAMPLES_PER_MICRO_CLUSTER = 5
+_MAX_MICRO_CLUSTERS = 400
+_KMEANS_ITER = 10
+# So many of the best runs are combined.
+_N_COMBINED = (3, 5, 8)
+# Rounds of agreement before each merge, and at the end.
+_N_ROUNDS, _N_LAST_ROUNDS = 3, 32
+# Fraction of the clusters merged at once, before and after neighbors begin to agree; one pair
+# where there are few.
+_MICRO_MERGE_FRACTION, _MERGE_FRACTION = 0.2, 0.05
+# Smaller soft assignments are dropped.
+_MIN_ASSIGNMENT = 0.01
+
+
+class SearchSetting(NamedTuple):
+    """How one run merges and agrees.
+
+    Attributes
+    ----------
+    power : float
+        Power of the cluster frequency by which sharpening divides.
+    loss_weight : float
+        Weight of lost information when merging.
+    agreement_factor : int
+        Neighbors begin to agree at this multiple of the number of clusters.
+    """
+
+    power: float
+    loss_weight: float
+    agreement_factor: int
+
+
+# The settings of the runs, in turn. The first finds clusters of similar size, the next two
+# clusters of different sizes, the last clusters of any shape that hardly touch. Chosen with the
+# criterion on the mean over the data sets of docs/benchmarks/no_tuning.md.
+SETTINGS = (
+    SearchSetting(1.0, 0.0, 8),
+    SearchSetting(0.5, 1.0, 8),
+    SearchSetting(0.0, 1.0, 8),
+    SearchSetting(0.5, 4.0, 1),
+)
+# Of a further run: clusters that hardly touch, whatever their sizes. On points in a plane or in
+# space, where clusters have short borders, the others would rather divide a large cluster.
+SEPARATION = SearchSetting(0.0, 16.0, 8)
+_MAX_AGREEMENT_FACTOR = max(setting.agreement_factor for setting in (*SETTINGS, SEPARATION))
+
+
+class Clustering(NamedTuple):
+    """Clusters of all samples.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n,), int32
+        Cluster of each sample, from 0 without gaps.
+    information : float
+        Mutual information, in nats, of a sample's cluster and that of a random neighbor.
+    entropy : float
+        Entropy of the clusters, in nats.
+    """
+
+    labels: np.ndarray
+    information: float
+    entropy: float
+
+    @property
+    def score(self) -> float:
+        """Information kept in the step to a neighbor times the fraction kept, in nats."""
+        return self.information**2 / self.entropy if self.entropy > 0 else 0.0
+
+    @property
+    def lost_fraction(self) -> float:
+        """Fraction of the entropy that is lost in the step to a neighbor."""
+        return 1 - self.information / self.entropy if self.entropy > 0 else 0.0
+
+
+class NestedClusterings(NamedTuple):
+    """What one run of the search found.
+
+    Attributes
+    ----------
+    setting : SearchSetting
+        How it merged and agreed.
+    best : Clustering
+        The wanted number of clusters, after the last rounds of agreement.
+    by_number : dict of int to Clustering
+        The clusterings on the way, by their number of clusters: every one up to the wanted number.
+        Above it, several are merged at once.
+    """
+
+    setting: SearchSetting
+    best: Clustering
+    by_number: dict[int, Clustering]
+
+
+def search_clusters(
+    points: np.ndarray,
+    graph: sp.csr_array,
+    n_clusters: int,
+    sample_weight: np.ndarray,
+    n_init: int,
+    random_state: np.random.RandomState,
+    min_clusters: int | None = None,
+    further_settings: Sequence[SearchSetting] = (),
+    bar: Bar = HIDDEN_BAR,
+) -> list[NestedClusterings]:
+    """Run the search several times, then combine the best runs.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+        Samples, as their leading principal components.
+    graph : sparse array of shape (n, n)
+        Affinities of neighbors, each row summing to one.
+    n_clusters : int
+        Wanted number of clusters.
+    sample_weight : ndarray of shape (n,)
+        Weights of the samples.
+    n_init : int
+        Number of runs that begin with micro-clusters. They use the `SETTINGS` in turn; each turn
+        has its own micro-clusters. All runs are made side by side.
+    random_state : RandomState
+        Seeds the micro-clusters, the only random part.
+    min_clusters : int, default=None
+        Continue merging down to this number of clusters. None is `n_clusters`.
+    further_settings : sequence of SearchSetting, default=()
+        Settings of further runs, with the micro-clusters of the first, that are not combined.
+    bar : Bar
+        Advances by one at the end of each run, `count_runs` in total without the further ones.
+
+    Returns
+    -------
+    list of NestedClusterings
+        One per run, then the combined ones, then the further ones.
+    """
+
+    def find_cells(seed: int) -> np.ndarray:
+        with use_one_thread():
+            random_state = np.random.RandomState(seed)
+            return find_micro_clusters(points, n_clusters, sample_weight, random_state)
+
+    def sort_by_cell(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, NeighborGraph]:
+        # Reading is faster where the samples of a cell are adjacent in memory.
+        order = np.argsort(cells, kind="stable")
+        return order, cells[order], NeighborGraph(graph[order][:, order], sample_weight[order])
+
+    def merge(
+        run: tuple[tuple[np.ndarray, np.ndarray, NeighborGraph], SearchSetting],
+    ) -> NestedClusterings:
+        (order, cells, neighbors), setting = run
+        with use_one_thread():
+            found = merge_with_agreement(neighbors, cells, n_clusters, setting, min_clusters)
+        bar.advance(1)
+        return _restore_order(found, order)
+
+    def merge_all(
+        clusterings: Sequence[np.ndarray],
+        n_runs: int | None = None,
+        further_settings: Sequence[SearchSetting] = (),
+    ) -> list[NestedClusterings]:
+        sorted_by_cell = run_in_threads(sort_by_cell, clusterings, n_threads)
+        runs = list(product(sorted_by_cell, SETTINGS))[:n_runs]
+        runs += product(sorted_by_cell[:1], further_settings)
+        return run_in_threads(merge, runs, n_threads)
+
+    n_threads = count_usable_threads()
+    n_turns = -(-n_init // len(SETTINGS))
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
+    found = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init, further_settings)
+    runs, further = found[:n_init], found[n_init:]
+    ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
+    numbers = _list_combined_numbers(n_init)
+    combined = merge_all(
+        [find_common_cells([run.best for run in ranked[:number]]) for number in numbers]
+    )
+    return runs + combined + further
+
+
+def count_runs(n_init: int) -> int:
+    """Return the number of runs of a search, the combined ones included."""
+    return n_init + len(_list_combined_numbers(n_init)) * len(SETTINGS)
+
+
+def _list_combined_numbers(n_init: int) -> list[int]:
+    """Return how many of the best runs are combined, for each combination.
+
+    Not all of them, the worst included, unless there are no more than are combined at least.
+    """
+    if n_init == 1:
+        return []
+    return [number for number in _N_COMBINED if number < n_init] or [n_init]
+
+
+def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:
+    """Return labels of the cells of samples that are together in all of the clusterings."""
+    labels = np.stack([clustering.labels for clustering in clusterings], axis=1)
+    return np.unique(labels, axis=0, return_inverse=True)[1]
+
+
+def find_micro_clusters(
+    points: np.ndarray,
+    n_clusters: int,
+    sample_weight: np.ndarray,
+    random_state: np.random.RandomState,
+) -> np.ndarray:
+    """Return the labels of many small k-means clusters, from 0 without gaps."""
+    n_samples = len(points)
+    n_micro = max(
+        min(_MAX_MICRO_CLUSTERS, n_samples // _SAMPLES_PER_MICRO_CLUSTER),
+        min(3 * _MAX_AGREEMENT_FACTOR * n_clusters // 2, n_samples // 2),
+        min(2 * n_clusters, n_samples),
+    )
+    subset = random_state.permutation(n_samples)[:MAX_KMEANS_SAMPLES]
+    n_micro = min(n_micro, len(subset))
+    kmeans = KMeans(n_micro, n_init=1, max_iter=_KMEANS_ITER, random_state=random_state)
+    kmeans.fit(points[subset], sample_weight=sample_weight[subset])
+    return np.unique(kmeans.predict(points), return_inverse=True)[1]
+
+
+def merge_with_agreement(
+    neighbors: "NeighborGraph",
+    micro: np.ndarray,
+    n_clusters: int,
+    setting: SearchSetting,
+    min_clusters: int | None = None,
+) -> NestedClusterings:
+    """Merge small clusters down to `n_clusters`, alternating with agreement among neighbors.
+
+    Parameters
+    ----------
+    neighbors : NeighborGraph
+        Affinities of neighbors.
+    micro : ndarray of shape (n,)
+        Micro-cluster of each sample.
+    n_clusters : int
+        Wanted number of clusters.
+    setting : SearchSetting
+        How to merge and agree.
+    min_clusters : int, default=None
+        Continue merging down to this number of clusters. None is `n_clusters`.
+
+    Returns
+    -------
+    NestedClusterings
+        The wanted clustering, and those on the way.
+    """
+    n_micro = micro.max() + 1
+    n_clusters = min(n_clusters, n_micro)
+    n_last = n_clusters if min_clusters is None else min(min_clusters, n_clusters)
+    power, loss_weight, agreement_factor = setting
+    n_first = min(agreement_factor * n_clusters, n_micro)
+    joint = neighbors.count_joint(micro, n_micro)
+    merged = merge_clusters(joint, n_first, loss_weight, _MICRO_MERGE_FRACTION)
+    labels = merged[micro]
+    q = _assign_sparsely(labels, n_first)
+    best: Clustering | None = None
+    by_number: dict[int, Clustering] = {}
+    while True:
+        q, labels = _agree_without_loss(neighbors, q, labels, power, n_clusters, n_last)
+        k = q.shape[1]
+        joint = neighbors.count_joint(labels, k)
+        by_number[k] = _measure(labels, joint)
+        if best is None and k <= n_clusters:
+            agreed = _take_largest(neighbors.agree(q, _N_LAST_ROUNDS, power))
+            is_complete = len(np.unique(agreed)) == k
+            best = neighbors.measure(agreed) if is_complete else by_number[k]
+        if k <= n_last:
+            assert best is not None
+            return NestedClusterings(setting, best, by_number)
+        n_next = k - 1
+        if k > n_clusters:
+            n_next = max(n_clusters, min(n_next, int(k * (1 - _MERGE_FRACTION))))
+        merged = merge_clusters(joint, n_next, loss_weight)
+        q = _merge_columns(q, merged, n_next)
+        labels = merged[labels]
+
+
+def survive_agreement(neighbors: "NeighborGraph", labels: np.ndarray, power: float) -> bool:
+    """Whether each cluster still has samples after the last rounds of agreement."""
+    k = labels.max() + 1
+    agreed = _take_largest(neighbors.agree(_assign_sparsely(labels, k), _N_LAST_ROUNDS, power))
+    return len(np.unique(agreed)) == k
+
+
+class NeighborGraph:
+    """Affinities of neighbors and weights of samples, for counting, measuring and agreement.
+
+    Parameters
+    ----------
+    graph : sparse array of shape (n, n)
+        Affinities of neighbors, each row summing to one.
+    sample_weight : ndarray of shape (n,)
+        Weights of the samples.
+    """
+
+    def __init__(self, graph: sp.csr_array, sample_weight: np.ndarray) -> None:
+        self.graph = graph.astype(np.float32, copy=False)
+        self.sample_weight = (sample_weight / sample_weight.mean()).astype(np.float32)
+        self._samples = np.repeat(np.arange(len(sample_weight)), np.diff(graph.indptr))
+        fractions = sample_weight / sample_weight.sum()
+        self._probabilities = self.graph.data * fractions[self._samples]
+
+    def count_joint(self, labels: np.ndarray, n_clusters: int) -> np.ndarray:
+        """Return the symmetric joint distribution (k, k) of a sample's and a neighbor's cluster."""
+        cells = (labels * n_clusters)[self._samples] + labels[self.graph.indices]
+        joint = np.bincount(cells, self._probabilities, n_clusters**2).reshape(n_clusters, -1)
+        return (joint + joint.T) / 2
+
+    def measure(self, labels: np.ndarray) -> Clustering:
+        """Return labels from 0 without gaps with their information and entropy."""
+        labels = np.unique(labels, return_inverse=True)[1]
+        return _measure(labels, self.count_joint(labels, labels.max() + 1))
+
+    def estimate_error(self, labels: np.ndarray) -> float:
+        """Return the standard error of `Clustering.score`, in nats.
+
+        Information and entropy are means over the samples; how much those of single samples vary
+        says how much the score would with other samples (delta method).
+        """
+        clustering = self.measure(labels)
+        labels, information, entropy = clustering
+        joint = self.count_joint(labels, labels.max() + 1)
+        if len(joint) == 1:
+            return 0.0
+        sizes, kept = joint.sum(axis=1), information / entropy
+        ratios = np.log(np.where(joint > 0, joint, 1) / np.outer(sizes, sizes))
+        of_edges = ratios[labels[self._samples], labels[self.graph.indices]] * self.graph.data
+        of_samples = np.bincount(self._samples, of_edges, len(labels))
+        # The derivatives of I^2 / H; their mean is the score.
+        influence = 2 * kept * of_samples + kept**2 * np.log(sizes)[labels]
+        variance = np.average((influence - clustering.score) ** 2, weights=self.sample_weight)
+        return float(np.sqrt(variance / len(labels)))
+
+    def agree(self, q: sp.csr_array, n_rounds: int, power: float) -> sp.csr_array:
+        """Average sparse assignments over neighbors and sharpen them, for several rounds.
+
+        With a power of 1 this is `compute_neighbor_targets`. With less, small clusters do not
+        grow as much towards the size of large ones.
+        """
+        for _ in range(n_rounds):
+            q = self.graph @ q
+            sizes = np.diff(q.indptr)
+            weighted = q.data * np.repeat(self.sample_weight, sizes)
+            frequencies = np.bincount(q.indices, weighted, q.shape[1])
+            scale = np.where(frequencies > 0, frequencies, 1) ** -power
+            data = q.data**2 * scale.astype(np.float32)[q.indices]
+            data /= np.repeat(np.add.reduceat(data, q.indptr[:-1]), sizes)
+            kept = np.flatnonzero(data >= min(_MIN_ASSIGNMENT, 0.5 / q.shape[1]))
+            ends = np.searchsorted(kept, q.indptr).astype(np.int32)
+            q = sp.csr_array((data[kept], q.indices[kept], ends), q.shape)
+        return q
+
+
+def merge_clusters(
+    joint: np.ndarray, n_clusters: int, loss_weight: float = 0.0, fraction: float = 1.0
+) -> np.ndarray:
+    """Merge clusters until `n_clusters` are left.
+
+    Pairs that lose least are merged together, none of them twice, then pairs of what remains.
+
+    Parameters
+    ----------
+    joint : ndarray of shape (k, k)
+        Joint distribution of the clusters of neighbors.
+    n_clusters : int
+        Number of clusters that remain.
+    loss_weight : float, default=0.0
+        Weight of lost information.
+    fraction : float, default=1.0
+        Largest fraction of the clusters merged together.
+
+    Returns
+    -------
+    ndarray of shape (k,)
+        The new cluster of each.
+    """
+    merged = np.arange(len(joint))
+    while len(joint) > n_clusters:
+        losses = compute_merge_losses(joint, loss_weight)
+        partner, lowest = losses.argmin(axis=1), losses.min(axis=1)
+        n_merges = min(len(joint) - n_clusters, max(1, int(fraction * len(joint))))
+        target = np.arange(len(joint))
+        is_free = np.ones(len(joint), dtype=bool)
+        for a in np.argsort(lowest, kind="stable"):
+            b = partner[a]
+            if n_merges and is_free[a] and is_free[b]:
+                target[max(a, b)] = min(a, b)
+                is_free[[a, b]] = False
+                n_merges -= 1
+        target = np.unique(target, return_inverse=True)[1]
+        indicator = np.eye(target.max() + 1)[target]
+        joint = indicator.T @ joint @ indicator
+        merged = target[merged]
+    return merged
+
+
+def list_merges(joint: np.ndarray) -> np.ndarray:
+    """Return the pairs of clusters (k - 1, 2) that are merged one after the other.
+
+    In each merge the information that is lost is the smallest. Merge i makes cluster k + i.
+    """
+    numbers, merges = list(range(len(joint))), []
+    for new in range(len(joint), 2 * len(joint) - 1):
+        losses = compute_merge_losses(joint)
+        a, b = sorted(np.unravel_index(losses.argmin(), losses.shape))
+        merges.append((numbers[a], numbers[b]))
+        indicator = np.delete(np.eye(len(joint)), b, axis=1)
+        indicator[b, a] = 1
+        joint = indicator.T @ joint @ indicator
+        del numbers[b]
+        numbers[a] = new
+    return np.array(merges, dtype=int).reshape(-1, 2)
+
+
+def compute_merge_losses(joint: np.ndarray, loss_weight: float = 0.0) -> np.ndarray:
+    """Return the decrease of I - loss_weight (H - I) by merging each pair of clusters, (k, k).
+
+    It is divided by 1 + loss_weight; the diagonal is infinite.
+    """
+    sizes, inside = joint.sum(axis=1), np.diag(joint)
+    shared, terms = np.zeros_like(joint), _xlogx(joint)
+    for row, row_terms in zip(joint, terms, strict=True):
+        # What two clusters have in common with this third one: `_entropy_gain` of all pairs,
+        # without the logarithms that `terms` has, and of zero.
+        near = np.flatnonzero(row)
+        x, of_x = row[near], row_terms[near]
+        both = x[:, None] + x
+        shared[near[:, None], near] += of_x[:, None] + of_x - both * np.log(both)
+    own = _entropy_gain(inside[:, None], joint)
+    shared -= own + own.T
+    whole = inside[:, None] + inside + 2 * joint
+    block = _xlogx(inside)[:, None] + _xlogx(inside) + 2 * _xlogx(joint) - _xlogx(whole)
+    entropy = -_entropy_gain(sizes[:, None], sizes)
+    losses = 2 * shared + block + (2 - loss_weight / (1 + loss_weight)) * entropy
+    np.fill_diagonal(losses, np.inf)
+    return losses
+
+
+def _agree_without_loss(
+    neighbors: NeighborGraph,
+    q: sp.csr_array,
+    labels: np.ndarray,
+    power: float,
+    n_clusters: int,
+    n_last: int,
+) -> tuple[sp.csr_array, np.ndarray]:
+    """Let neighbors agree, unless fewer clusters than wanted would have samples afterwards."""
+    k = q.shape[1]
+    agreed = neighbors.agree(q, _N_ROUNDS, power)
+    agreed_labels = _take_largest(agreed)
+    is_present = np.bincount(agreed_labels, minlength=k) > 0
+    if is_present.all():
+        return agreed, agreed_labels
+    if is_present.sum() >= max(n_last, min(n_clusters, k)):
+        labels = np.cumsum(is_present)[agreed_labels] - 1
+        return _assign_sparsely(labels, is_present.sum()), labels
+    return q, labels
+
+
+def _measure(labels: np.ndarray, joint: np.ndarray) -> Clustering:
+    entropy = -_xlogx(joint.sum(axis=1)).sum()
+    information = _xlogx(joint).sum() + 2 * entropy
+    return Clustering(labels.astype(np.int32), float(information), float(entropy))
+
+
+def _restore_order(run: NestedClusterings, order: np.ndarray) -> NestedClusterings:
+    def restore(clustering: Clustering) -> Clustering:
+        labels = np.empty_like(clustering.labels)
+        labels[order] = clustering.labels
+        return clustering._replace(labels=labels)
+
+    by_number = {k: restore(clustering) for k, clustering in run.by_number.items()}
+    return run._replace(best=restore(run.best), by_number=by_number)
+
+
+def _assign_sparsely(labels: np.ndarray, n_clusters: int) -> sp.csr_array:
+    """Return sparse assignments (n, k) of 1 to the cluster of each sample."""
+    ends = np.arange(len(labels) + 1, dtype=np.int32)
+    values = np.ones(len(labels), np.float32)
+    return sp.csr_array((values, labels.astype(np.int32), ends), (len(labels), n_clusters))
+
+
+def _take_largest(q: sp.csr_array) -> np.ndarray:
+    """Return the column of the largest value of each row, the first stored of several."""
+    largest = np.maximum.reduceat(q.data, q.indptr[:-1])
+    places = np.flatnonzero(q.data == np.repeat(largest, np.diff(q.indptr)))
+    return q.indices[places[np.searchsorted(places, q.indptr[:-1])]]
+
+
+def _merge_columns(q: sp.csr_array, merged: np.ndarray, n_clusters: int) -> sp.csr_array:
+    columns = merged.astype(np.int32)[q.indices]
+    joined = sp.csr_array((q.data, columns, q.indptr), (q.shape[0], n_clusters))
+    joined.sum_duplicates()
+    return joined
+
+
+def _entropy_gain(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _xlogx(x) + _xlogx(y) - _xlogx(x + y)
+
+
+def _xlogx(x: np.ndarray) -> np.ndarray:
+    return x * np.log(np.where(x > 0, x, 1))

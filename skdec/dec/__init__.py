@@ -1,0 +1,1 @@
+"""Deep Embedded Clustering: the network."""

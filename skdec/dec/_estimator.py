@@ -1,0 +1,1142 @@
+"""The estimator: Deep Embedded Clustering behind scikit-learn's API."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import keras
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    ClusterMixin,
+    TransformerMixin,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from skdec import _model_file
+from skdec._utils.assignments import cluster_frequencies
+from skdec._utils.blocks import store_blocks
+from skdec._utils.cache import StepCache
+from skdec._utils.containers import check_samples
+from skdec._utils.data import DistinctSamples, SampleSubset
+from skdec._utils.progress import report_progress
+from skdec._utils.validation import (
+    expand_labels,
+    find_distinct_samples,
+    restore_features_on_failure,
+    validate_samples,
+)
+from skdec._utils.warnings import warn_user
+from skdec.cluster import NeighborClusterer
+from skdec.cluster._graph import Neighbors, find_neighbors
+from skdec.cluster._neighbor_clusterer import check_no_zero_samples
+from skdec.cluster._selection import NeighborClusters, find_clusters
+from skdec.dec._decoder import train_decoder
+from skdec.dec._initialization import (
+    Initialization,
+    initialize_from_clusters,
+    initialize_in_embedding,
+)
+from skdec.dec._outliers import compute_deviation_limits, compute_deviations
+from skdec.dec._parameters import (
+    Settings,
+    check_parameters,
+    format_keras_object,
+    published_parameters,
+    resolve,
+    tutorial_parameters,
+)
+from skdec.dec._pretraining import PretrainingResult, create_weights, pretrain
+from skdec.dec._rebuilding import rebuild_neighbors
+from skdec.dec._refinement import RefinementResult, Targets, refine
+from skdec.dec.training.checkpoint import Checkpoint
+from skdec.dec.training.distribute import check_not_forked, run_outside_scope
+from skdec.dec.training.identity import describe
+from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
+from skdec.dec.training.interrupts import run_again_if_interrupted
+from skdec.layers import ClusteringLayer
+from skdec.metrics import neighbor_information
+from skdec.networks import Autoencoder
+
+_PRINTED_AS_CALLS = (
+    keras.optimizers.Optimizer,
+    keras.initializers.Initializer,
+    keras.layers.Layer,
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
+    """Deep Embedded Clustering.
+
+    An autoencoder is trained to reconstruct the samples, and the embedded samples are clustered.
+    Then the encoder and the cluster centers are trained together, so that each sample moves
+    towards the clusters that it and its neighbors are most confidently assigned to ([1]_).
+
+    Parameters
+    ----------
+    n_clusters : int or None, default=8
+        Number of clusters. None takes as many as a clusterer given as `init` finds.
+    dims : tuple of int or "auto", default="auto"
+        Widths of the encoder's layers after the input, the last one that of the embedding. The
+        decoder mirrors them. "auto" is (500, 500, 2000, 10), as in [1]_, from 5,000 samples; the
+        first three are halved below 5,000, below 1,250 and below 313 samples.
+    alpha : float, default=1.0
+        Degrees of freedom of Student's t, which turns distances into soft assignments.
+    activation : str or callable, default="relu"
+        Activation of the hidden layers, a Keras activation.
+    kernel_initializer : str or keras.initializers.Initializer, default=None
+        Initializer of the weights. None is ``VarianceScaling(1 / 3, "fan_in", "uniform")``.
+    batch_size : int, default=256
+        Samples in a training step. With fewer samples, it is the largest power of two up to
+        their number.
+    pretrain_epochs : int or "auto", default="auto"
+        Epochs of the pretraining; 0 keeps the initial weights. "auto" is 2, or as many as give
+        300 steps where that is more.
+    pretrain_optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
+        Optimizer of the pretraining. The learning rates of "adam" (0.001) and "sgd" (0.1, with
+        momentum 0.9) fall to zero by a cosine decay. A Keras optimizer is used as configured;
+        each fit works on a copy.
+    pretraining : {"joint", "layerwise"}, default="joint"
+        "joint" trains all layers of the autoencoder together. "layerwise" first trains one layer
+        after the other, with the one that mirrors it, to reconstruct its input, each for half of
+        `pretrain_epochs`, then all together, as in [1]_.
+    corruption : float, default=0.0
+        Fraction of the values, at least 0 and below 1, that are set to zero at random in the
+        input of the autoencoder ("joint"), or in the input of each of the two layers that are
+        trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
+    autoencoder : callable or tuple of keras.Model, default=None
+        Networks in place of the fully connected ones that `dims`, `activation` and
+        `kernel_initializer` describe, and which these then have no effect on.
+
+        - A function of the number of features that returns (encoder, decoder), Keras models with
+          new weights, or an `skdec.networks.Autoencoder`; for example
+          ``partial(build_convolutional_autoencoder, image_shape=(28, 28))`` with
+          `skdec.networks.build_convolutional_autoencoder`.
+        - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
+          ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
+
+        The encoder maps samples (n, n_features) to an embedding (n, d), the decoder back. Losses of
+        their layers, such as regularizers, are added to the loss. Initializers without a seed
+        follow `random_state`. Weights are float32; layers may compute in a mixed precision.
+    init : {"neighbors", "k-means++"}, clusterer or array-like, default="neighbors"
+        Initialization of the clusters.
+
+        - "neighbors" are the clusters that ``NeighborClusterer(n_clusters,
+          n_neighbors=n_neighbors)`` finds among the samples, without a network and with the same
+          `random_state`. Where k-means is better, as in tables in which a single feature decides
+          which samples are neighbors, they are those of k-means, and `n_neighbors` has no effect on
+          the refinement.
+        - A `NeighborClusterer` with other parameters; its `n_clusters` has no effect. Neighbors are
+          then those of its `metric` in the refinement, too.
+        - "k-means++" is k-means in the embedding, the best of 20 runs, as in [1]_.
+        - A scikit-learn clusterer or mixture, a clone of which clusters the embedded samples;
+          samples that it labels as noise join the nearest cluster.
+        - Centers in the embedding, of shape (n_clusters, dims[-1]).
+    n_neighbors : int, default=10
+        Number of nearest neighbors, in the leading principal components, whose soft assignments
+        are averaged to form each sample's target distribution. 0 uses the sample's own assignment
+        alone, as in [1]_; ``init="neighbors"`` then uses 10.
+    optimizer : {"adam", "sgd"} or keras.optimizers.Optimizer, default="adam"
+        Optimizer of the refinement, specified like `pretrain_optimizer`.
+    max_iter : int or "auto", default="auto"
+        Largest number of training steps of the refinement; 0 for none. "auto" trains in cycles of
+        four epochs, or of 300 steps where that is more. Another cycle follows, with the learning
+        rates of the first, while the labels of the network agree with less than 99 percent of the
+        initial ones and the agreement grows. There are at most eight cycles in total, the first one
+        included. With augmentation, which lets the network correct initial labels, there is one
+        cycle of three times the length.
+    update_interval : int or "auto", default="auto"
+        Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
+        where that is more.
+    tol : float, default=1e-3
+        The refinement stops when less than this fraction of the samples has changed its cluster
+        since the previous update of the targets. With ``max_iter="auto"`` and neighbors, it does
+        not stop so before the labels have reached the `score` of the initial ones, nor while
+        another cycle is due (see `max_iter`).
+    reconstruction_weight : float, default=0.0
+        Weight of the mean squared reconstruction error in the loss of the refinement. 0 is DEC;
+        above 0 the decoder is trained as well, as in IDEC ([2]_), and keeps the embedding close to
+        that of an autoencoder. IDEC's own weights, 1 for the reconstruction and 0.1 for the
+        clustering, are a ratio of 10.
+    augment : None, "image", keras.layers.Layer or callable, default=None
+        What the samples go through in training, anew in every step, so that the encoder learns to
+        ignore such changes; targets and labels are those of the samples themselves ([3]_).
+
+        - "image" rotates, shears, zooms and shifts square images of one channel at random:
+          `skdec.layers.RandomAffine`, which takes the shape of other images.
+        - A Keras layer or model that maps samples (n, n_features) to the same shape. It is called
+          in training mode, with random numbers that follow from `random_state`; each fit works on
+          a copy.
+        - A function of a tensor of samples that returns a tensor of the same shape. If it has a
+          parameter `seed`, it gets a pair of integers for the functions ``tf.random.stateless_*``.
+
+        After the refinement, the neighbors are searched again, in the embedding, in which samples
+        are close that differ by such changes only, and a second refinement of half as many steps
+        uses them. It is left out with ``n_neighbors=0``, and where ``init="neighbors"`` has
+        preferred the clusters of k-means on the samples.
+    target : callable, default=None
+        Function that returns the target distribution p of the soft assignments q, both of shape
+        (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
+        `sample_weight`, it gets the weights of the samples, of which equal ones are one sample with
+        their total weight. With `n_neighbors` above 0 it is called several times in a row, each
+        time on the average over the neighbors, and not before most of the initial labels have been
+        learned. None is equation 3 of [1]_: q squared, divided by the cluster frequencies.
+    warm_start : bool, default=False
+        Whether `fit` begins from the networks and centers of the previous fit and only refines
+        them.
+    memory : str, pathlib.Path or joblib.Memory, default=None
+        Cache for pretrained weights, neighbor graphs and initializations, reused by fits with the
+        same data, seed, relevant parameters and package versions. Only finished steps are stored;
+        callbacks are not called for a pretraining that is found there.
+    callbacks : list of keras.callbacks.Callback, default=None
+        Called at the start and end of each pretraining epoch and each target update. Their
+        ``params["phase"]`` is "pretrain" or "refine", "layer_0", "layer_1" and so on in the
+        training of single layers, and "rebuilt" in the second refinement (see `augment`). What they
+        add to their `logs` in ``on_epoch_end`` becomes part of `history_`. Callbacks with batch
+        hooks make the training slower.
+    checkpoint : str or pathlib.Path, default=None
+        Directory for training checkpoints. A killed fit resumes from the last one with identical
+        results; it is deleted on success. `random_state` must be an integer.
+    verbose : int, default=0
+        Above 0, the progress of each step is shown on standard error: bars in a terminal or a
+        notebook with ipywidgets, lines elsewhere.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random. The same integer gives the same clusters on the same machine
+        with the same number of threads.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,), int32
+        Cluster of each sample.
+    cluster_centers_ : ndarray of shape (n_clusters, dims[-1]), float32
+        Cluster centers in the embedding.
+    initial_labels_ : ndarray of shape (n_samples,), int32
+        Cluster of each sample before the refinement.
+    n_iter_ : int
+        Training steps of the refinement, those of the second one (see `augment`) included.
+    stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
+        Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
+        without samples and were undone, or there are clusters without samples.
+    history_ : dict of dict of ndarray
+        "pretrain": the loss of each epoch; "layers", after layerwise pretraining: the loss of each
+        epoch of each layer, and the layer's number; "refine": the loss of the steps before each
+        target update, the fraction of labels that it changed, the number of clusters with samples
+        after it, the fraction of labels that agree with the initial ones and the score of the
+        labels (as in `score`, in the graph of the fit; NaN without neighbors), of which the weights
+        with the highest are kept; "rebuilt", if there was a second refinement (see `augment`): the
+        same for it; all: the learning rate of the last step, and the seconds since the beginning
+        of the phase, or of the layer's training.
+    autoencoder_ : keras.Model
+        Maps samples to their reconstruction, a copy with the fitted weights.
+    encoder_ : keras.Model
+        Maps samples to their embedding; shares its weights with `autoencoder_`.
+    model_ : keras.Model
+        Encoder, then `ClusteringLayer`: maps samples to soft assignments.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, if all were strings.
+
+    See Also
+    --------
+    sklearn.cluster.KMeans : The baseline, on the samples themselves.
+    skdec.compare : K-means, autoencoder with k-means and DEC side by side.
+
+    Notes
+    -----
+    Scale the features alike beforehand, for example to [0, 1]: a feature contributes to the
+    reconstruction error in proportion to its variance. They need not be centered.
+
+    `DECClusterer.classic` is the method as in the paper. In the scope of a `tf.distribute`
+    strategy, `fit` trains on all its replicas.
+
+    References
+    ----------
+    .. [1] J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering
+       Analysis", ICML 2016.
+    .. [2] X. Guo, L. Gao, X. Liu and J. Yin, "Improved Deep Embedded Clustering with Local
+       Structure Preservation", IJCAI 2017.
+    .. [3] X. Guo, E. Zhu, X. Liu and J. Yin, "Deep Embedded Clustering with Data Augmentation",
+       ACML 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from skdec import DECClusterer
+    >>> X, _ = make_blobs(200, n_features=20, centers=3, random_state=0)
+    >>> dec = DECClusterer(3, dims=(32, 4), pretrain_epochs=5, random_state=0).fit(X / X.max())
+    >>> dec.transform(X / X.max()).shape
+    (200, 4)
+    """
+
+    _weights: DECWeights
+    _frequencies: np.ndarray
+    _deviation_limits: np.ndarray
+    _n_partial_fits: int
+    # How the targets follow from the assignments, as `Initialization` describes.
+    _target_power: float
+    _follows_neighbors: bool
+    stop_reason_: str
+    # Those of a fit that Ctrl-C has ended and its checkpoint can resume.
+    _interrupted_weights: DECWeights | None
+
+    def __init__(
+        self,
+        n_clusters: int | None = 8,
+        *,
+        dims: Any = "auto",
+        alpha: float = 1.0,
+        activation: Any = "relu",
+        kernel_initializer: Any = None,
+        batch_size: int = 256,
+        pretrain_epochs: Any = "auto",
+        pretrain_optimizer: Any = "adam",
+        pretraining: str = "joint",
+        corruption: float = 0.0,
+        autoencoder: Any = None,
+        init: Any = "neighbors",
+        n_neighbors: int = 10,
+        optimizer: Any = "adam",
+        max_iter: Any = "auto",
+        update_interval: Any = "auto",
+        tol: float = 1e-3,
+        reconstruction_weight: float = 0.0,
+        augment: Any = None,
+        target: Any = None,
+        warm_start: bool = False,
+        memory: Any = None,
+        callbacks: Any = None,
+        checkpoint: Any = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.dims = dims
+        self.alpha = alpha
+        self.activation = activation
+        self.kernel_initializer = kernel_initializer
+        self.batch_size = batch_size
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_optimizer = pretrain_optimizer
+        self.pretraining = pretraining
+        self.corruption = corruption
+        self.autoencoder = autoencoder
+        self.init = init
+        self.n_neighbors = n_neighbors
+        self.optimizer = optimizer
+        self.max_iter = max_iter
+        self.update_interval = update_interval
+        self.tol = tol
+        self.reconstruction_weight = reconstruction_weight
+        self.augment = augment
+        self.target = target
+        self.warm_start = warm_start
+        self.memory = memory
+        self.callbacks = callbacks
+        self.checkpoint = checkpoint
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @report_progress
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
+        """Cluster the samples of `X`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples of finite numbers. A memory map stays on disk, a sparse matrix sparse.
+        y : None
+            Ignored: labels never choose anything.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the samples. A sample of weight 2 counts as two, one of weight 0 not at
+            all, but it gets a label.
+
+        Returns
+        -------
+        DECClusterer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or sample weight is out of its range, there are fewer samples than
+            clusters, or `X` has a value that is not finite; the message names it.
+        FloatingPointError
+            If the loss diverges, and again at a tenth of the learning rate.
+        KeyboardInterrupt
+            On Ctrl-C, after the fitted attributes have been set as far as the fit got.
+        """
+        return self._fit(X, sample_weight)
+
+    def _fit(
+        self, X: Any, sample_weight: Any, feature_names: np.ndarray | None = None
+    ) -> "DECClusterer":
+        """Fit on samples; `feature_names` are those that an array of blocks has lost."""
+        check_parameters(self)
+        with restore_features_on_failure(self):
+            initial_weights = self._get_initial_weights()
+            is_warm_start = initial_weights is not None
+            X = self._validate_samples(X, reset=not is_warm_start, feature_names=feature_names)
+            if is_warm_start:
+                self._check_networks_unchanged("warm_start=True")
+            if isinstance(self.init, NeighborClusterer) and self.init.metric == "cosine":
+                check_no_zero_samples(X)
+            samples = find_distinct_samples(X, sample_weight, self.n_clusters or 1)
+            settings = resolve(self, *samples.shape)
+            checkpoint = self._open_checkpoint(samples, initial_weights)
+
+            neighbors = self._find_neighbors(settings, samples)
+            if initial_weights is None:
+                clusters = self._find_clusters(settings, samples, neighbors)
+                pretraining = self._pretrain(settings, samples, checkpoint)
+                if pretraining.stop_reason == "interrupted":
+                    settings = settings.shorten()
+                initialization, settings = _run_step(
+                    self._initialize, settings, samples, pretraining, neighbors, clusters
+                )
+            else:
+                pretraining = self._continue_pretraining(initial_weights)
+                initialization = self._initialize_from_centers(samples, initial_weights)
+            steps = samples, initialization, neighbors, checkpoint
+            refinement, settings = _run_step(self._refine, settings, pretraining.weights, *steps)
+            refinement, settings = _run_step(self._refine_further, settings, refinement, *steps)
+            refinement, settings = _run_step(self._train_decoder, settings, refinement, samples)
+            fitted, settings = _run_step(
+                lambda _: {
+                    **self._compute_fitted_attributes(
+                        X, samples, pretraining, initialization, refinement
+                    ),
+                    "_deviation_limits": compute_deviation_limits(refinement.weights, samples),
+                },
+                settings,
+            )
+            fitted["_n_partial_fits"] = 0
+            if settings.is_shortened:
+                fitted["stop_reason_"] = "interrupted"
+            if fitted["stop_reason_"] == "interrupted" and self.checkpoint is not None:
+                fitted["_interrupted_weights"] = initial_weights
+            self._set_fitted_attributes(fitted)
+        self._raise_if_interrupted()
+        checkpoint.remove()
+        self._warn_about_convergence()
+        return self
+
+    @report_progress
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
+        """Refine encoder and centers on further samples for one epoch.
+
+        The first call is a `fit`. Each later call trains once through the samples that it is
+        given, in batches of `batch_size`, beginning with the networks and centers of the previous
+        call. The targets are those of the paper, without neighbors, since a few samples are too
+        far apart to be neighbors. They divide by the sizes of the clusters, as much as those of the
+        fit: less where these are of different sizes. The sizes are counted over the samples of all
+        calls, so that a cluster that has no samples in a call keeps its center.
+
+        With `sample_weight`, samples are trained on in proportion to their weight, and a total
+        weight above the number of samples takes more steps, up to 100. In place of "adam", which
+        would hardly move the centers in so few steps, "sgd" is used.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Further samples.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        DECClusterer
+            The estimator; `labels_` are those of these samples.
+
+        Raises
+        ------
+        ValueError
+            If the samples of the first call are fewer distinct ones than clusters: no later call
+            could add a cluster. Otherwise as `fit` does.
+        """
+        check_parameters(self)
+        if not self.__sklearn_is_fitted__():
+            self._check_first_samples(X, sample_weight)
+            return self.fit(X, sample_weight=sample_weight)
+        X = self._validate_samples(X, reset=False)
+        self._check_networks_unchanged("partial_fit")
+        samples = find_distinct_samples(X, sample_weight, n_needed=1)
+        settings = resolve(self, *samples.shape)
+        pretraining = self._continue_pretraining(self._weights)
+        initialization = self._initialize_from_centers(samples, self._weights)
+        previous_frequencies = self._frequencies
+        refinement = refine(
+            samples,
+            pretraining.weights,
+            initialization,
+            Targets(
+                samples.sample_weight,
+                previous_frequencies=previous_frequencies / samples.mean_weight,
+                power=initialization.power,
+                sharpen=settings.target,
+            ),
+            settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
+            # Other batches and augmentations in each call.
+            np.random.RandomState([settings.refine_seed, self._n_partial_fits]),
+            self._get_callbacks(),
+            reconstruction_weight=self.reconstruction_weight,
+            augmentation=settings.augmentation,
+        )
+        fitted = self._compute_fitted_attributes(
+            X, samples, pretraining, initialization, refinement
+        )
+        fitted["_frequencies"] += previous_frequencies
+        fitted["_n_partial_fits"] = self._n_partial_fits + 1
+        self._set_fitted_attributes(fitted)
+        self._raise_if_interrupted()
+        return self
+
+    @report_progress
+    def fit_blocks(
+        self, blocks: Iterable[Any], sample_weight: Any = None, *, folder: Any = None
+    ) -> "DECClusterer":
+        """Cluster samples that come in blocks and need not fit into memory.
+
+        The blocks are read once and stored in a temporary file, four bytes a value, from which
+        `fit` reads a few dozen megabytes at a time. The file is removed after the fit.
+
+        Parameters
+        ----------
+        blocks : iterable of {array-like, sparse matrix, DataFrame} of shape (n, n_features)
+            Samples of finite numbers, such as an iterator over the row groups of a Parquet file.
+        sample_weight : array-like of shape (n_samples,) or float, default=None
+            Weights of the samples of all blocks.
+        folder : str or pathlib.Path, default=None
+            Directory of the temporary file. None is the system's directory for temporary files,
+            which on some systems is in memory.
+
+        Returns
+        -------
+        DECClusterer
+            The estimator; `labels_` are those of all samples in their order.
+
+        Raises
+        ------
+        ValueError
+            If there are no samples, or a block has other features than the first, or a value that
+            is not finite; otherwise as `fit` does.
+        """
+        with store_blocks(blocks, folder) as (X, feature_names):
+            return self._fit(X, sample_weight, feature_names)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the cluster of each sample, the one with the largest soft assignment.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int32
+            Clusters, from 0 to ``n_clusters - 1``.
+        """
+        return self.predict_proba(X).argmax(axis=1).astype(np.int32)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Compute the soft assignment of each sample to the clusters, q in the paper.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_clusters), float32
+            Soft assignments; each row sums to one.
+        """
+        check_is_fitted(self)
+        return self._weights.assign(self._validate_samples(X, reset=False))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, dims[-1]), float32
+            Embedding.
+        """
+        check_is_fitted(self)
+        return self._weights.embed(self._validate_samples(X, reset=False))
+
+    def inverse_transform(self, Z: Any) -> np.ndarray:
+        """Reconstruct samples from their embedding.
+
+        The refinement trains the encoder alone; after it, `fit` trains the decoder alone for one
+        epoch, at least 100 steps, so that it reconstructs samples from the refined embedding. With
+        a `reconstruction_weight` above 0 the refinement trains both.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, dims[-1])
+            Embedding.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, `n_features_in_`), float32
+            Reconstructed samples.
+
+        Raises
+        ------
+        ValueError
+            If `Z` has another width than the embedding, or values that are not finite.
+        """
+        check_is_fitted(self)
+        check_not_forked()
+        Z = check_array(Z, dtype=np.float32, input_name="Z")
+        width = self._weights.architecture.embedding_width
+        if Z.shape[1] != width:
+            raise ValueError(f"Z must have {width} columns, as the embedding; got {Z.shape[1]}.")
+        return self._weights.reconstruct(Z)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Score how much each sample is like those of the fit.
+
+        The score is the smaller one of two: minus the reconstruction error, and minus the
+        distance from the nearest center, each divided by what 99 percent of the samples of the
+        fit do not exceed. So a sample below -1 is unlike them, and its cluster means little,
+        however confident the assignment is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
+            Samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Scores below zero; the lower, the more unlike.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was loaded from a file of an earlier version.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "_deviation_limits"):
+            raise AttributeError(
+                "score_samples needs an estimator that was fitted by this version of skdec; the "
+                "file that it was loaded from is of an earlier one. Fit again."
+            )
+        X = self._validate_samples(X, reset=False)
+        deviations: np.ndarray = compute_deviations(self._weights, X) / self._deviation_limits
+        return -deviations.max(axis=1)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Compute how well the clusters of the samples agree with those of their neighbors.
+
+        Samples that are close to each other should be in the same cluster. The score measures how
+        well the predicted cluster of a sample can be guessed from that of one of its neighbors.
+        It is 0 if all samples are in one cluster, and near 0 if clusters are assigned at random.
+        It is highest if neighbors are always in the same cluster and all clusters are of the same
+        size; smaller by as much as neighbors disagree, and as the sizes differ.
+
+        Precisely, let I be the mutual information between the cluster of a random sample and that
+        of a random neighbor of it, and H the entropy of the clusters, which I cannot exceed. The
+        score is I (I / H). I alone would favor clusters of the same size, and the fraction I / H
+        alone few clusters, one of them very large.
+
+        Neighbors are the ten nearest samples in the input (in its 50 leading principal components
+        if there are more features), not in the embedding. So fits with different `dims`, `alpha`
+        and seeds can be compared. The score grows with the number of clusters; to choose that,
+        use `skdec.model_selection.choose_n_clusters`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, `n_features_in_`)
+            Samples. Above 20,000, the score is that of a fixed random subset of 20,000.
+        y : None
+            Ignored: labels never choose anything.
+
+        Returns
+        -------
+        float
+            From 0 to ``log(n_clusters)``, in nats, the unit of information with the natural
+            logarithm; larger is better.
+
+        See Also
+        --------
+        skdec.model_selection.NeighborInformationScorer : The same score with other settings.
+        """
+        check_is_fitted(self)
+        return neighbor_information(X, self.predict(X))
+
+    def save(self, path: Any) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file, replaced if it exists. `callbacks`, `memory` and `checkpoint` are not kept.
+        """
+        check_is_fitted(self)
+        _model_file.save_model(self, path)
+
+    @classmethod
+    def load(cls, path: Any) -> "DECClusterer":
+        """Read an estimator written by `save`; no code in the file is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        DECClusterer
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the file was not written by `save`, is damaged, was written by a newer version, or
+            has a scaler as well, which `skdec.load` reads.
+        """
+        return _model_file.load_model(cls, path, allow_scaler=False)
+
+    @classmethod
+    def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
+        """Create DEC as in the paper, for samples scaled so that their mean square is 1.
+
+        Parameters
+        ----------
+        n_clusters : int, default=8
+            Number of clusters.
+        **parameters : dict
+            Parameters of `DECClusterer` that are to differ, such as ``random_state``.
+
+        Returns
+        -------
+        DECClusterer
+            Unfitted: layerwise pretraining with dropout of 20 percent for 182 epochs a layer, then
+            365 epochs of the whole autoencoder (50,000 and 100,000 steps on MNIST), both by SGD
+            with momentum 0.9 and a learning rate of 0.1, divided by 10 every 20,000 steps; 20 runs
+            of k-means; refinement by SGD (learning rate 0.01, momentum 0.9) towards targets without
+            neighbors, until less than 0.1 percent of the labels change.
+
+        See Also
+        --------
+        DECClusterer.tutorial : The recipe of the well-known Keras tutorial.
+        """
+        return cls(n_clusters, **{**published_parameters(), **parameters})
+
+    @classmethod
+    def tutorial(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
+        """Create DEC as in the well-known Keras tutorial, for samples from 0 to 1.
+
+        Parameters
+        ----------
+        n_clusters : int, default=8
+            Number of clusters.
+        **parameters : dict
+            Parameters of `DECClusterer` that are to differ, such as ``random_state``.
+
+        Returns
+        -------
+        DECClusterer
+            Unfitted: 300 epochs of pretraining of the whole autoencoder by SGD (learning rate 1,
+            momentum 0.9), 20 runs of k-means, refinement by SGD (learning rate 0.01, momentum 0.9)
+            with new targets every 140 steps, until less than 0.1 percent of the labels change or
+            20,000 steps are done.
+
+        See Also
+        --------
+        DECClusterer.classic : DEC as in the paper.
+        """
+        return cls(n_clusters, **{**tutorial_parameters(), **parameters})
+
+    @cached_property
+    def _networks(self) -> Autoencoder:
+        check_is_fitted(self)
+        check_not_forked()
+        networks = build_untrained_autoencoder(self._weights.architecture)
+        networks.encoder.set_weights(self._weights.encoder)
+        networks.decoder.set_weights(self._weights.decoder)
+        return networks
+
+    @property
+    def autoencoder_(self) -> keras.Model:
+        """Keras model that maps samples to their reconstruction."""
+        return self._networks.autoencoder
+
+    @property
+    def encoder_(self) -> keras.Model:
+        """Keras model that maps samples to their embedding."""
+        return self._networks.encoder
+
+    @cached_property
+    def model_(self) -> keras.Model:
+        """Keras model that maps samples to soft assignments."""
+
+        def build() -> keras.Model:
+            clustering = ClusteringLayer(
+                len(self.cluster_centers_), self._weights.alpha, name="clustering", dtype="float32"
+            )
+            model = keras.Model(self.encoder_.input, clustering(self.encoder_.output), name="dec")
+            clustering.set_weights([self.cluster_centers_])
+            return model
+
+        return run_outside_scope(build)
+
+    def _get_initial_weights(self) -> DECWeights | None:
+        """Return the weights that a warm start begins from; None for a fit from the beginning.
+
+        With a checkpoint, the fit after one that Ctrl-C has ended begins where that has begun, and
+        resumes it.
+        """
+        if not (self.warm_start and self.__sklearn_is_fitted__()):
+            return None
+        is_resumed = self.checkpoint is not None and hasattr(self, "_interrupted_weights")
+        return self._interrupted_weights if is_resumed else self._weights
+
+    def _find_neighbors(self, settings: Settings, samples: DistinctSamples) -> Neighbors:
+        """Find the neighbors whose assignments are averaged for the targets."""
+        metric = "euclidean" if settings.search is None else settings.search.metric
+        return find_neighbors(
+            samples, self.n_neighbors, settings.neighbors_seed, metric, self.memory
+        )
+
+    def _find_clusters(
+        self, settings: Settings, samples: DistinctSamples, neighbors: Neighbors
+    ) -> NeighborClusters | None:
+        """Find the initial clusters among neighbors; None if `init` finds them in the embedding."""
+        search = settings.search
+        if search is None:
+            return None
+        if search.n_neighbors != neighbors.n_neighbors:
+            neighbors = find_neighbors(
+                samples, search.n_neighbors, settings.neighbors_seed, search.metric, self.memory
+            )
+        return find_clusters(
+            neighbors,
+            self.n_clusters or search.n_clusters,
+            search.n_init,
+            samples.sample_weight,
+            settings.init_seed,
+            self.memory,
+        )
+
+    def _pretrain(
+        self, settings: Settings, samples: DistinctSamples, checkpoint: Checkpoint
+    ) -> PretrainingResult:
+        architecture, seed = settings.architecture, settings.pretrain_seed
+
+        def compute() -> tuple[list[np.ndarray], dict[str, dict[str, np.ndarray]], str]:
+            result = pretrain(
+                samples,
+                create_weights(samples, architecture, seed),
+                settings.stages,
+                np.random.RandomState(seed),
+                self._get_callbacks(),
+                checkpoint,
+            )
+            return result.weights.autoencoder, result.history, result.stop_reason
+
+        weights, history, stop_reason = StepCache(self.memory).get(
+            "pretraining",
+            (describe((samples.digest, architecture, settings.stages, seed)),),
+            compute,
+            # A callback may have stopped it earlier than the next fit's callbacks would.
+            is_finished=lambda result: result[-1] == "max_iter",
+        )
+        trained = DECWeights.from_autoencoder(architecture, weights, self.alpha)
+        return PretrainingResult(trained, history, stop_reason)
+
+    def _initialize(
+        self,
+        settings: Settings,
+        samples: DistinctSamples,
+        pretraining: PretrainingResult,
+        neighbors: Neighbors,
+        clusters: NeighborClusters | None,
+    ) -> Initialization:
+        """Initialize the clusters; if the fit was interrupted before, by one run of k-means."""
+        z, weights = pretraining.weights.embed(samples), samples.sample_weight
+        if clusters is not None:
+            return initialize_from_clusters(clusters, z, neighbors, weights)
+        if self.n_clusters is None and settings.is_shortened:
+            raise KeyboardInterrupt
+        graph = None if settings.is_shortened else neighbors.graph
+        return initialize_in_embedding(
+            settings.init, self.n_clusters, settings.n_init, z, graph, weights, settings.init_seed
+        )
+
+    def _refine(
+        self,
+        settings: Settings,
+        weights: DECWeights,
+        samples: DistinctSamples,
+        initialization: Initialization,
+        neighbors: Neighbors,
+        checkpoint: Checkpoint,
+        phase: str = "refine",
+    ) -> RefinementResult:
+        uses_neighbors = initialization.follows_neighbors
+        return refine(
+            samples,
+            weights,
+            initialization,
+            Targets(
+                samples.sample_weight,
+                neighbors.graph if uses_neighbors and not settings.is_shortened else None,
+                power=initialization.power,
+                sharpen=settings.target,
+            ),
+            settings.refinement if phase == "refine" else settings.rebuilt,
+            np.random.RandomState(settings.refine_seed),
+            self._get_callbacks(),
+            Checkpoint(None) if settings.is_shortened else checkpoint,
+            self.reconstruction_weight,
+            settings.augmentation,
+            phase,
+        )
+
+    def _refine_further(
+        self,
+        settings: Settings,
+        refinement: RefinementResult,
+        samples: DistinctSamples,
+        initialization: Initialization,
+        neighbors: Neighbors,
+        checkpoint: Checkpoint,
+    ) -> RefinementResult:
+        """Refine towards neighbors in the embedding, where that is worth it."""
+        is_interrupted = refinement.stop_reason == "interrupted"
+        uses_neighbors = neighbors.graph is not None and initialization.follows_neighbors
+        if not settings.rebuilt.n_steps or is_interrupted or not uses_neighbors:
+            return refinement
+        rebuilding = rebuild_neighbors(
+            samples,
+            refinement.weights,
+            refinement.q,
+            self.n_neighbors,
+            initialization.power,
+            settings.neighbors_seed,
+        )
+        further = self._refine(
+            settings,
+            refinement.weights,
+            samples,
+            rebuilding.initialization,
+            rebuilding.neighbors,
+            checkpoint,
+            "rebuilt",
+        )
+        return further.after(refinement)
+
+    def _train_decoder(
+        self, settings: Settings, refinement: RefinementResult, samples: DistinctSamples
+    ) -> RefinementResult:
+        """Fit the decoder to the refined encoder, unless the fit was interrupted."""
+        is_interrupted = settings.is_shortened or refinement.stop_reason == "interrupted"
+        if is_interrupted or refinement.n_iter == 0:
+            return refinement
+        random_state = np.random.RandomState(settings.decoder_seed)
+        weights, reason = train_decoder(samples, refinement.weights, settings.decoder, random_state)
+        stop_reason = reason if reason == "interrupted" else refinement.stop_reason
+        return replace(refinement, weights=weights, stop_reason=stop_reason)
+
+    def _initialize_from_centers(
+        self, samples: DistinctSamples, weights: DECWeights
+    ) -> Initialization:
+        """Initialize with fitted centers and the labels that follow from them."""
+        labels = weights.assign(samples).argmax(axis=1)
+        rule = self._target_power, self._follows_neighbors
+        return Initialization(labels, weights.centers, None, *rule)
+
+    def _continue_pretraining(self, weights: DECWeights) -> PretrainingResult:
+        """Return fitted weights as the result of a pretraining, to be refined further."""
+        phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
+        history = {phase: self.history_[phase] for phase in phases}
+        return PretrainingResult(replace(weights, alpha=self.alpha), history, "max_iter")
+
+    def _check_first_samples(self, X: Any, sample_weight: Any) -> None:
+        """Raise a ValueError unless there are as many distinct samples as clusters."""
+        n_clusters = self.n_clusters or 1
+        n_distinct = find_distinct_samples(check_samples(X), sample_weight, 1).shape[0]
+        if n_distinct < n_clusters:
+            raise ValueError(
+                f"The first partial_fit needs at least n_clusters={n_clusters} distinct samples; "
+                f"X has {n_distinct}. Begin with more of them."
+            )
+
+    def _check_feature_names_unchanged(self, names: np.ndarray) -> None:
+        """Raise a ValueError unless these are the names of the previous fit, if it had names."""
+        previous = getattr(self, "feature_names_in_", names)
+        if not np.array_equal(names, previous):
+            raise ValueError(
+                "warm_start=True trains the networks of the previous fit further, whose features "
+                f"are {list(previous)}; those of the blocks are {list(names)}. Give the same ones "
+                "in the same order, or fit from the beginning with warm_start=False."
+            )
+
+    def _check_networks_unchanged(self, what: str) -> None:
+        """Raise a ValueError if parameters do not fit to the networks that are trained further."""
+        n_fitted = len(self.cluster_centers_)
+        if (self.n_clusters or n_fitted) != n_fitted:
+            raise ValueError(
+                f"{what} trains the {n_fitted} clusters of the previous fit further; n_clusters "
+                f"is {self.n_clusters}. Set n_clusters={n_fitted}, or fit from the beginning with "
+                "warm_start=False."
+            )
+        fitted = self._weights.architecture.parameters
+        current = self.get_params(deep=False)
+        is_auto = isinstance(self.dims, str)
+        current["dims"] = fitted.get("dims") if is_auto else tuple(map(int, self.dims))
+        for name, old in fitted.items():
+            new = current[name]
+            if old != new and describe(old) != describe(new):
+                raise ValueError(
+                    f"{what} trains the networks of the previous fit further, which has "
+                    f"{name}={old!r}; {name} is now {new!r}. Set it back, or fit from the "
+                    "beginning with warm_start=False."
+                )
+
+    def _open_checkpoint(
+        self, samples: DistinctSamples, initial_weights: DECWeights | None
+    ) -> Checkpoint:
+        previous = []
+        if initial_weights is not None:
+            previous = [*initial_weights.autoencoder, initial_weights.centers]
+        return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), previous)
+
+    def _get_callbacks(self) -> list[keras.callbacks.Callback]:
+        return list(self.callbacks or [])
+
+    def _compute_fitted_attributes(
+        self,
+        X: Any,
+        samples: DistinctSamples,
+        pretraining: PretrainingResult,
+        initialization: Initialization,
+        refinement: RefinementResult,
+    ) -> dict[str, Any]:
+        """Return the attributes that all fits set, by name."""
+        weights = refinement.weights
+
+        def predict(unweighted: SampleSubset) -> np.ndarray:
+            return weights.assign(unweighted).argmax(axis=1)
+
+        frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
+        is_interrupted = pretraining.stop_reason == "interrupted"
+        return {
+            "_weights": weights,
+            "_n_features_out": weights.architecture.embedding_width,
+            "_frequencies": frequencies * samples.mean_weight,
+            "_target_power": initialization.power,
+            "_follows_neighbors": initialization.follows_neighbors,
+            "cluster_centers_": weights.centers,
+            "labels_": expand_labels(X, samples, refinement.q.argmax(axis=1), predict),
+            "initial_labels_": expand_labels(X, samples, initialization.labels, predict),
+            "n_iter_": refinement.n_iter,
+            "stop_reason_": "interrupted" if is_interrupted else refinement.stop_reason,
+            "history_": {**pretraining.history, **refinement.history},
+        }
+
+    def _set_fitted_attributes(self, fitted: dict[str, Any]) -> None:
+        """Set fitted attributes all at once, so that Ctrl-C cannot leave those of two fits."""
+        for name in ("_networks", "model_", "_interrupted_weights"):  # of the previous fit
+            self.__dict__.pop(name, None)
+        self.__dict__.update(fitted)
+
+    def _raise_if_interrupted(self) -> None:
+        if self.stop_reason_ == "interrupted":
+            phases = [phase for phase in ("layers", "pretrain") if phase in self.history_]
+            n_epochs = sum(len(self.history_[phase]["loss"]) for phase in phases)
+            raise KeyboardInterrupt(
+                f"Fit was interrupted after {n_epochs} epochs of the pretraining and "
+                f"{self.n_iter_} steps of the refinement; the fitted attributes are those of the "
+                "networks at that time."
+            )
+
+    def _warn_about_convergence(self) -> None:
+        n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
+        n_expected = max(n_clusters, self.n_clusters or 0)
+        if n_found < n_expected or self.stop_reason_ == "collapse":
+            reason = (
+                f"Only {n_found} of n_clusters={n_expected} clusters have samples."
+                if n_found < n_expected
+                else f"The refinement was stopped after {self.n_iter_} steps, because each "
+                "further update left a cluster without samples."
+            )
+            self.stop_reason_ = "collapse"
+            warn_user(
+                f"{reason} Lower n_clusters, scale the features alike and around zero, as "
+                "sklearn.preprocessing.StandardScaler does, or refine with a lower learning rate "
+                "in optimizer or a smaller max_iter.",
+                ConvergenceWarning,
+            )
+
+    def _validate_samples(
+        self, X: Any, *, reset: bool, feature_names: np.ndarray | None = None
+    ) -> Any:
+        check_not_forked()
+        if feature_names is not None:
+            if not reset:
+                self._check_feature_names_unchanged(feature_names)
+            self.__dict__.pop("feature_names_in_", None)  # of `X` itself, which has none
+        X = validate_samples(self, X, reset=reset)
+        if feature_names is not None:
+            self.feature_names_in_ = feature_names
+        return X
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_weights")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []  # the networks compute in float32
+        return tags
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return the parameters that differ from the defaults, Keras objects by their settings."""
+        text: str = super().__repr__(N_CHAR_MAX)
+        for value in self.get_params(deep=False).values():
+            if isinstance(value, _PRINTED_AS_CALLS) and not isinstance(value, keras.Model):
+                text = text.replace(repr(value), format_keras_object(value))
+        return text
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Keras models are rebuilt from the weights on demand.
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name not in ("_networks", "model_")}
+
+
+def _run_step(
+    step: Callable[Concatenate[Settings, _P], _R],
+    settings: Settings,
+    *arguments: _P.args,
+    **options: _P.kwargs,
+) -> tuple[_R, Settings]:
+    """Run a step of a fit, with shortened settings if Ctrl-C interrupts it.
+
+    Returns its result, and the settings of the next steps.
+    """
+
+    def run(is_interrupted: bool) -> _R:
+        return step(settings.shorten() if is_interrupted else settings, *arguments, **options)
+
+    result, is_interrupted = run_again_if_interrupted(run)
+    return result, settings.shorten() if is_interrupted else settings

@@ -1,0 +1,554 @@
+"""What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skdec._utils.constraints import (
+    Boolean,
+    Constraint,
+    Directory,
+    Fraction,
+    Integer,
+    NotNegative,
+    Positive,
+    Seed,
+    Verbosity,
+    Widths,
+    Word,
+    join_words,
+)
+from skdec.cluster import NeighborClusterer
+from skdec.cluster._neighbor_clusterer import check_parameters as check_search
+from skdec.dec._pretraining import Stage
+from skdec.dec._targets import TargetFunction, create_target_function
+from skdec.dec.training.augmentation import (
+    NO_AUGMENTATION,
+    NO_CORRUPTION,
+    Augmentation,
+    Corruption,
+)
+from skdec.dec.training.training_loop import TrainingSettings
+from skdec.layers import RandomAffine
+from skdec.networks import AnyArchitecture, Architecture, CustomArchitecture
+
+_OPTIMIZERS = {
+    "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
+    "sgd": lambda: keras.optimizers.SGD(0.1, momentum=0.9, name="sgd"),
+}
+_INIT_METHODS = ("neighbors", "k-means++")
+
+# What "auto" stands for: epochs, and the least number of steps.
+_PRETRAIN_EPOCHS, _MIN_PRETRAIN_STEPS = 2, 300
+_REFINE_EPOCHS, _MIN_REFINE_STEPS = 4, 300
+_AUGMENTED_FACTOR = 3  # more steps of the refinement pay where no two epochs are equal
+# Networks that learn slowly, such as those with an embedding of two features, get up to so many
+# times these steps.
+_MAX_REFINE_CYCLES = 8
+_UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
+_DECODER_EPOCHS, _MIN_DECODER_STEPS = 1, 100
+_N_KMEANS_RUNS = 20
+# Widths of the paper's encoder, halved for every time that there are four times fewer samples.
+_PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000), 5_000, 3
+_EMBEDDING_WIDTH = 10
+_N_SEARCH_NEIGHBORS = 10
+
+
+@dataclass(frozen=True)
+class Activation:
+    """The name of a Keras activation, or a function that keeps the shape of its input."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_name = isinstance(value, str) and _is_known_to_keras(keras.activations, value)
+        if not callable(value) and not is_name:
+            raise ValueError(
+                f"{name} must be a function or the name of a Keras activation, such as 'relu', "
+                f"'gelu' or 'tanh'; got {value!r}."
+            )
+        try:
+            shape = tuple(keras.activations.get(value)(np.zeros((2, 4), np.float32)).shape)
+        except Exception as error:  # the user's function may raise anything
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{name}={value!r} fails on an array (2, 4): {reason}") from error
+        if getattr(value, "weights", None):
+            raise ValueError(
+                f"{name}={value!r} has weights, which the layers of the networks would share. Use "
+                "it in networks of your own, given as autoencoder."
+            )
+        if shape != (2, 4):
+            raise ValueError(
+                f"{name}={value!r} must keep the shape of its input; (2, 4) became {shape}."
+            )
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """None, a Keras initializer or the name of one."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        # `get` creates an initializer, with a seed from Python's global generator; looked up by
+        # attribute first to avoid that.
+        is_name = isinstance(value, str) and (
+            isinstance(getattr(keras.initializers, value, None), type)
+            or _is_known_to_keras(keras.initializers, value)
+        )
+        is_initializer = value is None or isinstance(value, keras.initializers.Initializer)
+        if not is_name and not is_initializer:
+            raise ValueError(
+                f"{name} must be None, a Keras initializer or the name of one, such as "
+                f"'glorot_uniform'; got {value!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Networks:
+    """None, a function that builds networks, or a pair of Keras models."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_function = callable(value) and not isinstance(value, type | keras.layers.Layer)
+        are_models = (
+            isinstance(value, tuple)
+            and len(value) in (2, 3)
+            and all(isinstance(model, keras.Model) for model in value)
+        )
+        if value is not None and not is_function and not are_models:
+            raise TypeError(
+                f"{name} must be None, a function of the number of features that returns an "
+                "encoder and a decoder, or a tuple (encoder, decoder) of Keras models; got "
+                f"{value!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Function:
+    """None, or a function."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        if value is not None and not callable(value):
+            raise TypeError(f"{name} must be None or a function; got {value!r}.")
+
+
+@dataclass(frozen=True)
+class LayerOrFunction:
+    """None, a Keras layer or model, a function, or one of `words`."""
+
+    words: Collection[str]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_word = isinstance(value, str) and value in self.words
+        is_function = callable(value) and not isinstance(value, type)
+        if value is not None and not is_word and not is_function:
+            raise ValueError(
+                f"{name} must be None, a Keras layer or model, a function of a batch"
+                f"{join_words(self.words)}; got {value!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """One of `words`, or a Keras optimizer."""
+
+    words: Collection[str]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        is_word = isinstance(value, str) and value in self.words
+        if not is_word and not isinstance(value, keras.optimizers.Optimizer):
+            raise ValueError(
+                f"{name} must be {join_words(self.words)[4:]} or a Keras optimizer; got {value!r}."
+            )
+        if not is_word:
+            _check_optimizer(name, value)
+
+
+def _check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise a ValueError for settings that would have no effect, or fail late."""
+    rate = optimizer._learning_rate
+    if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        raise ValueError(
+            f"The learning rate of {name} is a function; give a number, or a schedule of "
+            "keras.optimizers.schedules."
+        )
+    if optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+        raise ValueError(
+            f"{name} has use_ema=True, which has an effect only where the optimizer sets the "
+            "weights to their average: give ema_overwrite_frequency as well."
+        )
+    if getattr(optimizer, "_exclude_from_weight_decay", None):
+        raise ValueError(
+            f"{name} excludes variables of another model from weight decay (var_list); each fit "
+            "has variables of its own, so exclude them by var_names."
+        )
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """None, or a sequence of Keras callbacks."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise unless `value` is allowed."""
+        if value is None:
+            return
+        are_callbacks = isinstance(value, Sequence) and all(
+            isinstance(callback, keras.callbacks.Callback) for callback in value
+        )
+        if not are_callbacks:
+            raise TypeError(f"{name} must be None or a list of Keras callbacks; got {value!r}.")
+
+
+def _is_known_to_keras(registry: Any, word: str) -> bool:
+    try:
+        registry.get(word)
+    except ValueError:
+        return False
+    return True
+
+
+# Parameters that can be checked by themselves, in the order of the constructor.
+PARAMETERS: Mapping[str, Constraint] = {
+    "dims": Widths(words=("auto",)),
+    "alpha": Positive(),
+    "activation": Activation(),
+    "kernel_initializer": Initializer(),
+    "batch_size": Integer(1),
+    "pretrain_epochs": Integer(0, words=("auto",)),
+    "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "pretraining": Word(("joint", "layerwise")),
+    "corruption": Fraction(allows_one=False),
+    "autoencoder": Networks(),
+    "n_neighbors": Integer(0),
+    "optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "max_iter": Integer(0, words=("auto",)),
+    "update_interval": Integer(1, words=("auto",)),
+    "tol": Fraction(),
+    "reconstruction_weight": NotNegative(),
+    "augment": LayerOrFunction(words=("image",)),
+    "target": Function(),
+    "callbacks": Callbacks(),
+    "checkpoint": Directory(),
+    "warm_start": Boolean(),
+    "verbose": Verbosity(),
+    "random_state": Seed(),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of one fit with "auto" and names resolved.
+
+    Attributes
+    ----------
+    architecture : Architecture or CustomArchitecture
+        The networks.
+    augmentation : Augmentation
+        What the samples go through in training.
+    stages : tuple of Stage
+        Stages of the pretraining.
+    refinement, rebuilt, decoder, partial : TrainingSettings
+        Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
+        training of the decoder, and of `partial_fit`.
+    target : callable
+        Computes the target distribution.
+    init : str, clusterer or array-like
+        Method of the initialization.
+    search : NeighborClusterer or None
+        Finds the initial clusters among the samples; None if they are found in the embedding.
+    n_init : int
+        Number of runs of k-means.
+    pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed : int
+        Seeds of the steps.
+    is_shortened : bool, default=False
+        Whether the fit was interrupted and is to end quickly.
+    """
+
+    architecture: AnyArchitecture
+    augmentation: Augmentation
+    stages: tuple[Stage, ...]
+    refinement: TrainingSettings
+    rebuilt: TrainingSettings
+    decoder: TrainingSettings
+    partial: TrainingSettings
+    target: TargetFunction
+    init: Any
+    search: NeighborClusterer | None
+    n_init: int
+    pretrain_seed: int
+    init_seed: int
+    neighbors_seed: int
+    refine_seed: int
+    decoder_seed: int
+    is_shortened: bool = False
+
+    def shorten(self) -> "Settings":
+        """Return settings that finish an interrupted fit quickly: one run of k-means."""
+        none = replace(self.refinement, n_steps=0)
+        return replace(
+            self,
+            refinement=none,
+            rebuilt=none,
+            decoder=none,
+            init="k-means++",
+            n_init=1,
+            is_shortened=True,
+        )
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise a ValueError or TypeError that names the first parameter out of its range."""
+    if estimator.n_clusters is not None or not hasattr(estimator.init, "fit_predict"):
+        Integer(1).check("n_clusters", estimator.n_clusters)
+    for name, constraint in PARAMETERS.items():
+        constraint.check(name, getattr(estimator, name))
+    if estimator.autoencoder is None:
+        is_word = isinstance(estimator.dims, str)
+        _check_init(estimator, _EMBEDDING_WIDTH if is_word else estimator.dims[-1])
+    if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            "checkpoint needs an integer as random_state, because no other fit could resume with "
+            f"identical results; got random_state={estimator.random_state!r}."
+        )
+
+
+def _check_init(estimator: Any, width: int) -> None:
+    init, shape = estimator.init, (estimator.n_clusters, width)
+    if isinstance(init, type):
+        raise TypeError(
+            f"init must be an instance of a clusterer, not its class: {init.__name__}()."
+        )
+    if isinstance(init, NeighborClusterer):
+        check_search(init)
+    if hasattr(init, "fit_predict"):
+        return
+    if isinstance(init, str) and init in _INIT_METHODS:
+        return
+    allowed = (
+        f"{join_words(_INIT_METHODS)[4:]}, a scikit-learn clusterer or mixture, or an array of "
+        "centers"
+    )
+    if not isinstance(init, (Sequence, np.ndarray)) or isinstance(init, (str, bytes)):
+        raise ValueError(f"init must be {allowed}; got {init!r}.")
+    centers = np.asarray(init, dtype=np.float32)
+    if centers.shape != shape or not np.isfinite(centers).all():
+        raise ValueError(
+            f"init must be {allowed}, finite and of shape (n_clusters, dims[-1])={shape}; got an "
+            f"array of shape {centers.shape}."
+        )
+
+
+def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
+    """Return the settings of a fit of checked parameters on `n_samples` distinct samples."""
+    architecture = _resolve_architecture(estimator, n_samples, n_features)
+    augmentation = _resolve_augmentation(estimator.augment, n_features)
+    batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
+    steps_per_epoch = -(-n_samples // batch_size)
+    pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
+    is_auto = isinstance(max_iter, str)
+    update_interval = estimator.update_interval
+    if pretrain_epochs == "auto":
+        pretrain_epochs = max(_PRETRAIN_EPOCHS, -(-_MIN_PRETRAIN_STEPS // steps_per_epoch))
+    if is_auto:
+        max_iter = max(_REFINE_EPOCHS * steps_per_epoch, _MIN_REFINE_STEPS)
+        max_iter *= _AUGMENTED_FACTOR if augmentation else 1
+    if update_interval == "auto":
+        update_interval = max(_UPDATE_EPOCHS * steps_per_epoch, _MIN_UPDATE_STEPS)
+    seeds = check_random_state(estimator.random_state).randint(2**31 - 1, size=5).tolist()
+    pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed = seeds
+    search = _resolve_search(estimator)
+    if search is not None and search.random_state is not None:
+        # The same seeds as in its own fit.
+        own = check_random_state(search.random_state).randint(2**31 - 1, size=3).tolist()
+        _, init_seed, neighbors_seed = own
+    pretraining = TrainingSettings(
+        n_steps=pretrain_epochs * steps_per_epoch,
+        epoch_steps=steps_per_epoch,
+        batch_size=batch_size,
+        **_resolve_optimizer(estimator.pretrain_optimizer),
+    )
+    # IDEC trains the decoder in the refinement.
+    trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
+    refinement = TrainingSettings(
+        n_steps=max_iter,
+        epoch_steps=update_interval,
+        batch_size=batch_size,
+        tol=estimator.tol,
+        # With augmentation the network corrects the initial labels, which it need not learn.
+        max_cycles=_MAX_REFINE_CYCLES if is_auto and not augmentation else 1,
+        waits_for_score=is_auto,
+        **_resolve_optimizer(estimator.optimizer),
+    )
+    return Settings(
+        architecture=architecture,
+        augmentation=augmentation,
+        stages=_list_stages(
+            Stage(pretraining, Corruption(float(estimator.corruption)), augmentation),
+            estimator.pretraining,
+            architecture,
+        ),
+        refinement=refinement,
+        # Rebuilt neighbors know more where the encoder has learned to ignore changes.
+        rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
+        decoder=TrainingSettings(
+            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
+            epoch_steps=steps_per_epoch,
+            batch_size=batch_size,
+            **_resolve_optimizer("adam"),
+        ),
+        partial=TrainingSettings(
+            n_steps=steps_per_epoch,
+            epoch_steps=update_interval,
+            batch_size=batch_size,
+            # In a single epoch, "adam" would hardly move the centers.
+            **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
+        ),
+        target=create_target_function(estimator.target, estimator.n_clusters),
+        init=estimator.init,
+        search=search,
+        n_init=_N_KMEANS_RUNS,
+        pretrain_seed=pretrain_seed,
+        init_seed=init_seed,
+        neighbors_seed=neighbors_seed,
+        refine_seed=refine_seed,
+        decoder_seed=decoder_seed,
+    )
+
+
+def _resolve_search(estimator: Any) -> NeighborClusterer | None:
+    """Return the clusterer that finds the initial clusters among the samples, if one does."""
+    if isinstance(estimator.init, NeighborClusterer):
+        return estimator.init
+    if isinstance(estimator.init, str) and estimator.init == "neighbors":
+        return NeighborClusterer(n_neighbors=estimator.n_neighbors or _N_SEARCH_NEIGHBORS)
+    return None
+
+
+def _resolve_architecture(estimator: Any, n_samples: int, n_features: int) -> AnyArchitecture:
+    if estimator.autoencoder is not None:
+        architecture = CustomArchitecture.create(estimator.autoencoder, n_features)
+        _check_init(estimator, architecture.embedding_width)
+        return architecture
+    dims = _resolve_dims(estimator.dims, n_samples)
+    return Architecture(n_features, dims, estimator.activation, estimator.kernel_initializer)
+
+
+def _list_stages(
+    whole: Stage, pretraining: str, architecture: AnyArchitecture
+) -> tuple[Stage, ...]:
+    """Return the stages of the pretraining; layers are trained for half as many steps each."""
+    if pretraining == "joint":
+        return (whole,)
+    if isinstance(architecture, CustomArchitecture):
+        raise ValueError(
+            f"pretraining={pretraining!r} needs the layers of the default networks; with "
+            "autoencoder, use pretraining='joint'."
+        )
+    half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
+    layers = [replace(whole, settings=half, layer=i) for i in range(architecture.n_layers)]
+    return (*layers, replace(whole, corruption=NO_CORRUPTION))
+
+
+def _resolve_augmentation(augment: Any, n_features: int) -> Augmentation:
+    if augment is None:
+        return NO_AUGMENTATION
+    if isinstance(augment, str):
+        width = math.isqrt(n_features)
+        if width**2 != n_features:
+            raise ValueError(
+                f"augment={augment!r} needs square images of one channel; X has {n_features} "
+                "features, which is no square number. Give the shape of the images: "
+                "augment=skdec.layers.RandomAffine((height, width))."
+            )
+        augment = RandomAffine((width, width))
+    return Augmentation.create(augment, n_features)
+
+
+def _resolve_dims(dims: Any, n_samples: int) -> tuple[int, ...]:
+    if not isinstance(dims, str):
+        return tuple(map(int, dims))
+    n_halvings = 0
+    while n_halvings < _MAX_HALVINGS and n_samples * 4**n_halvings < _MIN_PAPER_SAMPLES:
+        n_halvings += 1
+    return (*(width // 2**n_halvings for width in _PAPER_DIMS), _EMBEDDING_WIDTH)
+
+
+def _resolve_batch_size(batch_size: int, n_samples: int) -> int:
+    """Return the batch size, reduced to a power of two where there are fewer samples."""
+    return batch_size if n_samples >= batch_size else 2 ** (n_samples.bit_length() - 1)
+
+
+def _resolve_optimizer(given: Any) -> dict[str, Any]:
+    # The learning rate decays where a name leaves it to the estimator.
+    is_name = isinstance(given, str)
+    return {"optimizer": _OPTIMIZERS[given]() if is_name else given, "has_decay": is_name}
+
+
+def format_keras_object(value: Any) -> str:
+    """Return a Keras object as a call with the settings that differ from its defaults."""
+    config = value.get_config()
+    if isinstance(value, keras.layers.Layer):
+        general = keras.layers.Layer().get_config()
+        return _format_call(
+            type(value).__name__, {k: config[k] for k in config if k not in general}
+        )
+    try:
+        defaults = type(value)().get_config()
+    except TypeError:  # of the user's, with arguments that have no default
+        defaults = {}
+    changed = {
+        name: setting
+        for name, setting in config.items()
+        if name == "learning_rate" or (name != "name" and setting != defaults.get(name))
+    }
+    return _format_call(type(value).__name__, changed)
+
+
+def _format_call(name: str, arguments: Mapping[str, Any]) -> str:
+    inner = ", ".join(f"{key}={_format_argument(value)}" for key, value in arguments.items())
+    return f"{name}({inner})"
+
+
+def _format_argument(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(float(f"{value:.7g}"))  # as float32 holds it
+    if isinstance(value, dict) and "class_name" in value:  # a schedule
+        config = {key: one for key, one in value["config"].items() if key != "name"}
+        return _format_call(value["class_name"], config)
+    return repr(value)
+
+
+def published_parameters() -> dict[str, Any]:
+    """Return the parameters of DEC as in the paper, where they differ from the defaults."""
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 20_000, 0.1, staircase=True)
+    return {
+        **tutorial_parameters(),
+        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.01),
+        "pretrain_epochs": 365,  # on MNIST 100,000 steps, and 50,000 for each layer
+        "pretrain_optimizer": keras.optimizers.SGD(schedule, momentum=0.9),
+        "pretraining": "layerwise",
+        "corruption": 0.2,
+    }
+
+
+def tutorial_parameters() -> dict[str, Any]:
+    """Return the parameters of the Keras tutorial, where they differ from the defaults."""
+    return {
+        "dims": (500, 500, 2000, 10),
+        "pretrain_epochs": 300,
+        "pretrain_optimizer": keras.optimizers.SGD(1.0, momentum=0.9),
+        "init": "k-means++",
+        "n_neighbors": 0,
+        "optimizer": keras.optimizers.SGD(0.01, momentum=0.9),
+        "max_iter": 20_000,
+        "update_interval": 140,
+        "tol": 1e-3,
+    }

@@ -1,0 +1,295 @@
+"""What sets clusters apart in the columns of a table, and samples that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import mutual_info_score
+
+from skdec.describe._summary import split_pipeline
+
+_MISSING = "(missing)"
+_N_VALUES_SHOWN = 3
+_MAX_VALUE_LENGTH = 30
+_N_BINS = 10
+# Of more values, the most frequent are counted one by one and all others together, as are those
+# that occur once, such as names.
+_N_VALUES_COUNTED = 30
+_DOUBTFUL_QUANTILE = 0.1
+
+
+def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
+    """Describe each cluster by the columns of a table, those that set it apart most first.
+
+    Parameters
+    ----------
+    X : {data frame, array-like} of shape (n_samples, n_columns)
+        The table as it was before it was prepared or scaled: numbers, words, dates and gaps.
+    labels : array-like of shape (n_samples,)
+        Cluster of each sample, from any clusterer.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each cluster and column, indexed by both, with
+
+        - ``size`` and ``fraction``: samples in the cluster, and their fraction of all;
+        - ``typical``: of a number or date, the median and the quartiles in the cluster, of a word
+          the most frequent values with their percentages;
+        - ``overall``: the same of all samples;
+        - ``difference``: standardized difference, the mean in the cluster minus the mean of all
+          samples, divided by their standard deviation. Of a word, it is that of being the value
+          named in ``value``, the one with the largest absolute difference;
+        - ``value``: that value; missing for numbers and dates;
+        - ``information``: the mutual information of the column and of being in the cluster, as a
+          fraction of the entropy of the latter: 0 where the column says nothing, 1 where it says
+          all. Numbers are counted in ten bins of equal frequency, of words the 30 most frequent
+          values and all others together. What values that say nothing share by chance is
+          subtracted (the bias of Miller, [1]_).
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as samples.
+
+    See Also
+    --------
+    find_examples : Typical and doubtful samples of each cluster.
+
+    References
+    ----------
+    .. [1] G. A. Miller, "Note on the bias of information estimates", Information Theory in
+       Psychology, 1955.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skdec import describe_clusters
+    >>> table = pd.DataFrame({"age": [20, 22, 60, 64], "pet": ["cat", "dog", "cat", "dog"]})
+    >>> described = describe_clusters(table, [0, 0, 1, 1])
+    >>> described.loc[0, ["typical", "overall"]]
+                           typical              overall
+    column
+    age       21 (20.5 to 21.5)      41 (21.5 to 61)
+    pet     cat 50 %, dog 50 %  cat 50 %, dog 50 %
+    """
+    table, labels = to_frame(X), np.asarray(labels)
+    if labels.shape != (len(table),):
+        raise ValueError(f"labels has shape {labels.shape}, but X has {len(table)} samples.")
+    clusters, codes = np.unique(labels, return_inverse=True)
+    members = [np.flatnonzero(codes == code) for code in range(len(clusters))]
+    columns = [_describe_column(column, members) for _, column in table.items()]
+    rows = []
+    for i, cluster in enumerate(clusters):
+        size = len(members[i])
+        about = {"cluster": cluster, "size": size, "fraction": size / len(table)}
+        described = sorted((column[i] for column in columns), key=lambda row: -row["information"])
+        rows += [about | row for row in described]
+    return pd.DataFrame(rows).set_index(["cluster", "column"])
+
+
+def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
+    """Find the samples nearest to the center of each cluster, the least certain and unlike ones.
+
+    Parameters
+    ----------
+    model : DECClusterer or Pipeline that ends in one
+        Fitted estimator.
+    X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples, as `model` takes them.
+    n_examples : int, default=3
+        Number of samples of each kind in a cluster.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each cluster ``n_examples`` rows of ``kind`` "exemplar", nearest in the embedding to
+        the center of their cluster, up to as many "doubtful" ones, with the lowest confidence
+        and among the tenth of all samples that have the least, and up to as many "outlier" ones,
+        unlike the samples of the fit: ``cluster``, ``kind``,
+        ``sample`` (the position in `X`, from 0), ``distance`` from the center, ``confidence``, the
+        largest soft assignment, and ``score``, that of `DECClusterer.score_samples`, below -1 for
+        outliers.
+
+    See Also
+    --------
+    describe_clusters : The columns that set the clusters apart.
+
+    Examples
+    --------
+    >>> from skdec import DECClusterer, find_examples
+    >>> dec = DECClusterer(3, random_state=0).fit(X)  # doctest: +SKIP
+    >>> find_examples(dec, X)  # doctest: +SKIP
+    """
+    number: Any = n_examples
+    if not isinstance(number, Integral) or int(number) < 1:
+        raise ValueError(f"n_examples must be an integer of at least 1; got {n_examples!r}.")
+    clusterer, X = split_pipeline(model, X)
+    q, z = clusterer.predict_proba(X), np.asarray(clusterer.transform(X))
+    samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})
+    samples["distance"] = np.linalg.norm(z - clusterer.cluster_centers_[samples["cluster"]], axis=1)
+    samples["confidence"] = q.max(axis=1)
+    samples["score"] = clusterer.score_samples(X)
+    is_doubtful = samples["confidence"] <= samples["confidence"].quantile(_DOUBTFUL_QUANTILE)
+    ranked = {
+        "exemplar": samples.sort_values("distance", kind="stable"),
+        "doubtful": samples[is_doubtful].sort_values("confidence", kind="stable"),
+        "outlier": samples[samples["score"] < -1].sort_values("score", kind="stable"),
+    }
+    kinds = [
+        found.groupby("cluster").head(n_examples).assign(kind=kind)
+        for kind, found in ranked.items()
+    ]
+    examples = pd.concat(kinds).sort_values("cluster", kind="stable", ignore_index=True)
+    return examples[["cluster", "kind", "sample", "distance", "confidence", "score"]]
+
+
+def to_frame(X: Any) -> pd.DataFrame:
+    """Return a table of any container as a data frame of pandas."""
+    if hasattr(X, "to_pandas"):  # polars
+        X = X.to_pandas()
+    if not isinstance(X, pd.DataFrame):
+        X = np.asarray(X)
+        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    table: pd.DataFrame = X.infer_objects()
+    return table
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether a column is described by its quartiles: numbers and dates, but not booleans."""
+    types = pd.api.types
+    return (
+        types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+    ) or types.is_datetime64_any_dtype(column)
+
+
+def _describe_column(column: pd.Series, members: list[np.ndarray]) -> list[dict[str, Any]]:
+    """Describe a column in each cluster, given the positions of its members."""
+    named: Sequence[tuple[float, str | None]]
+    format_: Callable[[pd.Series], str]
+    if is_number(column):
+        values, format_ = column, _format_numbers
+        counts = _count(_bin_numbers(column), members)
+        named = [(difference, None) for difference in _compare_numbers(column, members)]
+    else:
+        values, format_ = _to_words(column), _format_words
+        bins, names = _bin_words(values)
+        counts = _count(bins, members)
+        named = _compare_words(counts, names)
+    overall = format_(values)
+    return [
+        {
+            "column": column.name,
+            "typical": format_(values.iloc[positions]),
+            "overall": overall,
+            "difference": difference,
+            "value": value,
+            "information": _compute_information(inside, counts.sum(axis=0) - inside),
+        }
+        for positions, inside, (difference, value) in zip(members, counts, named, strict=True)
+    ]
+
+
+def _bin_numbers(column: pd.Series) -> np.ndarray:
+    """Return the bin of each number, from 1 to 10; 0 is a missing one."""
+    ranks = _to_float(column).rank(pct=True)
+    return np.ceil(ranks.fillna(0.0) * _N_BINS).to_numpy().astype(int)
+
+
+def _bin_words(words: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Return the position of each word among the most frequent ones, and those.
+
+    The others have the position behind the last.
+    """
+    counts = words.value_counts()
+    names = counts.index[counts > 1][:_N_VALUES_COUNTED]
+    positions = names.get_indexer(words)
+    return np.where(positions < 0, len(names), positions), names
+
+
+def _count(bins: np.ndarray, members: list[np.ndarray]) -> np.ndarray:
+    """Return the number of members of each cluster in each bin."""
+    n_bins = bins.max(initial=0) + 1
+    return np.stack([np.bincount(bins[positions], minlength=n_bins) for positions in members])
+
+
+def _compare_numbers(column: pd.Series, members: list[np.ndarray]) -> list[float]:
+    """Return the standardized difference of each cluster."""
+    numbers = _to_float(column).replace([np.inf, -np.inf], np.nan)
+    mean, deviation = numbers.mean(), numbers.std(ddof=0)
+    if not numbers.max() > numbers.min():  # the deviation of equal ones may be above 0
+        return [0.0] * len(members)
+    differences = [(numbers.iloc[positions].mean() - mean) / deviation for positions in members]
+    return [0.0 if np.isnan(difference) else float(difference) for difference in differences]
+
+
+def _compare_words(counts: np.ndarray, names: pd.Index) -> list[tuple[float, str | None]]:
+    """Return the largest standardized difference of each cluster, and the word that has it."""
+    if names.empty:
+        return [(0.0, None)] * len(counts)
+    overall = counts.sum(axis=0) / counts.sum()
+    deviation = np.sqrt(overall * (1 - overall))
+    differences = counts / counts.sum(axis=1, keepdims=True) - overall
+    differences = differences / np.where(deviation > 0, deviation, np.inf)
+    compared: list[tuple[float, str | None]] = []
+    for row in differences[:, : len(names)]:
+        # Of two words, whose differences are opposite, the one that is more frequent inside.
+        best = np.lexsort((-row, -np.abs(row).round(9)))[0]
+        compared.append((float(row[best]), str(names[best])))
+    return compared
+
+
+def _format_numbers(column: pd.Series) -> str:
+    quartiles = column.quantile([0.5, 0.25, 0.75])
+    if quartiles.isna().any():
+        return _MISSING
+    if pd.api.types.is_datetime64_any_dtype(column):
+        middle, low, high = (f"{value:%Y-%m-%d}" for value in quartiles)
+    else:
+        middle, low, high = map(_format_number, quartiles)
+    n_missing = int(column.isna().sum())
+    missing = f", missing {n_missing / len(column):.0%}".replace("%", " %") if n_missing else ""
+    return f"{middle} ({low} to {high}){missing}"
+
+
+def _format_number(value: float) -> str:
+    """Return four digits; of a larger number all before the point."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _format_words(words: pd.Series) -> str:
+    frequencies = words.value_counts(normalize=True).iloc[:_N_VALUES_SHOWN]
+    return ", ".join(
+        f"{str(value)[:_MAX_VALUE_LENGTH]} {100 * frequency:.0f} %"
+        for value, frequency in frequencies.items()
+    )
+
+
+def _to_float(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        first = column.min()
+        return (column - first).dt.total_seconds()
+    return column.astype(np.float64)
+
+
+def _to_words(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), _MISSING).astype(str)
+
+
+def _compute_information(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Return the mutual information with being a member, divided by the entropy of the latter.
+
+    Of both, the information is subtracted that independent columns share on average.
+    """
+    sizes = np.array([inside.sum(), outside.sum()])
+    if not sizes.all():
+        return 0.0
+    entropy = mutual_info_score(None, None, contingency=np.diag(sizes))
+    counts = np.stack([inside, outside])
+    bias = (np.count_nonzero(counts.sum(axis=0)) - 1) / (2 * sizes.sum())
+    information = mutual_info_score(None, None, contingency=counts)
+    return float(max(0.0, information - bias) / (entropy - bias)) if entropy > bias else 0.0

@@ -1,0 +1,204 @@
+"""Keras objects that users pass: callbacks, optimizers, schedules, policies."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+from keras.callbacks import (
+    CSVLogger,
+    LearningRateScheduler,
+    ProgbarLogger,
+    ReduceLROnPlateau,
+    TensorBoard,
+)
+
+from skdec import DECClusterer
+from skdec.dec.training.identity import describe
+
+
+class ScaledSGD(keras.optimizers.SGD):
+    """An optimizer class of the user's, not registered with Keras."""
+
+
+class HalvingSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule class of the user's, not registered with Keras."""
+
+    def __call__(self, step):
+        return 0.1 * 0.5 ** (keras.ops.cast(step, "float32") / 10)
+
+    def get_config(self):
+        return {}
+
+
+class CountBatches(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.losses = {"pretrain": [], "refine": []}
+        self.n_begun = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.n_begun += 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.losses[self.params["phase"]].append(logs["loss"])
+
+
+def test_csv_logger_writes_both_phases(tiny, samples, tmp_path):
+    path = tmp_path / "history.csv"
+    logger = CSVLogger(path)
+    for _ in range(2):  # the second fit replaces what the first has written
+        dec = DECClusterer(**tiny, callbacks=[logger]).fit(samples)
+    with path.open() as file:
+        lines = list(csv.DictReader(file))
+    n_pretrain, n_refine = (len(dec.history_[phase]["loss"]) for phase in ("pretrain", "refine"))
+    assert len(lines) == n_pretrain + n_refine
+    losses = [float(line["loss"]) for line in lines]
+    expected = np.concatenate([dec.history_[phase]["loss"] for phase in ("pretrain", "refine")])
+    np.testing.assert_allclose(losses, expected)
+    assert {line["changed"] for line in lines[:n_pretrain]} == {"NA"}
+    changed = [float(line["changed"]) for line in lines[n_pretrain:]]
+    np.testing.assert_allclose(changed, dec.history_["refine"]["changed"])
+    assert not logger.append
+
+
+def test_tensorboard_writes_events(tiny, samples, tmp_path):
+    DECClusterer(**tiny, callbacks=[TensorBoard(tmp_path, write_graph=False)]).fit(samples)
+    content = b"".join(path.read_bytes() for path in tmp_path.rglob("events.out.tfevents*"))
+    assert b"epoch_loss" in content
+    assert b"epoch_changed" in content
+    assert b"epoch_learning_rate" in content
+
+
+def test_progbar_logger_prints(tiny, samples, capsys):
+    DECClusterer(**tiny, callbacks=[ProgbarLogger()]).fit(samples)
+    assert "Epoch 1/5" in capsys.readouterr().out
+
+
+def test_batch_hooks_are_called_at_every_step(tiny, samples):
+    counter = CountBatches()
+    dec = DECClusterer(**tiny, tol=0.0, callbacks=[counter]).fit(samples)
+    plain = DECClusterer(**tiny, tol=0.0).fit(samples)
+    np.testing.assert_array_equal(dec.cluster_centers_, plain.cluster_centers_)
+    n_steps = 5 * -(-len(samples) // tiny["batch_size"])
+    assert len(counter.losses["pretrain"]) == n_steps
+    assert len(counter.losses["refine"]) == dec.n_iter_
+    assert counter.n_begun == n_steps + dec.n_iter_
+    np.testing.assert_allclose(
+        np.mean(counter.losses["pretrain"][:5]), dec.history_["pretrain"]["loss"][0], rtol=1e-5
+    )
+
+
+def test_learning_rate_scheduler_sets_the_learning_rate(tiny, samples):
+    def schedule(epoch, learning_rate):
+        return 0.0 if epoch >= 2 else 0.05
+
+    optimizer = keras.optimizers.SGD(0.05)
+    parameters = {**tiny, "pretrain_optimizer": optimizer, "max_iter": 0}
+    with_scheduler = DECClusterer(**parameters, callbacks=[LearningRateScheduler(schedule)])
+    with_scheduler.fit(samples)
+    short = DECClusterer(**{**parameters, "pretrain_epochs": 2}).fit(samples)
+    np.testing.assert_array_equal(with_scheduler.transform(samples), short.transform(samples))
+
+
+def test_reduce_lr_on_plateau_lowers_the_learning_rate(tiny, samples):
+    rates = []
+
+    class Record(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    plateau = ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=10.0)
+    parameters = {**tiny, "pretrain_optimizer": keras.optimizers.SGD(0.08), "max_iter": 0}
+    DECClusterer(**parameters, callbacks=[plateau, Record()]).fit(samples)
+    np.testing.assert_allclose(rates, [0.08, 0.08, 0.04, 0.02, 0.01], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pretrain_optimizer", "optimizer"])
+@pytest.mark.parametrize(
+    "optimizer",
+    [ScaledSGD(0.05), keras.optimizers.SGD(HalvingSchedule())],
+    ids=["class", "schedule"],
+)
+def test_classes_of_the_user_work(tiny, samples, tmp_path, name, optimizer):
+    dec = DECClusterer(**{**tiny, name: optimizer}, memory=tmp_path).fit(samples)
+    again = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
+    np.testing.assert_array_equal(dec.labels_, again.labels_)
+    assert np.isfinite(dec.cluster_centers_).all()
+
+
+def make_decaying(exclusions=(), **settings):
+    optimizer = keras.optimizers.AdamW(0.05, weight_decay=0.5, **settings)
+    if exclusions:
+        optimizer.exclude_from_weight_decay(var_names=exclusions)
+    return optimizer
+
+
+def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
+    def fit(*exclusions, **options):
+        optimizer = make_decaying(exclusions)
+        return DECClusterer(**tiny, optimizer=optimizer, **options).fit(samples)
+
+    everything, nothing = fit(), fit("kernel", "bias", "centers")
+    assert np.linalg.norm(everything.cluster_centers_) < np.linalg.norm(nothing.cluster_centers_)
+    without_decay = keras.optimizers.AdamW(0.05, weight_decay=0.0)
+    expected = DECClusterer(**tiny, optimizer=without_decay).fit(samples)
+    np.testing.assert_allclose(nothing.cluster_centers_, expected.cluster_centers_, atol=1e-5)
+    assert (
+        describe(make_decaying("ab")) == describe(make_decaying("ba")) != describe(make_decaying())
+    )
+    with pytest.raises(ValueError, match="excludes variables from weight decay, which a file"):
+        nothing.save(tmp_path / "model.skdec")
+
+
+def test_settings_without_effect_are_refused(tiny, samples):
+    by_variable = keras.optimizers.AdamW()
+    by_variable.exclude_from_weight_decay(var_list=[keras.Variable([1.0])])
+    averaging = {"use_ema": True, "ema_momentum": 0.5}
+    for optimizer, message in [
+        (keras.optimizers.SGD(lambda: 0.01), "learning rate of optimizer is a function"),
+        (make_decaying(**averaging), "use_ema=True, which has an effect only"),
+        (by_variable, "exclude them by var_names"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            DECClusterer(**tiny, optimizer=optimizer).fit(samples)
+    averaged = make_decaying(**averaging, ema_overwrite_frequency=2)
+    centers = [
+        DECClusterer(**tiny, optimizer=optimizer).fit(samples).cluster_centers_
+        for optimizer in (averaged, make_decaying())
+    ]
+    assert not np.allclose(*centers)
+
+
+def test_an_activation_with_weights_is_refused(tiny, samples):
+    with pytest.raises(ValueError, match="has weights, which the layers"):
+        DECClusterer(**tiny, activation=keras.layers.PReLU()).fit(samples)
+    leaky = DECClusterer(**tiny, activation=keras.layers.LeakyReLU(0.3)).fit(samples)
+    assert np.isfinite(leaky.transform(samples)).all()
+
+
+def test_an_initializer_with_required_arguments_is_printed():
+    class Fill(keras.initializers.Initializer):
+        def __init__(self, value):
+            self.value = value
+
+        def __call__(self, shape, dtype=None):
+            return keras.ops.full(shape, self.value, dtype)
+
+        def get_config(self):
+            return {"value": self.value}
+
+    dec = DECClusterer(kernel_initializer=Fill(2.0))
+    assert repr(dec) == "DECClusterer(kernel_initializer=Fill(value=2.0))"
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+def test_a_global_policy_changes_nothing(tiny, samples, fitted, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        dec = DECClusterer(**tiny).fit(samples)
+        assert dec.model_(samples[:2].astype(np.float32)).dtype == "float32"
+    finally:
+        keras.config.set_dtype_policy(before)
+    np.testing.assert_array_equal(dec.cluster_centers_, fitted.cluster_centers_)

@@ -1,0 +1,161 @@
+"""Pretraining compared with backpropagation in NumPy, step by step."""
+
+import keras
+import numpy as np
+import pytest
+from numpy_training import (
+    N_SAMPLES,
+    InterruptAfterSecondEpoch,
+    NumPyNet,
+    assert_all_close,
+    draw_batches,
+    draw_batches_of_stages,
+    run_pretraining,
+    sgd,
+)
+from sklearn.exceptions import ConvergenceWarning
+
+from skdec._utils.data import DistinctSamples
+from skdec.dec._pretraining import create_weights
+from skdec.networks import Architecture, CustomArchitecture
+
+
+@pytest.mark.parametrize("has_decay", [False, True])
+def test_pretraining_equals_backpropagation(distinct_samples, X, weights, has_decay):
+    n_epochs, epoch_steps = 4, 4  # 30 samples in batches of 8
+    result = run_pretraining(distinct_samples, weights, sgd(0.05), n_epochs, has_decay)
+    net, losses = NumPyNet(weights, linear=(1, 3)), []
+    for step, indices in enumerate(
+        draw_batches(n_epochs * epoch_steps, distinct_samples.sample_weight)
+    ):
+        activations = net.compute_activations(X[indices])
+        error = activations[-1] - X[indices]
+        losses.append(np.mean(error**2))
+        learning_rate = 0.05
+        if has_decay:
+            learning_rate *= (1 + np.cos(np.pi * step / (n_epochs * epoch_steps))) / 2
+        gradients = net.compute_gradients(activations, 2 * error / error.size)
+        net.step(gradients, learning_rate)
+    assert_all_close(result.weights.autoencoder, net.parameters)
+    epoch_losses = np.reshape(losses, (n_epochs, epoch_steps)).mean(axis=1)
+    np.testing.assert_allclose(result.history["pretrain"]["loss"], epoch_losses, rtol=1e-4)
+    assert epoch_losses[-1] < epoch_losses[0]
+
+
+def test_layers_are_trained_one_by_one(distinct_samples, X, weights):
+    """Each layer with its mirror image, to reconstruct what the layers before it return."""
+    n_epochs, learning_rate = 3, 0.05
+    result = run_pretraining(distinct_samples, weights, sgd(learning_rate), n_epochs, layers=(0, 1))
+    batches = draw_batches_of_stages(2, n_epochs * 4, distinct_samples.sample_weight)
+    parameters, inputs, losses = [np.array(array, float) for array in weights], X, []
+    for layer, (encoder, decoder, linear) in enumerate([(0, 6, (1,)), (2, 4, (0,))]):
+        positions = [encoder, encoder + 1, decoder, decoder + 1]
+        net = NumPyNet([parameters[i] for i in positions], linear)
+        for indices in batches[layer]:
+            activations = net.compute_activations(inputs[indices])
+            error = activations[-1] - inputs[indices]
+            losses.append(np.mean(error**2))
+            net.step(net.compute_gradients(activations, 2 * error / error.size), learning_rate)
+        for i, array in zip(positions, net.parameters, strict=True):
+            parameters[i] = array
+        inputs = net.compute_activations(inputs)[1]
+    assert_all_close(result.weights.autoencoder, parameters)
+    layers = result.history["layers"]
+    np.testing.assert_array_equal(layers["layer"], [0, 0, 0, 1, 1, 1])
+    np.testing.assert_allclose(layers["loss"], np.reshape(losses, (6, 4)).mean(axis=1), rtol=1e-4)
+    assert result.history["pretrain"]["loss"].size == 0
+
+
+def test_no_epochs_keep_the_initial_weights(distinct_samples, weights):
+    result = run_pretraining(distinct_samples, weights, sgd(0.1), 0)
+    for array, initial in zip(result.weights.autoencoder, weights, strict=True):
+        np.testing.assert_array_equal(array, initial)
+    assert result.history["pretrain"]["loss"].shape == (0,)
+
+
+def test_optimizer_instance_is_not_modified(distinct_samples, weights):
+    optimizer = keras.optimizers.Adam(0.01)
+    config = optimizer.get_config()
+    run_pretraining(distinct_samples, weights, optimizer, 1)
+    assert optimizer.get_config() == config
+    assert not optimizer.built
+    assert int(optimizer.iterations) == 0
+
+
+def pretrain_at(learning_rate, weights):
+    samples = DistinctSamples(np.random.default_rng(0).normal(size=(N_SAMPLES, 5)))
+    return run_pretraining(samples, weights, sgd(learning_rate), 2)
+
+
+def test_diverged_epoch_is_repeated_at_a_tenth_of_the_learning_rate(weights, diverge):
+    diverge(1)
+    with pytest.warns(ConvergenceWarning, match=r"became nan after 0 steps.* 0\.1 times"):
+        result = pretrain_at(0.1, weights)
+    diverge(0)
+    kernel, fast_kernel, slow_kernel = (
+        run.weights.encoder[0]
+        for run in (result, pretrain_at(0.1, weights), pretrain_at(0.01, weights))
+    )
+    assert not np.allclose(kernel, fast_kernel, atol=1e-4)
+    # The batches are others, the learning rate is the same: the weights change about as much.
+    changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
+    assert 0.5 < changes[0] / changes[1] < 2
+    assert np.isfinite(result.history["pretrain"]["loss"]).all()
+
+
+def test_second_divergence_raises(weights, diverge):
+    diverge(2)
+    with (
+        pytest.warns(ConvergenceWarning),
+        pytest.raises(FloatingPointError, match="Scale the features of X alike"),
+    ):
+        pretrain_at(0.1, weights)
+    pretrain_at(0.1, weights)  # the next one succeeds
+
+
+def test_keyboard_interrupt_keeps_the_finished_epochs(distinct_samples, weights):
+    callbacks = [InterruptAfterSecondEpoch()]
+    result = run_pretraining(distinct_samples, weights, sgd(0.05), 5, callbacks=callbacks)
+    two_epochs = run_pretraining(distinct_samples, weights, sgd(0.05), 2)
+    assert result.stop_reason == "interrupted"
+    assert_all_close(result.weights.autoencoder, two_epochs.weights.autoencoder)
+
+
+@pytest.mark.parametrize("dims", [(8, 3), (3,)])
+def test_first_weights_center_samples_far_from_zero(dims, random):
+    """The outputs are those of the networks for centered samples, moved back by the decoder."""
+    X = random(0).normal(size=(250, 6)) * [1, 2, 1, 1, 3, 1]
+    offset = np.array([300, -20, 0, 1, 5, 40.0])
+    architecture = Architecture(6, dims, "relu")
+    plain = architecture.create_weights(0)
+    mean = X.mean(axis=0) + offset
+    far = create_weights(DistinctSamples(X + offset), architecture, 0)
+    networks = architecture.build()
+    networks.autoencoder.set_weights(plain)
+    expected = networks.autoencoder(X - X.mean(axis=0)).numpy() + mean
+    networks.autoencoder.set_weights(far.autoencoder)
+    np.testing.assert_allclose(networks.autoencoder(X + offset), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.5])
+def test_first_weights_are_those_of_the_initializer_otherwise(offset, random):
+    X = random(0).normal(size=(250, 6)) + offset
+    architecture = Architecture(6, (8, 3), "relu")
+    weights = create_weights(DistinctSamples(X), architecture, 0)
+    for one, other in zip(weights.autoencoder, architecture.create_weights(0), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_first_weights_of_given_networks_are_theirs(random):
+    architecture = CustomArchitecture.create(build_linear_networks, 6)
+    X = random(0).normal(size=(100, 6)) + 50
+    weights = create_weights(DistinctSamples(X), architecture, 0)
+    for one, other in zip(weights.autoencoder, architecture.create_weights(0), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def build_linear_networks(n_features):
+    return (
+        keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(2)]),
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(n_features)]),
+    )

@@ -1,0 +1,317 @@
+"""Every variant of the method fits digits and keeps the promises of the estimator."""
+
+import pickle
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from test_scikit_learn_checks import assert_all_pass, run_checks
+
+from skdec import DECClusterer, NeighborClusterer, load
+from skdec.dec._parameters import resolve
+from skdec.dec.training import checkpoint as checkpoint_module
+from skdec.dec.training.trainer import Trainer
+from skdec.layers import RandomAffine
+from skdec.metrics import clustering_accuracy
+from skdec.model_selection import SilhouetteScorer
+from skdec.networks import build_autoencoder, build_convolutional_autoencoder
+
+
+def build_networks_with_state(n_features):
+    """Networks with batch normalization and dropout."""
+    encoder = keras.Sequential(
+        [
+            keras.Input((n_features,)),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.1),
+            keras.layers.Dense(4),
+        ]
+    )
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(n_features)])
+    return encoder, decoder
+
+
+def sharpen(q):
+    """Targets without the cluster frequencies."""
+    p = q**3
+    return p / p.sum(axis=1, keepdims=True)
+
+
+VARIANTS = {
+    "IDEC": {"reconstruction_weight": 1.0},
+    "denoising": {"corruption": 0.2},
+    "layerwise": {"pretraining": "layerwise", "corruption": 0.2},
+    "augmentation": {"augment": RandomAffine((2, 3), shift=0.3)},
+    "convolutional": {
+        "autoencoder": partial(
+            build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,), embedding_width=4
+        )
+    },
+    "own target": {"target": sharpen, "n_neighbors": 0},
+    "own builder": {"autoencoder": build_networks_with_state},
+    "own models": {"autoencoder": tuple(build_autoencoder(6, (16, 4), seed=5)[1:])},
+    "all": {
+        "augment": RandomAffine((2, 3), shift=0.3),
+        "autoencoder": build_networks_with_state,
+        "corruption": 0.1,
+        "reconstruction_weight": 1.0,
+    },
+}
+
+# Those that a file cannot hold.
+NOT_SAVED = [VARIANTS[name] for name in ("own target", "own builder", "own models", "all")]
+
+# What differs where the samples are images of 8 by 8 pixels.
+FOR_DIGITS = {
+    "IDEC": {},
+    "denoising": {},
+    "layerwise": {},
+    "augmentation": {"augment": "image"},
+    "convolutional": {
+        "autoencoder": partial(
+            build_convolutional_autoencoder, image_shape=(8, 8), filters=(16, 32)
+        )
+    },
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def variant(request):
+    return VARIANTS[request.param]
+
+
+@pytest.fixture(scope="module")
+def variant_fit(variant, tiny, samples):
+    return DECClusterer(**tiny | variant).fit(samples)
+
+
+def assert_same_fit(dec, fitted):
+    for one, other in zip(dec._weights.autoencoder, fitted._weights.autoencoder, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(dec.cluster_centers_, fitted.cluster_centers_)
+    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
+
+
+def test_variant_is_another_fit_than_dec(variant_fit, fitted):
+    assert not np.array_equal(variant_fit._weights.encoder[0], fitted._weights.encoder[0])
+
+
+@pytest.mark.parametrize("name", FOR_DIGITS)
+def test_variant_clusters_digits(name):
+    """Better than k-means; labels judge, after the fit."""
+    X, y = load_digits(return_X_y=True)
+    variant = VARIANTS[name] | FOR_DIGITS[name]
+    parameters = {
+        "dims": (128, 64, 10),
+        "pretrain_epochs": 20,
+        "init": NeighborClusterer(n_init=2),
+        "random_state": 0,
+    }
+    dec = DECClusterer(10, **parameters | variant).fit(X / 16)
+    kmeans = KMeans(10, n_init=5, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, dec.labels_) > clustering_accuracy(y, kmeans) + 0.03
+    reconstructed = dec.inverse_transform(dec.transform(X / 16))
+    assert np.mean((reconstructed - X / 16) ** 2) < 0.9 * np.var(X / 16, axis=0).mean()
+
+
+def test_a_second_fit_is_equal_and_traces_nothing(variant, variant_fit, tiny, samples, monkeypatch):
+    built = []
+    initialize = Trainer.__init__
+    monkeypatch.setattr(
+        Trainer, "__init__", lambda self, *args: built.append(self) or initialize(self, *args)
+    )
+    assert_same_fit(clone(DECClusterer(**tiny | variant)).fit(samples), variant_fit)
+    assert not built
+
+
+def test_pickle_predicts_alike(variant_fit, samples):
+    again = pickle.loads(pickle.dumps(variant_fit))
+    np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
+    np.testing.assert_array_equal(again.model_(samples), variant_fit.model_(samples))
+
+
+def test_saved_file_predicts_alike(variant, variant_fit, samples, tmp_path):
+    if variant in NOT_SAVED:
+        with pytest.raises(ValueError, match=r"(target|autoencoder).* cannot be saved.* pickle"):
+            variant_fit.save(tmp_path / "model.skdec")
+        assert not list(tmp_path.iterdir())
+        return
+    variant_fit.save(tmp_path / "model.skdec")
+    again = load(tmp_path / "model.skdec")
+    np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
+    z = variant_fit.transform(samples)
+    np.testing.assert_array_equal(again.inverse_transform(z), variant_fit.inverse_transform(z))
+    assert repr(again) == repr(variant_fit)
+
+
+class KillInEpoch(keras.callbacks.Callback):
+    """Raises an error in the second epoch of a phase."""
+
+    def __init__(self, phase):
+        super().__init__()
+        self.phase, self.epochs = phase, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epochs.append((self.params["phase"], epoch))
+        if self.epochs[-1] == (self.phase, 1):
+            raise SystemExit
+
+
+@pytest.mark.parametrize("phase", ["first", "refine", "last"])
+def test_a_killed_fit_resumes(variant, variant_fit, tiny, samples, tmp_path, monkeypatch, phase):
+    phases = variant_fit.history_
+    phase = {
+        "first": "layer_1" if "layers" in phases else "pretrain",
+        "last": "rebuilt" if "rebuilt" in phases else "pretrain",
+    }.get(phase, phase)
+    monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
+    parameters = tiny | variant | {"checkpoint": tmp_path}
+    with pytest.raises(SystemExit):
+        DECClusterer(**parameters, callbacks=[KillInEpoch(phase)]).fit(samples)
+    recorder = KillInEpoch(None)
+    assert_same_fit(DECClusterer(**parameters, callbacks=[recorder]).fit(samples), variant_fit)
+    assert recorder.epochs[0] == (phase, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_returns_the_same_fit(variant, variant_fit, tiny, samples, tmp_path):
+    for _ in range(2):
+        dec = DECClusterer(**tiny | variant | {"memory": str(tmp_path)}).fit(samples)
+        assert_same_fit(dec, variant_fit)
+        assert dec.history_.keys() == variant_fit.history_.keys()
+
+
+def test_partial_fit_and_warm_start_continue(variant, tiny, samples):
+    dec = DECClusterer(**tiny | variant | {"warm_start": True}).fit(samples)
+    before = dec._weights.encoder[0].copy()
+    dec.partial_fit(samples[:60])
+    assert np.abs(dec._weights.encoder[0] - before).max() > 0
+    assert dec.fit(samples).labels_.shape == (150,)
+
+
+def flip_bright_samples(samples):
+    """Change samples by a Python condition on a tensor and a Python loop over one."""
+    total = tf.zeros(())
+    for sample in samples:
+        total += tf.reduce_mean(sample)
+    if total > 0:
+        return samples[:, ::-1]
+    return samples
+
+
+def test_functions_of_the_user_may_branch_on_tensors(tiny, samples):
+    flipped = DECClusterer(**tiny, augment=flip_bright_samples).fit(samples + 10)
+    always = DECClusterer(**tiny, augment=lambda samples: samples[:, ::-1]).fit(samples + 10)
+    np.testing.assert_array_equal(flipped.transform(samples), always.transform(samples))
+    never = DECClusterer(**tiny, augment=lambda samples: samples).fit(samples + 10)
+    assert not np.array_equal(flipped.transform(samples), never.transform(samples))
+
+
+# Together, because compiling for each check's number of features takes minutes. The other variants
+# need samples of one number of features.
+CHECKED = {
+    "IDEC, layerwise, denoising, augmentation": {
+        **VARIANTS["IDEC"],
+        **VARIANTS["layerwise"],
+        "augment": keras.layers.GaussianNoise(0.1),
+    },
+    "own builder": VARIANTS["own builder"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
+@pytest.mark.parametrize("name", CHECKED)
+def test_every_check_of_scikit_learn_passes(name):
+    dec = DECClusterer(
+        3,
+        dims=(2,),
+        pretrain_epochs=5,
+        max_iter=10,
+        init=NeighborClusterer(n_init=1),
+        batch_size=32,
+        random_state=0,
+        **CHECKED[name],
+    )
+    assert_all_pass(run_checks(dec))
+
+
+def test_grid_search_over_the_variants(tiny, samples):
+    grid = {"reconstruction_weight": [0.0, 1.0], "corruption": [0.0, 0.3]}
+    search = GridSearchCV(
+        DECClusterer(**tiny), grid, scoring=SilhouetteScorer(), cv=2, error_score="raise"
+    ).fit(samples)
+    assert len(search.cv_results_["params"]) == 4
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_reconstruction_weight_of_zero_is_dec(tiny, samples, fitted):
+    assert_same_fit(DECClusterer(**tiny, reconstruction_weight=0).fit(samples), fitted)
+
+
+def test_idec_reconstructs_better_the_larger_the_weight(tiny, samples):
+    def measure_error(weight):
+        dec = DECClusterer(**tiny | {"max_iter": 60, "tol": 0.0}, reconstruction_weight=weight)
+        dec.fit(samples)
+        return np.mean((dec.inverse_transform(dec.transform(samples)) - samples) ** 2)
+
+    assert measure_error(100.0) < measure_error(0.01)
+
+
+def test_weights_of_the_reconstruction_share_a_compiled_program(tiny, samples, monkeypatch):
+    DECClusterer(**tiny, reconstruction_weight=0.5).fit(samples)
+    monkeypatch.setattr(Trainer, "__init__", None)  # fails if called
+    DECClusterer(**tiny, reconstruction_weight=0.7).fit(samples)
+
+
+def test_layers_have_a_history_and_callbacks(tiny, samples, tmp_path):
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    variant = VARIANTS["layerwise"]
+    dec = DECClusterer(**tiny | variant | {"pretrain_epochs": 6}, callbacks=[logger]).fit(samples)
+    layers = dec.history_["layers"]
+    np.testing.assert_array_equal(layers["layer"], [0, 0, 0, 1, 1, 1])
+    assert (np.diff(layers["learning_rate"].reshape(2, 3)) < 0).all()  # each its own cosine decay
+    n_updates = len(dec.history_["refine"]["loss"])
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 6 + 6 + n_updates
+
+
+def test_ctrl_c_in_a_layer_sets_the_attributes(tiny, samples):
+    class Interrupt(KillInEpoch):
+        def on_epoch_begin(self, epoch, logs=None):
+            if self.params["phase"] == "layer_1":
+                raise KeyboardInterrupt
+
+    dec = DECClusterer(**tiny | VARIANTS["layerwise"], callbacks=[Interrupt(None)])
+    with pytest.raises(KeyboardInterrupt):
+        dec.fit(samples)
+    assert dec.stop_reason_ == "interrupted"
+    assert dec.history_["pretrain"]["loss"].size == 0
+    assert (dec.history_["layers"]["layer"] == 0).all()
+    np.testing.assert_array_equal(dec.predict(samples), dec.labels_)
+
+
+def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
+    augment = {"augment": lambda x: x}
+    one = DECClusterer(**tiny | augment | {"n_clusters": 1}).fit(samples[:1])  # has no neighbors
+    assert "rebuilt" not in one.history_
+    assert "rebuilt" in DECClusterer(**tiny | augment).fit(samples).history_
+    for changes in ({"n_neighbors": 0}, {"n_neighbors": 0, "init": "k-means++"}):
+        assert "rebuilt" not in DECClusterer(**tiny | augment | changes).fit(samples).history_
+
+
+def test_augmentation_has_one_long_cycle(tiny, samples):
+    """It lets the network correct initial labels, so that more steps need not make them agree."""
+    parameters = tiny | {"max_iter": "auto", "tol": 0.0, "update_interval": 50, "n_neighbors": 3}
+    refinement = resolve(DECClusterer(**parameters, augment=lambda x: x), 150, 6).refinement
+    plain = resolve(DECClusterer(**parameters), 150, 6).refinement
+    assert refinement.n_steps * refinement.max_cycles == 3 * plain.n_steps
+    assert refinement.waits_for_score == plain.waits_for_score is True
+    given = DECClusterer(**parameters | {"max_iter": 7})
+    assert not resolve(given, 150, 6).refinement.waits_for_score

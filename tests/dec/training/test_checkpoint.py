@@ -1,0 +1,321 @@
+"""Checkpoints: killed fits resume from them with the results of an uninterrupted fit."""
+
+import os
+import random as python_random
+import resource
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from skdec import DECClusterer
+from skdec.dec.training import checkpoint as checkpoint_module
+
+
+@pytest.fixture
+def save_every_epoch(monkeypatch):
+    """Save a checkpoint at every epoch and update, however long that takes."""
+    monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
+
+
+class EpochRecorder(keras.callbacks.Callback):
+    """Records the epochs and updates, and raises an error in one of them."""
+
+    def __init__(self, phase=None, epoch=None, error=KeyboardInterrupt):
+        super().__init__()
+        self.phase, self.epoch, self.error, self.epochs = phase, epoch, error, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epochs.append((self.params["phase"], epoch))
+        if self.epochs[-1] == (self.phase, self.epoch):
+            raise self.error
+
+
+class Killed(BaseException):
+    pass
+
+
+def kill_fit(parameters, X, phase, epoch):
+    with pytest.raises(Killed):
+        DECClusterer(**parameters, callbacks=[EpochRecorder(phase, epoch, Killed)]).fit(X)
+
+
+@pytest.fixture(scope="module")
+def saved_checkpoint(tiny, samples, tmp_path_factory):
+    """Checkpoint of a fit killed in the fourth epoch of its pretraining."""
+    directory = tmp_path_factory.mktemp("checkpoint")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
+        kill_fit(tiny | {"checkpoint": directory}, samples, "pretrain", 3)
+    return directory
+
+
+@pytest.fixture
+def killed_fit(saved_checkpoint, tiny, tmp_path):
+    """Parameters of the killed fit, with a copy of its checkpoint in `tmp_path`."""
+    shutil.copytree(saved_checkpoint, tmp_path, dirs_exist_ok=True)
+    return tiny | {"checkpoint": tmp_path}
+
+
+def assert_same_fit(dec, fitted):
+    for one, other in zip(dec._weights.autoencoder, fitted._weights.autoencoder, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(dec.cluster_centers_, fitted.cluster_centers_)
+    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
+    assert dec.n_iter_ == fitted.n_iter_
+    for phase, history in fitted.history_.items():
+        for name in set(history) - {"seconds"}:
+            np.testing.assert_array_equal(dec.history_[phase][name], history[name])
+        assert (np.diff(dec.history_[phase]["seconds"]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("phase", "epoch", "first"),
+    [
+        ("pretrain", 0, ("pretrain", 0)),
+        ("pretrain", 3, ("pretrain", 3)),
+        ("refine", 0, ("refine", 0)),
+        ("refine", 2, ("refine", 2)),
+    ],
+)
+@pytest.mark.usefixtures("save_every_epoch")
+def test_fit_resumes_at_the_epoch_where_it_was_killed(
+    tiny, samples, fitted, tmp_path, phase, epoch, first
+):
+    parameters = tiny | {"checkpoint": tmp_path / "new" / "directory"}
+    kill_fit(parameters, samples, phase, epoch)
+    recorder = EpochRecorder()
+    dec = DECClusterer(**parameters, callbacks=[recorder]).fit(samples)
+    assert recorder.epochs[0] == first
+    assert_same_fit(dec, fitted)
+    assert not list((tmp_path / "new" / "directory").iterdir())
+
+
+@pytest.mark.usefixtures("save_every_epoch")
+def test_stop_by_a_callback_is_kept(tiny, samples, tmp_path):
+    class Stop(EpochRecorder):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = self.params["phase"] == "pretrain" and epoch == 2
+
+    parameters = tiny | {"checkpoint": tmp_path}
+    with pytest.raises(Killed):
+        DECClusterer(**parameters, callbacks=[Stop("refine", 1, Killed)]).fit(samples)
+    dec = DECClusterer(**parameters, callbacks=[Stop()]).fit(samples)
+    assert_same_fit(dec, DECClusterer(**tiny, callbacks=[Stop()]).fit(samples))
+    assert len(dec.history_["pretrain"]["loss"]) == 3
+
+
+@pytest.mark.usefixtures("save_every_epoch")
+def test_fit_after_ctrl_c_resumes(tiny, samples, fitted, tmp_path):
+    parameters = tiny | {"checkpoint": str(tmp_path)}
+    with pytest.raises(KeyboardInterrupt, match="interrupted"):
+        DECClusterer(**parameters, callbacks=[EpochRecorder("refine", 2)]).fit(samples)
+    recorder = EpochRecorder()
+    dec = DECClusterer(**parameters, callbacks=[recorder]).fit(samples)
+    assert recorder.epochs[0] == ("refine", 2)
+    assert_same_fit(dec, fitted)
+
+
+@pytest.mark.usefixtures("save_every_epoch")
+def test_warm_start_resumes(tiny, samples, tmp_path):
+    def make_warm_start(**changes):
+        dec = DECClusterer(**tiny | {"warm_start": True}).fit(samples)
+        return dec.set_params(max_iter=15, tol=0.0, **changes)
+
+    expected = make_warm_start().fit(samples)
+    with pytest.raises(Killed):
+        make_warm_start(checkpoint=tmp_path, callbacks=[EpochRecorder("refine", 2, Killed)]).fit(
+            samples
+        )
+    recorder = EpochRecorder()
+    assert_same_fit(
+        make_warm_start(checkpoint=tmp_path, callbacks=[recorder]).fit(samples), expected
+    )
+    assert recorder.epochs == [("refine", 2)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameter"),
+    [
+        ({"alpha": 2.0}, "alpha"),
+        ({"random_state": 1}, "random_state"),
+        ({"optimizer": "sgd"}, "optimizer"),
+        ({"optimizer": keras.optimizers.SGD(0.3)}, "optimizer"),
+        ({"activation": keras.activations.tanh}, "activation"),
+        ({"init": np.zeros((3, 4))}, "init"),
+    ],
+)
+@pytest.mark.usefixtures("save_every_epoch")
+def test_checkpoint_with_other_parameters_is_refused(
+    killed_fit, samples, tmp_path, changes, parameter
+):
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(
+        ValueError, match=f"checkpoint of another fit, which differs in {parameter}\\."
+    ):
+        DECClusterer(**killed_fit | changes).fit(samples)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.usefixtures("save_every_epoch")
+def test_checkpoint_of_other_samples_or_versions_is_refused(killed_fit, samples, monkeypatch):
+    with pytest.raises(ValueError, match="differs in its samples or their weights"):
+        DECClusterer(**killed_fit).fit(samples[1:])
+    with pytest.raises(ValueError, match="differs in its samples or their weights"):
+        DECClusterer(**killed_fit).fit(samples, sample_weight=np.arange(150))
+    versions = dict.fromkeys(checkpoint_module.describe_versions(), "0.0")
+    monkeypatch.setattr(checkpoint_module, "describe_versions", lambda: versions)
+    with pytest.raises(ValueError, match="differs in the version of skdec, the version of tens"):
+        DECClusterer(**killed_fit).fit(samples)
+
+
+def test_equal_parameters_have_the_same_identity(tmp_path):
+    def identity(**parameters):
+        return checkpoint_module.Checkpoint(tmp_path, "", parameters)._identity
+
+    equal = [keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1)]
+    assert identity(optimizer=equal[0]) == identity(optimizer=equal[1])
+    assert identity(verbose=1, memory="a") == identity(verbose=2, memory="b") == identity()
+
+
+@pytest.mark.usefixtures("save_every_epoch")
+def test_truncated_checkpoint_is_refused(killed_fit, samples, fitted, tmp_path):
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    rng = python_random.Random(0)
+    for length in [0, 1, len(whole) - 1, *rng.sample(range(len(whole)), 10)]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
+            DECClusterer(**killed_fit).fit(samples)
+    path.write_bytes(whole)
+    assert_same_fit(DECClusterer(**killed_fit).fit(samples), fitted)
+
+
+@pytest.mark.usefixtures("save_every_epoch")
+def test_full_disk_raises_and_leaves_the_previous_checkpoint_intact(
+    tiny, samples, fitted, tmp_path
+):
+    class FullDisk(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if self.params["phase"] == "pretrain" and epoch == 2:
+                (path,) = tmp_path.iterdir()
+                self.previous = path.read_bytes()
+                resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+
+    parameters, full = tiny | {"checkpoint": tmp_path}, FullDisk()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(OSError, match=r"checkpoint .* cannot be written .*make room"):
+            DECClusterer(**parameters, callbacks=[full]).fit(samples)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes() == full.previous
+    assert_same_fit(DECClusterer(**parameters).fit(samples), fitted)
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_checkpoint_without_integer_random_state_is_refused(tiny, samples, tmp_path, random_state):
+    dec = DECClusterer(**tiny | {"checkpoint": tmp_path, "random_state": random_state})
+    with pytest.raises(ValueError, match="checkpoint needs an integer as random_state"):
+        dec.fit(samples)
+
+
+def test_checkpoint_that_is_no_directory_is_refused(tiny, samples, tmp_path):
+    with pytest.raises(TypeError, match="checkpoint=3 must be the path of a directory"):
+        DECClusterer(**tiny | {"checkpoint": 3}).fit(samples)
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        DECClusterer(**tiny | {"checkpoint": tmp_path / "file"}).fit(samples)
+
+
+# A process that has imported everything, but computed nothing, forks one process per fit, and
+# kills it shortly after an epoch or update, or in the initialization between the two phases.
+KILLS = """
+import os, random, signal, sys, time
+import keras
+import numpy as np
+from skdec import DECClusterer
+from skdec.dec.training import checkpoint
+
+directory, seed, n_kills = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+rng = random.Random(seed)
+X = np.random.default_rng(0).random((2000, 12)).astype(np.float32)
+PARAMETERS = dict(
+    n_clusters=4, dims=(32, 4), batch_size=64, pretrain_epochs=12, max_iter=120,
+    update_interval=10, tol=0.0, random_state=0,
+)
+MOMENTS = [("pretrain", i) for i in range(12)] + [("refine", i) for i in range(12)]
+if seed % 2:
+    checkpoint._MIN_INTERVAL = 0
+
+class EpochReporter(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        os.write(self.pipe, b"%d," % MOMENTS.index((self.params["phase"], epoch)))
+    def on_train_end(self, logs=None):
+        os.write(self.pipe, b"%d," % (100 if self.params["phase"] == "pretrain" else 200))
+        if self.params["phase"] == "refine" and self.moment is not None:
+            time.sleep(300)  # so that the kill comes in time on a busy machine, too
+
+def fit(path, moment):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        reporter = EpochReporter()
+        reporter.pipe, reporter.moment = writing, moment
+        DECClusterer(**PARAMETERS, checkpoint=path and directory, callbacks=[reporter]).fit(X).save(
+            directory + "/" + (path or "uninterrupted")
+        )
+        os._exit(0)
+    os.close(writing)
+    reported = ""
+    while moment is not None and (part := os.read(reading, 100).decode()):
+        reported += part
+        if any(int(epoch) >= moment for epoch in reported.split(",")[:-1]):
+            time.sleep(rng.uniform(0, 0.3 if moment == 100 else 0.02))
+            os.kill(child, signal.SIGKILL)
+            break
+    status = os.waitpid(child, 0)[1]
+    first = reported.split(",")[0]
+    return status, first
+
+assert fit(None, None) == (0, "")
+kills = [100, *(rng.randrange(24) for _ in range(n_kills - 1))]
+kills.sort(key=lambda moment: 11.5 if moment == 100 else moment)
+n_killed = 0
+for moment in kills:
+    status, first = fit("resumed", moment)
+    print(moment, status, first, flush=True)
+    assert status == signal.SIGKILL
+    n_killed += 1
+assert fit("resumed", None)[0] == 0
+uninterrupted, resumed = (
+    DECClusterer.load(f"{directory}/{name}") for name in ("uninterrupted", "resumed")
+)
+for one, other in zip(uninterrupted._weights.autoencoder, resumed._weights.autoencoder):
+    assert np.array_equal(one, other)
+assert np.array_equal(uninterrupted.cluster_centers_, resumed.cluster_centers_)
+assert np.array_equal(uninterrupted.labels_, resumed.labels_)
+print("killed", n_killed)
+"""
+
+
+@pytest.mark.slow
+def test_fit_killed_at_any_moment_resumes_with_equal_results(tmp_path):
+    n_killed = 0
+    for seed in range(2):
+        directory = tmp_path / str(seed)
+        directory.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-c", KILLS, str(directory), str(seed), "10"],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        n_killed += int(done.stdout.split()[-1])
+    assert n_killed >= 20

@@ -1,0 +1,516 @@
+"""`TablePreparer`: kinds of columns, equal influence, gaps, new values, containers, pipelines."""
+
+import pickle
+import sys
+import warnings
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skdec
+from skdec import DECClusterer, TablePreparer
+from skdec.tables._preparer import clean_table
+
+N_ROWS = 120
+KINDS = {
+    "income": "number",
+    "visits": "number",
+    "member": "number",
+    "price": "number",
+    "city": "category",
+    "plan": "category",
+    "joined": "date",
+    "seen": "date",
+    "note": "text",
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Customers with columns of all kinds, gaps, and columns that say nothing."""
+    random = np.random.default_rng(0)
+    pick = random.choice
+    adjectives, things = ["small", "large", "broken"], ["parcel", "letter", "box", "crate"]
+    frame = pd.DataFrame(
+        {
+            "income": random.lognormal(10, 1, N_ROWS),
+            "visits": random.integers(0, 9, N_ROWS),
+            "member": random.random(N_ROWS) < 0.4,
+            "price": [f"{price:.2f}" for price in random.random(N_ROWS)],
+            "city": pick(["Bern", "Oslo", "Rome"], N_ROWS, p=[0.5, 0.3, 0.2]),
+            "plan": pd.Categorical(pick(["a", "b"], N_ROWS)),
+            "joined": pd.date_range("2020-01-01", periods=N_ROWS, freq="13D"),
+            "seen": [
+                f"{day:02}.{month:02}.2023"
+                for day, month in random.integers(1, [29, 13], (N_ROWS, 2))
+            ],
+            "note": [f"{pick(adjectives)} {pick(things)} number {i}" for i in range(N_ROWS)],
+            "customer": [f"c-{i:04}" for i in random.permutation(N_ROWS)],
+            "row": random.permutation(N_ROWS) + 1000,
+            "country": "CH",
+            "empty": np.nan,
+        }
+    )
+    frame.loc[3:9, ["income", "city", "joined"]] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def prepared(table):
+    return TablePreparer(random_state=0).fit(table)
+
+
+def get_block(preparer, features, column):
+    """Return the features that come from one column."""
+    names = preparer.get_feature_names_out()
+    is_of_column = [name.removeprefix("missingindicator_").startswith(column) for name in names]
+    return features[:, is_of_column]
+
+
+def test_each_column_has_its_kind_or_a_reason(prepared):
+    assert prepared.column_kinds_ == KINDS
+    assert prepared.dropped_columns_ == {
+        "customer": "an identifier, different in each row",
+        "row": "it counts the rows",
+        "country": "constant",
+        "empty": "it has only missing values",
+    }
+
+
+def get_weight(column):
+    """Return the total variance of the features of a column."""
+    return 0.25 if column in ("city", "plan", "member", "visits") else 1
+
+
+@pytest.mark.parametrize("column", KINDS)
+def test_every_column_has_mean_zero_and_its_variance_in_total(column, prepared, table):
+    block = get_block(prepared, prepared.transform(table), column)
+    assert block.shape[1] > (KINDS[column] not in ("number",))
+    np.testing.assert_allclose(block.mean(axis=0), 0, atol=1e-5)
+    assert block.var(axis=0).sum() == pytest.approx(get_weight(column), rel=1e-4)
+
+
+def test_pairs_of_samples_are_as_far_apart_in_every_column(prepared, table):
+    """The mean squared distance over all pairs is twice the variance, whatever the column."""
+    features = prepared.transform(table).astype(float)
+    for column in KINDS:
+        block = get_block(prepared, features, column)
+        distances = ((block[:, None] - block[None]) ** 2).sum(axis=2)
+        assert distances.mean() == pytest.approx(2 * get_weight(column), rel=1e-4)
+
+
+def test_two_even_values_are_one_standard_deviation_apart():
+    frame = pd.DataFrame({"kind": ["a", "b"] * 20, "n": np.arange(40) ** 2, "flag": [0, 1] * 20})
+    features = TablePreparer().fit_transform(frame)
+    assert features[:, 2].std() == pytest.approx(1)
+    assert np.linalg.norm(features[1, :2] - features[0, :2]) == pytest.approx(1)
+    assert abs(features[1, 3] - features[0, 3]) == pytest.approx(1)
+    features = TablePreparer(category_weight=1).fit_transform(frame)
+    assert np.linalg.norm(features[1, :2] - features[0, :2]) == pytest.approx(2)
+
+
+def test_values_are_those_of_the_table_vectorizer(prepared, table):
+    """Centered and divided by one number for each column."""
+    kept = table.drop(columns=list(prepared.dropped_columns_))
+    expected = prepared._build_vectorizer().fit_transform(kept)
+    assert expected.columns.tolist() == prepared.get_feature_names_out().tolist()
+    expected = (expected.to_numpy() - prepared.mean_) / prepared.scale_
+    np.testing.assert_allclose(prepared.transform(table), expected, atol=1e-5)
+    assert len(np.unique(get_block(prepared, prepared.scale_[None], "joined"))) == 1
+
+
+def test_a_number_is_scaled_by_its_quartiles_and_outliers_are_squashed():
+    values = np.arange(101.0)
+    values[-1] = 1e9
+    features = TablePreparer().fit_transform(pd.DataFrame({"a": values, "b": values % 7}))
+    ratio = (features[75, 0] - features[50, 0]) / (features[50, 0] - features[25, 0])
+    assert ratio == pytest.approx(1)
+    assert features[-1, 0] - features[50, 0] < 7 * (features[75, 0] - features[50, 0])
+
+
+def test_gaps_are_imputed_and_marked(prepared, table):
+    features = pd.DataFrame(prepared.transform(table), columns=prepared.get_feature_names_out())
+    is_gap = table["income"].isna()
+    marks = features["missingindicator_income"]
+    assert (marks[is_gap].min(), marks[~is_gap].max()) == (marks.max(), marks.min())
+    median = (table["income"] - table["income"].median()).abs().idxmin()
+    assert features["income"][is_gap].nunique() == 1
+    assert features["income"][is_gap].iloc[0] == pytest.approx(features["income"][median], abs=0.1)
+    assert (features["city_nan"] > 0).tolist() == table["city"].isna().tolist()
+
+
+def test_a_rare_value_is_not_magnified():
+    table = pd.DataFrame({"kind": ["a"] * 999 + ["b"], "n": np.arange(1000) % 10})
+    features = TablePreparer(min_frequency=0).fit_transform(table)
+    block = features[:, :2]
+    variance = 2 * 0.001 * 0.999
+    expected = 0.25 * variance / (2 * 0.05 * 0.95)
+    assert block.var(axis=0).sum() == pytest.approx(expected, rel=1e-3)
+
+
+def test_gaps_that_fit_has_not_seen_are_said():
+    table = pd.DataFrame({"x": np.linspace(0, 1, 30), "y": [*np.linspace(0, 1, 29), np.nan]})
+    preparer = TablePreparer().fit(table)
+    table.loc[:1, ["x", "y"]] = np.nan
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        features = preparer.transform(table)
+    assert [str(warning.message) for warning in caught] == [
+        "Column 'x' has 2 missing values, of which fit has seen none: the median takes their place."
+    ]
+    assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["$1,234.56", "$2.50"], "numbers with a unit, such as '$1,234.56'"),
+        (["4.5%", "12 %"], "numbers with a unit, such as '4.5%'"),
+        (["61.6 kg", "-3 kg"], "numbers with a unit, such as '61.6 kg'"),
+        (["3,37 €", "4 €"], "numbers with a unit, such as '3,37 €'"),
+        (["1", "2"] * 9 + ["unknown", None], "numbers, and words such as 'unknown'"),
+        (["1", "2"], None),
+        (["007", "012"], None),
+        (["12a", "13b"], None),
+        (["2020-01-05", "2021-02-06"], None),
+        (["red", "blue"], None),
+    ],
+)
+def test_words_that_are_meant_as_numbers_are_said(values, message):
+    table = pd.DataFrame({"a": values * (40 // len(values)), "x": np.linspace(0, 1, 40)})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        TablePreparer().fit(table)
+    found = [str(warning.message) for warning in caught]
+    if message is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert found[0].startswith(f"Column 'a' has {message}: its values are taken as words.")
+
+
+def test_rare_values_become_one_feature():
+    kinds = ["a"] * 50 + ["b"] * 48 + ["c", "d"]
+    preparer = TablePreparer(min_frequency=0.1).fit(pd.DataFrame({"kind": kinds}))
+    names = preparer.get_feature_names_out().tolist()
+    assert names == ["kind_a", "kind_b", "kind_infrequent_sklearn"]
+    features = preparer.transform(pd.DataFrame({"kind": ["c", "d"]}))
+    np.testing.assert_array_equal(features[0], features[1])
+
+
+def test_many_values_are_a_text_and_few_a_category():
+    words = [f"word {i % 12}" for i in range(60)]
+    frame = pd.DataFrame({"word": words})
+    assert TablePreparer(max_categories=12).fit(frame).column_kinds_ == {"word": "category"}
+    preparer = TablePreparer(max_categories=11, n_text_components=4).fit(frame)
+    assert preparer.column_kinds_ == {"word": "text"}
+    assert preparer.get_feature_names_out().tolist() == [f"word_{i}" for i in range(4)]
+
+
+def test_new_values_are_said_and_taken_as_rare_or_missing(prepared, table):
+    new = table.iloc[20:23].copy()
+    new["city"] = ["Nice", "Bern", "Lyon"]
+    new["price"] = ["0.5", "cheap", ""]
+    with pytest.warns(UserWarning, match="Column 'city'") as caught:
+        features = prepared.transform(new)
+    messages = [str(warning.message) for warning in caught]
+    assert messages == [
+        "Column 'price' has values that are no numbers and count as missing: 'cheap'.",
+        "Column 'city' has values that fit has not seen, encoded like rare ones: 'Lyon', 'Nice'.",
+    ]
+    assert np.isfinite(features).all()
+    cities = get_block(prepared, features, "city")
+    np.testing.assert_array_equal(cities[0], cities[2])
+    assert not np.array_equal(cities[0], cities[1])
+
+
+def test_the_fitted_table_and_a_part_of_it_cause_no_warning(prepared, table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        features = prepared.transform(table)
+        np.testing.assert_allclose(prepared.transform(table[40:50]), features[40:50], atol=1e-6)
+
+
+def test_other_columns_are_refused_as_by_scikit_learn(prepared, table):
+    for other in (table.assign(new=1), table.drop(columns="city"), table[table.columns[::-1]]):
+        with pytest.raises(ValueError, match="feature names should match those that were passed"):
+            prepared.transform(other)
+
+
+def test_the_table_is_not_modified(table):
+    before = table.copy()
+    TablePreparer().fit_transform(table)
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_polars_and_pandas_are_prepared_alike(prepared, table):
+    frame = pl.from_pandas(table)
+    preparer = TablePreparer(random_state=0).set_output(transform="polars")
+    features = preparer.fit_transform(frame)
+    assert isinstance(features, pl.DataFrame)
+    assert features.columns == prepared.get_feature_names_out().tolist()
+    np.testing.assert_allclose(features.to_numpy(), prepared.transform(table), atol=1e-5)
+
+
+def test_an_array_of_objects_is_a_table():
+    X = np.array([["a", 1.5], ["b", None], ["a", 3.5]], dtype=object)
+    preparer = TablePreparer().fit(X)
+    assert preparer.column_kinds_ == {"x0": "category", "x1": "number"}
+    assert preparer.transform(X).shape == (3, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_arrays_and_sparse_matrices_pass_through(dtype, random):
+    X = random(0).integers(0, 255, (10, 4)).astype(dtype)
+    preparer = TablePreparer().fit(X)
+    assert preparer.transform(X) is X
+    assert preparer.get_feature_names_out().tolist() == ["x0", "x1", "x2", "x3"]
+    sparse = sp.csr_matrix(X)
+    assert TablePreparer().fit(sparse).transform(sparse) is sparse
+
+
+def test_columns_on_one_scale_pass_through(random):
+    pixels = pd.DataFrame(random(0).integers(0, 3, (50, 20)) * 8)
+    pixels[[0, 1, 2]] = 0
+    preparer = TablePreparer().fit(pixels)
+    assert preparer.column_kinds_ == preparer.dropped_columns_ == {}
+    np.testing.assert_array_equal(preparer.transform(pixels), pixels)
+    # A gap, a word, one column of another range or few columns, and the table is prepared.
+    for other in (
+        pixels.astype(float).mask(pixels.index.to_series() == 4),
+        pixels.assign(word="a"),
+        pixels.assign(wide=pixels[5] * 10),
+        pixels[range(3, 15)],
+    ):
+        assert TablePreparer().fit(other.rename(columns=str)).column_kinds_
+
+
+@pytest.mark.parametrize(
+    ("values", "is_dropped"),
+    [
+        (range(7, 37), True),
+        ([1.0, *range(3, 32)], False),  # a gap in the count
+        (range(0, 60, 2), False),
+        (["x"] * 30, True),
+        ([f"{i:08x}-9f" for i in range(30)], True),
+        ([f"name {i}" for i in range(30)], False),
+        ([f"2020-01-{i + 1:02}" for i in range(30)], False),
+        ([f"{i}.25" for i in range(30)], False),
+    ],
+    ids=str,
+)
+def test_identifiers_and_constants_are_dropped(values, is_dropped):
+    frame = pd.DataFrame({"column": list(values), "other": np.arange(30) % 4})
+    assert ("column" in TablePreparer().fit(frame).dropped_columns_) == is_dropped
+
+
+def test_codes_with_leading_zeros_are_words():
+    frame = pd.DataFrame({"zip": ["012", "120", None] * 10, "n": [1, 2, 4] * 10})
+    preparer = TablePreparer().fit(frame)
+    assert preparer.column_kinds_ == {"zip": "category", "n": "number"}
+    np.testing.assert_array_equal(preparer.transform(frame[:3]), preparer.transform(frame)[:3])
+    assert frame["zip"].dtype != "category"
+
+
+def make_table_with_codes(random, n=200):
+    codes = random(0).choice([110, 120, 300], size=n)
+    return pd.DataFrame({"age": random(1).normal(40, 9, size=n), "code": codes})
+
+
+def test_numbers_may_be_declared_names(random, tmp_path):
+    table = make_table_with_codes(random)
+    preparer = TablePreparer(categories=("code",)).fit(table)
+    assert preparer.column_kinds_ == {"age": "number", "code": "category"}
+    names = ["age", "code_110", "code_120", "code_300"]
+    assert preparer.get_feature_names_out().tolist() == names
+    expected = preparer.transform(table)
+    by_dtype = TablePreparer().fit_transform(table.astype({"code": "category"}))
+    np.testing.assert_array_equal(expected, by_dtype)
+    # Gaps make floats of the numbers of a column; files may have words.
+    for kind in (float, str, "Int64"):
+        np.testing.assert_array_equal(preparer.transform(table.astype({"code": kind})), expected)
+    gap = table.astype({"code": float})
+    gap.loc[0, "code"] = np.nan
+    np.testing.assert_array_equal(preparer.transform(gap)[1:], expected[1:])
+    dec = DECClusterer(2, dims=(8, 2), pretrain_epochs=1, max_iter=5, random_state=0)
+    model = make_pipeline(preparer, dec).fit(table)
+    skdec.save(model, tmp_path / "model.skdec")
+    loaded = skdec.load(tmp_path / "model.skdec")
+    assert loaded[0].get_params() == preparer.get_params()
+    np.testing.assert_array_equal(loaded.predict(gap), model.predict(gap))
+
+
+def test_columns_of_an_array_may_be_declared_names(random):
+    X = make_table_with_codes(random).to_numpy()
+    names = np.array(["x1"])
+    assert TablePreparer(categories=names).fit(X).column_kinds_["x1"] == "category"
+    assert TablePreparer(categories=["x1"]).fit(sp.csr_array(X)).column_kinds_["x1"] == "category"
+
+
+@pytest.mark.parametrize(
+    ("categories", "kind", "message"),
+    [
+        (["zip"], ValueError, "categories has the name 'zip'; X has the columns 'age', 'code'"),
+        ("code", TypeError, "categories must be a list of names of columns; got 'code'"),
+        ([1], TypeError, "categories must be a list of names"),
+        (None, TypeError, "categories must be a list of names"),
+    ],
+)
+def test_invalid_categories_are_refused(categories, kind, message, random):
+    with pytest.raises(kind, match=message):
+        TablePreparer(categories=categories).fit(make_table_with_codes(random))
+
+
+def test_columns_that_are_no_table_are_refused():
+    frame = pd.DataFrame({"a": [1, 2], "list": [[1], [2]]})
+    with pytest.raises(ValueError, match=r"Column 'list' has values such as \[1\], which are no"):
+        TablePreparer().fit(frame)
+
+
+@pytest.mark.parametrize("in_words", [False, True])
+def test_times_of_a_time_zone_are_prepared_as_utc(in_words):
+    times = pd.date_range("2020-01-01", periods=50, freq="31h", tz="Asia/Tokyo").to_series()
+    utc = TablePreparer().fit_transform(pd.DataFrame({"t": times.dt.tz_convert(None)}))
+    given = times.astype(str) if in_words else times
+    preparer = TablePreparer()
+    np.testing.assert_allclose(preparer.fit_transform(pd.DataFrame({"t": given})), utc, atol=1e-6)
+    moved = pd.DataFrame({"t": times.dt.tz_convert("America/Lima")})
+    np.testing.assert_allclose(preparer.transform(moved), utc, atol=1e-6)
+
+
+def to_objects_of_two_zones(times):
+    """Return dates as Python's objects, whose offsets differ as in summer and winter."""
+    zones = ("Asia/Tokyo", "America/Lima")
+    values = [time.tz_localize("UTC").tz_convert(zones[i % 2]) for i, time in enumerate(times)]
+    return pd.Series(values, dtype=object)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        to_objects_of_two_zones,
+        lambda times: times.astype("timestamp[us][pyarrow]"),
+        lambda times: times.dt.tz_localize("UTC").astype("timestamp[us, tz=Asia/Tokyo][pyarrow]"),
+        lambda times: times.astype("timestamp[us][pyarrow]").astype("date32[pyarrow]"),
+    ],
+    ids=["objects", "Arrow", "Arrow with time zone", "days of Arrow"],
+)
+def test_dates_of_python_and_arrow_are_prepared_like_those_of_numpy(convert):
+    times = pd.Series(pd.date_range("2020-01-01", periods=50, freq="3D"))
+    preparer = TablePreparer()
+    expected = preparer.fit_transform(pd.DataFrame({"t": times}))
+    converted = pd.DataFrame({"t": convert(times)})
+    np.testing.assert_allclose(TablePreparer().fit_transform(converted), expected, atol=1e-6)
+    np.testing.assert_allclose(preparer.transform(converted), expected, atol=1e-6)
+
+
+def test_a_date_beyond_nanoseconds_is_a_date():
+    days = [day.to_pydatetime() for day in pd.date_range("2020-01-01", periods=50)]
+    days[7] = datetime(9999, 12, 31)
+    preparer = TablePreparer().fit(pd.DataFrame({"until": pd.Series(days, dtype=object)}))
+    assert preparer.column_kinds_ == {"until": "date"}
+
+
+@pytest.mark.parametrize("dtype", ["timedelta64[s]", "object", "duration[us][pyarrow]"])
+def test_durations_are_prepared_as_seconds(dtype, random):
+    seconds = random(0).integers(1, 10**6, 50)
+    durations = pd.DataFrame({"d": pd.to_timedelta(seconds, unit="s")}).astype(dtype)
+    expected = TablePreparer().fit_transform(pd.DataFrame({"d": seconds.astype(float)}))
+    np.testing.assert_allclose(TablePreparer().fit_transform(durations), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples(["ab", "ac"])), "several levels"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"the columns \['a'\] more than once"),
+        (pd.DataFrame([[1, 2]], columns=[1, "1"]), r"the columns \['1'\] more than once"),
+        (pd.DataFrame({"a": ["x", "y"], "z": [1j, 2]}), "Column 'z' has complex numbers"),
+        (pd.DataFrame({"z": [1j, 2j]}, dtype=object), "Column 'z' has complex numbers"),
+        (np.array([["x", 1j], ["y", 2j]], dtype=object), "Column 'x1' has complex numbers"),
+    ],
+)
+def test_columns_without_a_name_or_number_of_their_own_are_refused(table, message):
+    with pytest.raises(ValueError, match=message):
+        TablePreparer().fit(table)
+
+
+def test_nullable_types_are_those_of_numpy(random):
+    n, flag = random(0).integers(0, 50, 40), random(1).random(40) < 0.5
+    plain = pd.DataFrame({"n": n, "flag": flag, "word": np.where(flag, "a", "b")})
+    nullable = plain.convert_dtypes()
+    expected = TablePreparer().fit_transform(plain)
+    np.testing.assert_allclose(TablePreparer().fit_transform(nullable), expected, atol=1e-6)
+    pixels = pd.DataFrame(random(0).integers(0, 3, (50, 20)))
+    assert TablePreparer().fit_transform(pixels.convert_dtypes()).dtype == np.float64
+
+
+def test_a_table_without_a_useful_column_is_refused():
+    with pytest.raises(ValueError, match="No column of X is left to cluster by: 'a': constant"):
+        TablePreparer().fit(pd.DataFrame({"a": [1, 1], "b": [None, None]}))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"max_categories": 0}, "max_categories must be an integer of at least 1; got 0"),
+        ({"n_text_components": 1.5}, "n_text_components must be an integer of at least 1; got 1.5"),
+        ({"category_weight": 0}, "category_weight must be a number above 0; got 0"),
+        ({"category_weight": "1"}, "category_weight must be a number above 0; got '1'"),
+        ({"min_frequency": 1}, "min_frequency must be a fraction from 0 to below 1; got 1"),
+    ],
+)
+def test_invalid_parameters_are_refused(parameters, message, table):
+    with pytest.raises(ValueError, match=message):
+        TablePreparer(**parameters).fit(table)
+
+
+def test_without_skrub_the_extra_is_named(table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "skrub", None)
+    with pytest.raises(ImportError, match=r"pip install '\.\[tables\]'"):
+        TablePreparer().fit(table)
+    TablePreparer().fit(np.zeros((3, 2)))
+
+
+def test_clean_table_parses_numbers_and_dates(prepared, table):
+    cleaned = clean_table(prepared, table)
+    assert cleaned.columns.tolist() == list(KINDS)
+    np.testing.assert_allclose(cleaned["price"], table["price"].astype(float), rtol=1e-6)
+    expected = pd.to_datetime(table["seen"], dayfirst=True)
+    assert (cleaned["seen"] == expected).all()
+
+
+@parametrize_with_checks([TablePreparer()])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def pipeline(table, tiny):
+    return make_pipeline(TablePreparer(random_state=0), DECClusterer(**tiny)).fit(table)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_a_pipeline_is_searched_cloned_pickled_saved_and_loaded(
+    container, pipeline, table, tmp_path
+):
+    frame = table if container == "pandas" else pl.from_pandas(table)
+    grid = {"decclusterer__alpha": [0.5, 1.0]}
+    search = GridSearchCV(clone(pipeline), grid, cv=2, error_score="raise").fit(frame)
+    best = search.best_estimator_
+    labels = best.predict(frame)
+    np.testing.assert_array_equal(best[-1].labels_, labels)
+    np.testing.assert_array_equal(clone(best).fit_predict(frame), labels)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(best)).predict(frame), labels)
+    skdec.save(best, tmp_path / "model")
+    loaded = skdec.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(frame), best.predict_proba(frame))
+    assert loaded.feature_names_in_.tolist() == table.columns.tolist()

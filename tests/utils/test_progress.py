@@ -1,0 +1,205 @@
+"""Progress on standard error: bars in terminals of any width, lines where it is redirected."""
+
+import io
+import re
+import sys
+import threading
+
+import pytest
+import rich.progress
+from rich.console import Console
+
+from skdec._utils import progress
+from skdec._utils.progress import open_bar, report_progress, show_progress
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture
+def open_terminal(monkeypatch):
+    """Make standard error a terminal of a width; return what is written to it."""
+
+    def open_terminal(width):
+        stream = io.StringIO()
+        settings = {"file": stream, "force_terminal": True, "width": width, "height": 30}
+        monkeypatch.setattr(
+            progress, "Console", lambda stderr: Console(**settings, color_system=None)
+        )
+        return stream
+
+    return open_terminal
+
+
+def run_step(name, total, values, n_each=10):
+    with open_bar(name, total) as bar:
+        for i, value in enumerate(values, start=1):
+            bar.update(i * n_each - n_each // 2)
+            bar.update(i * n_each, value)
+
+
+def read_screen(stream):
+    """Return the lines as they were drawn last, without colors."""
+    text = ESCAPE.sub("", stream.getvalue())
+    drawn = [part.rstrip() for line in text.split("\n") for part in line.split("\r")]
+    return [line for line in drawn if line]
+
+
+def test_nothing_is_written_unless_shown(capsys):
+    run_step("refine", 100, [{"loss": 1.0}])
+    assert capsys.readouterr().err == ""
+
+
+def test_redirected_progress_is_a_line_per_tenth_and_one_at_the_end(capsys):
+    with show_progress():
+        run_step("refine", 400, [{"loss": 10.0**-i, "changed": 0.125} for i in range(40)])
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == [f"refine {n}/400" for n in range(40, 400, 40)]
+    assert lines[0] == "refine 40/400, loss 0.001, 12.50% changed"
+    assert re.fullmatch(r"refine 400/400, \d+\.\d s, loss 1e-39, 12\.50% changed", last)
+
+
+def test_a_step_may_end_early_or_have_no_total(capsys):
+    with show_progress():
+        run_step("refine", 400, [{"loss": 0.5}] * 3)
+        with open_bar("neighbors"):
+            pass
+        with open_bar("read") as bar:
+            bar.update(1200)
+        with open_bar("read", 10, "MB") as bar:
+            bar.advance(4)
+        run_step("decoder", 0, [])
+    lines = [re.sub(r"\d+\.\d s", "0.0 s", line) for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "refine 30/400, 0.0 s, loss 0.5",
+        "neighbors, 0.0 s",
+        "read 1200, 0.0 s",
+        "read 4/10 MB",
+        "read 4/10 MB, 0.0 s",
+    ]
+
+
+def test_steps_advance_from_any_thread(capsys):
+    with show_progress(), open_bar("initialize", 200, "runs") as bar:
+        threads = [
+            threading.Thread(target=lambda: [bar.advance(1) for _ in range(50)]) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    *lines, last = capsys.readouterr().err.splitlines()
+    assert lines == [f"initialize {n}/200 runs" for n in range(20, 200, 20)]
+    assert re.fullmatch(r"initialize 200/200 runs, \d+\.\d s", last)
+
+
+def test_undone_updates_neither_add_lines_nor_change_the_total(capsys):
+    with show_progress(), open_bar("refine", 20) as bar:
+        for n_done in (2, 4, 4, 4, 6):
+            bar.update(n_done, {"loss": 1.0})
+    parts = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
+    assert parts == ["refine 2/20", "refine 4/20", "refine 6/20", "refine 6/20"]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 71, 80, 85, 200])
+def test_bars_fit_into_terminals_of_any_width(width, open_terminal):
+    stream = open_terminal(width)
+    with show_progress():
+        with open_bar("components", 70_000, "samples") as bar:
+            for _ in range(7):
+                bar.advance(8192)
+        with open_bar("initialize"):
+            pass
+        run_step("pretrain", 100, [{"loss": 0.012345}] * 10)
+        run_step("refine", 4000, [{"loss": 123.456, "changed": 0.12345}] * 4)
+    lines = read_screen(stream)
+    assert max(map(len, lines)) <= width
+    counted, first, second, third = lines[-4:]
+    assert counted.split()[0] == "components"
+    assert "82 %" in counted  # ended early
+    assert "steps/s" not in counted
+    assert first.split()[0] == "initialize"
+    assert second.split()[0] == "pretrain"
+    assert "100 %" in second
+    assert third.split()[0] == "refine"
+    assert "1 %" in third  # ended early: not all was done
+    assert ("loss 123.5, 12.35% changed" in third) == (width >= 60)
+    assert ("━━━━━━━━━━" in second) == (width >= 71)
+    assert (" steps/s" in third) == (width >= 85)
+
+
+def test_the_total_of_a_bar_never_changes(open_terminal, monkeypatch):
+    open_terminal(100)
+    totals = []
+    update = rich.progress.Progress.update
+
+    def record(self, task, *, total=None, **fields):
+        if total is not None:
+            totals.append((self.tasks[task].total, total))
+        update(self, task, total=total, **fields)
+
+    monkeypatch.setattr(rich.progress.Progress, "update", record)
+    with show_progress():
+        run_step("pretrain", 100, [{"loss": 0.5}] * 10)
+        run_step("refine", 100, [{"loss": 0.5}] * 4)
+        with open_bar("neighbors"):
+            pass
+    assert totals == [(None, 1)]  # one that was not known, at its end
+
+
+def test_an_error_ends_the_display(open_terminal):
+    open_terminal(80)
+    stderr = sys.stderr
+    with pytest.raises(KeyboardInterrupt), show_progress(), open_bar("refine", 10):
+        raise KeyboardInterrupt
+    assert type(open_bar("refine", 10)) is progress.Bar
+    assert sys.stderr is stderr
+
+
+def test_threads_show_their_own_progress_only(capsys):
+    with show_progress():
+        thread = threading.Thread(target=run_step, args=("other", 10, [{"loss": 1.0}]))
+        thread.start()
+        thread.join()
+    assert capsys.readouterr().err == ""
+
+
+class Fit:
+    def __init__(self, verbose):
+        self.verbose = verbose
+
+    @report_progress
+    def fit(self, n_steps, *, inner=None):
+        """Fit."""
+        with open_bar("pretrain", n_steps) as bar:
+            bar.update(n_steps, {"loss": 0.5})
+        return inner.fit(n_steps) if inner else n_steps
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2, "x"])
+def test_a_method_reports_if_verbose(verbose, capsys):
+    assert Fit(verbose).fit(3) == 3
+    assert Fit.fit.__doc__ == "Fit."
+    assert capsys.readouterr().err.count("pretrain") == (verbose in (1, 2))
+
+
+def test_methods_within_methods_use_the_same_display(open_terminal):
+    stream = open_terminal(80)
+    assert Fit(1).fit(3, inner=Fit(1)) == 3
+    assert [line.split()[0] for line in read_screen(stream)[-2:]] == ["pretrain", "pretrain"]
+
+
+def test_notebooks_need_ipywidgets_for_bars(monkeypatch):
+    console = Console(force_jupyter=True)
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    assert not progress._is_live(console)
+    monkeypatch.setattr(progress, "find_spec", lambda name: name == "ipywidgets")
+    assert progress._is_live(console)
+    assert not progress._is_live(Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (59.6, "1 min 00 s"), (95, "1 min 35 s"), (7260, "2 h 01 min")],
+)
+def test_times_are_short(seconds, text):
+    assert progress._format_seconds(seconds) == text
