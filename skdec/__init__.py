@@ -6,19 +6,38 @@ from typing import TYPE_CHECKING, Any
 from skdec._version import __version__
 
 if TYPE_CHECKING:
-    from skdec import callbacks, datasets, display, layers, metrics, model_selection, networks
+    from skdec import (
+        callbacks,
+        cluster,
+        datasets,
+        display,
+        layers,
+        metrics,
+        model_selection,
+        networks,
+    )
     from skdec._comparison import Comparison, compare
     from skdec._report import Report, report
+    from skdec.cluster import NeighborClusterer
     from skdec.dec._estimator import DECClusterer
     from skdec.describe._description import describe_clusters, find_examples
     from skdec.tables._preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
-_MODULES = ("callbacks", "datasets", "display", "layers", "metrics", "model_selection", "networks")
+_MODULES = (
+    "callbacks",
+    "cluster",
+    "datasets",
+    "display",
+    "layers",
+    "metrics",
+    "model_selection",
+    "networks",
+)
 _MODULE_OF_NAME = {
-    "NeighborClusterer": "skdec.cluster",
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec.dec._estimator",
+    "NeighborClusterer": "skdec.cluster",
     "Report": "skdec._report",
     "TablePreparer": "skdec.tables._preparer",
     "compare": "skdec._comparison",
@@ -30,10 +49,12 @@ _MODULE_OF_NAME = {
 __all__ = [
     "Comparison",
     "DECClusterer",
+    "NeighborClusterer",
     "Report",
     "TablePreparer",
     "__version__",
     "callbacks",
+    "cluster",
     "compare",
     "datasets",
     "describe_clusters",
