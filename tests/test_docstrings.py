@@ -112,6 +112,7 @@ def test_examples_give_the_output_shown(module):
 
 def test_examples_are_found():
     finder = doctest.DocTestFinder()
-    for module in ("dec._estimator", "cluster._neighbor_clusterer", "metrics", "networks", "layers"):
+    modules = "dec._estimator", "cluster._neighbor_clusterer", "metrics", "networks", "layers"
+    for module in modules:
         found = finder.find(importlib.import_module(f"skdec.{module}"))
         assert any(test.examples for test in found), module
