@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from skdec._comparison import Comparison, compare
     from skdec._report import Report, report
     from skdec.dec._estimator import DECClusterer
-    from skdec.describe._description import describe_clusters, find_examples
+    from skdec.describe._description import describe_clusters, find_examples, name_clusters
     from skdec.tables._preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
@@ -24,6 +24,7 @@ _MODULE_OF_NAME = {
     "compare": "skdec._comparison",
     "describe_clusters": "skdec.describe._description",
     "find_examples": "skdec.describe._description",
+    "name_clusters": "skdec.describe._description",
     "report": "skdec._report",
 }
 
@@ -43,6 +44,7 @@ __all__ = [
     "load",
     "metrics",
     "model_selection",
+    "name_clusters",
     "networks",
     "report",
     "save",
