@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from skdec._report import Report, report
     from skdec.cluster import NeighborClusterer
     from skdec.dec._estimator import DECClusterer
-    from skdec.describe._description import describe_clusters, find_examples
+    from skdec.describe._description import describe_clusters, find_examples, name_clusters
     from skdec.tables._preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
@@ -43,6 +43,7 @@ _MODULE_OF_NAME = {
     "compare": "skdec._comparison",
     "describe_clusters": "skdec.describe._description",
     "find_examples": "skdec.describe._description",
+    "name_clusters": "skdec.describe._description",
     "report": "skdec._report",
 }
 
@@ -64,6 +65,7 @@ __all__ = [
     "load",
     "metrics",
     "model_selection",
+    "name_clusters",
     "networks",
     "report",
     "save",
