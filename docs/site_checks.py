@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from docutils.utils.math.latex2mathml import tex2mathml
 from docutils.nodes import SkipNode
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.errors import SphinxError
 
 MAX_SECONDS = 60
