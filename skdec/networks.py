@@ -1,5 +1,8 @@
 """The autoencoder of DEC as Keras models."""
 
+# Before Keras, so that TensorFlow begins without its start-up lines.
+from skdec.dec.training.identity import describe, identify  # isort: split
+
 import inspect
 import math
 import random
@@ -13,7 +16,6 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from skdec.dec.training.identity import describe, identify
 from skdec.layers import check_image_shape
 
 __all__ = ["Autoencoder", "build_autoencoder", "build_convolutional_autoencoder"]

@@ -1,5 +1,6 @@
 """The estimator: Deep Embedded Clustering behind scikit-learn's API."""
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -23,7 +24,7 @@ from skdec._utils.blocks import store_blocks
 from skdec._utils.cache import StepCache
 from skdec._utils.containers import check_samples
 from skdec._utils.data import DistinctSamples, SampleSubset
-from skdec._utils.progress import report_progress
+from skdec._utils.progress import report_progress, report_result
 from skdec._utils.validation import (
     expand_labels,
     find_distinct_samples,
@@ -278,6 +279,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     # How the targets follow from the assignments, as `Initialization` describes.
     _target_power: float
     _follows_neighbors: bool
+    labels_: np.ndarray
+    initial_labels_: np.ndarray
     stop_reason_: str
 
     def __init__(
@@ -368,6 +371,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> "DECClusterer":
         """Fit on samples; `feature_names` are those that an array of blocks has lost."""
         check_parameters(self)
+        start = time.perf_counter()
         with restore_features_on_failure(self):
             previous = self._weights if self._is_warm_start() else None
             X, samples = self._validate(X, sample_weight, feature_names)
@@ -388,10 +392,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                     settings, pretraining.weights, samples, initialization, neighbors, checkpoint
                 )
             )
-            self._store(X, samples, pretraining, initialization, refinement)
+            self._store(settings, X, samples, pretraining, initialization, refinement)
         if interruption is not None:
             raise interruption
         checkpoint.remove()
+        report_result(self._summarize(time.perf_counter() - start))
         self._warn_about_convergence()
         return self
 
@@ -438,6 +443,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._check_networks_unchanged("partial_fit")
         samples = find_distinct_samples(X, sample_weight, n_needed=1)
         settings = resolve(self, *samples.shape)
+        augmentation = settings.augmentation
+        known = getattr(self, "_augmentation", augmentation)
+        if augmentation.source is known.source:
+            augmentation = known  # for which the training step has been compiled
         pretraining = self._continue_pretraining(self._weights)
         initialization = self._initialize_from_centers(samples, self._weights)
         previous_frequencies = self._frequencies
@@ -455,13 +464,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             np.random.RandomState([settings.refine_seed, self._n_partial_fits]),
             self._get_callbacks(),
             reconstruction_weight=self.reconstruction_weight,
-            augmentation=settings.augmentation,
+            augmentation=augmentation,
         )
         fitted = self._compute_fitted_attributes(
             X, samples, pretraining, initialization, refinement
         )
         fitted["_frequencies"] += previous_frequencies
         fitted["_n_partial_fits"] = self._n_partial_fits + 1
+        fitted["_augmentation"] = augmentation
         self._set_fitted_attributes(fitted)
         return self
 
@@ -1020,6 +1030,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _store(
         self,
+        settings: Settings,
         X: Any,
         samples: DistinctSamples,
         pretraining: PretrainingResult,
@@ -1032,6 +1043,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         )
         fitted["_deviation_limits"] = compute_deviation_limits(refinement.weights, samples)
         fitted["_n_partial_fits"] = 0
+        fitted["_augmentation"] = settings.augmentation
         self._set_fitted_attributes(fitted)
 
     def _set_fitted_attributes(self, fitted: dict[str, Any]) -> None:
@@ -1039,6 +1051,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         for name in ("_networks", "model_"):  # of the previous fit
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)
+
+    def _summarize(self, seconds: float) -> str:
+        """Return a line about the clusters and what the refinement has changed."""
+        changed = np.mean(self.labels_ != self.initial_labels_)
+        refined = f"refined, which has changed {changed:.1%} of the labels"
+        origin = refined if changed else "those of the initialization"
+        return f"{len(np.unique(self.labels_))} clusters in {seconds:.1f} s: {origin}"
 
     def _warn_about_convergence(self) -> None:
         n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
@@ -1089,6 +1108,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         return text
 
     def __getstate__(self) -> dict[str, Any]:
-        # Keras models are rebuilt from the weights on demand.
+        # Keras models are rebuilt from the weights on demand, the augmentation from its parameter.
         state = super().__getstate__()
-        return {name: state[name] for name in state if name not in ("_networks", "model_")}
+        rebuilt = ("_networks", "model_", "_augmentation")
+        return {name: state[name] for name in state if name not in rebuilt}

@@ -1,7 +1,7 @@
 """What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -23,7 +23,6 @@ from skdec._utils.constraints import (
     Verbosity,
     Widths,
     Word,
-    join_words,
 )
 from skdec.cluster import NeighborClusterer
 from skdec.cluster._neighbor_clusterer import check_parameters as check_search
@@ -60,113 +59,51 @@ _PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000, 10), 5_000, 3
 _N_SEARCH_NEIGHBORS = 10
 
 
-@dataclass(frozen=True)
-class Networks:
-    """None, a function that builds networks, or a pair of Keras models."""
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_function = callable(value) and not isinstance(value, type | keras.layers.Layer)
-        are_models = (
-            isinstance(value, tuple)
-            and len(value) in (2, 3)
-            and all(isinstance(model, keras.Model) for model in value)
-        )
-        if value is not None and not is_function and not are_models:
-            raise TypeError(
-                f"{name} must be None, a function of the number of features that returns an "
-                "encoder and a decoder, or a tuple (encoder, decoder) of Keras models; got "
-                f"{value!r}."
-            )
+def _are_networks(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return len(value) in (2, 3) and all(isinstance(model, keras.Model) for model in value)
+    return value is None or (callable(value) and not isinstance(value, type | keras.layers.Layer))
 
 
-@dataclass(frozen=True)
-class LayerOrFunction:
-    """None, a Keras layer or model, a function, or one of `words`."""
-
-    words: Collection[str]
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_word = isinstance(value, str) and value in self.words
-        is_function = callable(value) and not isinstance(value, type)
-        if value is not None and not is_word and not is_function:
-            raise ValueError(
-                f"{name} must be None, a Keras layer or model, a function of a batch"
-                f"{join_words(self.words)}; got {value!r}."
-            )
+def _is_layer_or_function(value: Any) -> bool:
+    return value is None or (callable(value) and not isinstance(value, type))
 
 
-@dataclass(frozen=True)
-class Optimizer:
-    """One of `words`, or a Keras optimizer."""
-
-    words: Collection[str]
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_word = isinstance(value, str) and value in self.words
-        if not is_word and not isinstance(value, keras.optimizers.Optimizer):
-            raise ValueError(
-                f"{name} must be {join_words(self.words)[4:]} or a Keras optimizer; got {value!r}."
-            )
-        if not is_word:
-            _check_optimizer(name, value)
+def _are_callbacks(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, Sequence) and all(
+        isinstance(callback, keras.callbacks.Callback) for callback in value
+    )
 
 
-def _check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
-    """Raise a ValueError for settings that would have no effect, or fail late."""
-    rate = optimizer._learning_rate
-    if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        raise ValueError(
-            f"The learning rate of {name} is a function; give a number, or a schedule of "
-            "keras.optimizers.schedules."
-        )
-    if optimizer.use_ema and not optimizer.ema_overwrite_frequency:
-        raise ValueError(
-            f"{name} has use_ema=True, which has an effect only where the optimizer sets the "
-            "weights to their average: give ema_overwrite_frequency as well."
-        )
-    if getattr(optimizer, "_exclude_from_weight_decay", None):
-        raise ValueError(
-            f"{name} excludes variables of another model from weight decay (var_list); each fit "
-            "has variables of its own, so exclude them by var_names."
-        )
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """None, or a sequence of Keras callbacks."""
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if value is None:
-            return
-        are_callbacks = isinstance(value, Sequence) and all(
-            isinstance(callback, keras.callbacks.Callback) for callback in value
-        )
-        if not are_callbacks:
-            raise TypeError(f"{name} must be None or a list of Keras callbacks; got {value!r}.")
-
-
+_OPTIMIZER = Constraint(
+    "a Keras optimizer", lambda value: isinstance(value, keras.optimizers.Optimizer), _OPTIMIZERS
+)
 # Parameters that can be checked by themselves, in the order of the constructor.
 PARAMETERS: Mapping[str, Constraint] = {
     "dims": Widths(words=("auto",)),
     "alpha": Positive(),
     "batch_size": Integer(1),
     "pretrain_epochs": Integer(0, words=("auto",)),
-    "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "pretrain_optimizer": _OPTIMIZER,
     "pretraining": Word(("joint", "layerwise")),
     "corruption": Fraction(allows_one=False),
-    "autoencoder": Networks(),
+    "autoencoder": Constraint(
+        "None, a function of the number of features that returns an encoder and a decoder, or a "
+        "tuple (encoder, decoder) of Keras models",
+        _are_networks,
+    ),
     "n_neighbors": Integer(0),
-    "optimizer": Optimizer(tuple(_OPTIMIZERS)),
+    "optimizer": _OPTIMIZER,
     "max_iter": Integer(0, words=("auto",)),
     "update_interval": Integer(1, words=("auto",)),
     "tol": Fraction(),
     "reconstruction_weight": NotNegative(),
-    "augment": LayerOrFunction(words=("image",)),
-    "callbacks": Callbacks(),
+    "augment": Constraint(
+        "None, a Keras layer or model, a function of a batch", _is_layer_or_function, ("image",)
+    ),
+    "callbacks": Constraint("None or a list of Keras callbacks", _are_callbacks),
     "checkpoint": Directory(),
     "warm_start": Boolean(),
     "verbose": Verbosity(),
@@ -222,6 +159,9 @@ def check_parameters(estimator: Any) -> None:
         Integer(1).check("n_clusters", estimator.n_clusters)
     for name, constraint in PARAMETERS.items():
         constraint.check(name, getattr(estimator, name))
+    for name in ("pretrain_optimizer", "optimizer"):
+        if not isinstance(getattr(estimator, name), str):
+            _check_optimizer(name, getattr(estimator, name))
     if estimator.autoencoder is not None and not isinstance(estimator.dims, str):
         raise ValueError(
             f"dims={estimator.dims!r} has no effect on networks that are given as autoencoder. "
@@ -237,6 +177,26 @@ def check_parameters(estimator: Any) -> None:
         )
 
 
+def _check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
+    """Raise a ValueError for settings that would have no effect, or fail late."""
+    rate = optimizer._learning_rate
+    if callable(rate) and not isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        raise ValueError(
+            f"The learning rate of {name} is a function; give a number, or a schedule of "
+            "keras.optimizers.schedules."
+        )
+    if optimizer.use_ema and not optimizer.ema_overwrite_frequency:
+        raise ValueError(
+            f"{name} has use_ema=True, which has an effect only where the optimizer sets the "
+            "weights to their average: give ema_overwrite_frequency as well."
+        )
+    if getattr(optimizer, "_exclude_from_weight_decay", None):
+        raise ValueError(
+            f"{name} excludes variables of another model from weight decay (var_list); each fit "
+            "has variables of its own, so exclude them by var_names."
+        )
+
+
 def _check_init(estimator: Any, width: int) -> None:
     init, shape = estimator.init, (estimator.n_clusters, width)
     if isinstance(init, type):
@@ -249,10 +209,8 @@ def _check_init(estimator: Any, width: int) -> None:
         return
     if isinstance(init, str) and init in _INIT_METHODS:
         return
-    allowed = (
-        f"{join_words(_INIT_METHODS)[4:]}, a scikit-learn clusterer or mixture, or an array of "
-        "centers"
-    )
+    words = " or ".join(map(repr, _INIT_METHODS))
+    allowed = f"{words}, a scikit-learn clusterer or mixture, or an array of centers"
     if not isinstance(init, (Sequence, np.ndarray)) or isinstance(init, (str, bytes)):
         raise ValueError(f"init must be {allowed}; got {init!r}.")
     centers = np.asarray(init, dtype=np.float32)
