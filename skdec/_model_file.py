@@ -34,25 +34,19 @@ from skdec._preparer_file import (
     list_preparer_arrays,
 )
 from skdec._utils.archive import Archive, open_archive, write_archive
-from skdec._utils.constraints import Boolean, Fraction, Integer, Positive, Widths
+from skdec._utils.constraints import Boolean, Fraction, Integer, Positive
 from skdec._utils.files import write_atomically
 from skdec.dec._math import soft_assignment
-from skdec.dec._parameters import Activation, check_parameters
+from skdec.dec._parameters import check_parameters
 from skdec.dec.training.identity import get_weight_decay_exclusion
 from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
 from skdec.layers import RandomAffine
-from skdec.networks import (
-    BUILDERS,
-    AnyArchitecture,
-    Architecture,
-    CustomArchitecture,
-    list_weight_shapes,
-)
+from skdec.networks import Architecture, build_autoencoder, build_convolutional_autoencoder
 from skdec.tables._preparer import TablePreparer
 
 _FORMAT = 1
 _STATE = {
-    "format", "parameters", "activation", "n_clusters", "n_features", "dims", "feature_names",
+    "format", "parameters", "n_clusters", "n_features", "feature_names",
     "networks", "alpha", "target_power", "follows_neighbors", "n_partial_fits", "n_iter",
     "stop_reason", "n_weights", "history", "scaler", "preparer", "versions",
 }  # fmt: skip
@@ -74,6 +68,7 @@ _INT32 = (np.dtype(np.int32),)
 _NUMBERS = tuple(map(np.dtype, (np.float64, np.float32, np.int64, np.int32, np.bool_)))
 _PLAIN = (str, bool, int, float, type(None))
 _SCALERS = {"StandardScaler": StandardScaler, "MinMaxScaler": MinMaxScaler}
+BUILDERS = {one.__name__: one for one in (build_autoencoder, build_convolutional_autoencoder)}
 _KERAS_MODULES = {
     "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
     "initializer": (keras.initializers, keras.initializers.Initializer),
@@ -210,13 +205,8 @@ def _collect_state(estimator: Any) -> dict[str, Any]:
     }
 
 
-def _collect_networks(architecture: AnyArchitecture) -> dict[str, Any]:
-    """Return what the networks were built by: widths and activation, or builder and arguments."""
-    if isinstance(architecture, Architecture):
-        return {
-            "dims": [int(width) for width in architecture.dims],
-            "activation": _to_json("activation", architecture.activation),
-        }
+def _collect_networks(architecture: Architecture) -> dict[str, Any]:
+    """Return the builder of the networks and its arguments."""
     if not _is_known_builder(architecture.source):
         raise ValueError(
             "A fit with this autoencoder cannot be saved: a file holds the networks of skdec's own "
@@ -277,14 +267,6 @@ def _check_state(state: Any) -> dict[str, Any]:
     Integer(0).check("n_partial_fits", state.get("n_partial_fits", 0))
     if "follows_neighbors" in state:
         Boolean().check("follows_neighbors", state["follows_neighbors"])
-    if "networks" not in state:
-        Widths().check("dims", state["dims"])
-        if state["n_weights"] != 4 * len(state["dims"]):
-            raise ValueError(
-                f"its {state['n_weights']} weights are not those of dims={state['dims']}"
-            )
-    elif state.keys() & {"dims", "activation"}:
-        raise ValueError("it describes its networks twice")
     _check_feature_names(state["feature_names"], state["n_features"])
     for name in ("scaler", "preparer", "versions"):
         if not isinstance(state[name] if name == "scaler" else state.get(name), dict | None):
@@ -330,12 +312,13 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         shape = (None, None) if name.endswith(".labels") else (None,)  # of `LabelHistory`
         return array(name, _NUMBERS, *shape)
 
-    # Networks are built after their weights are known to be in the file.
-    weights = [
-        array(f"weights.{i}", _FLOAT32, *shape)
-        for i, shape in enumerate(_list_weight_shapes(state))
-    ]
     architecture = _create_architecture(state)
+    networks = architecture.build()
+    weights = [
+        array(f"weights.{i}", _FLOAT32, *weight.shape)
+        for i, weight in enumerate(networks.autoencoder.weights)
+    ]
+    n_encoder = len(networks.encoder.weights)
     estimator._n_features_out = architecture.embedding_width
     estimator.n_features_in_ = architecture.n_features
     if state["feature_names"]:
@@ -344,7 +327,7 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
         "cluster_centers_", _FLOAT32, state["n_clusters"], architecture.embedding_width
     )
     estimator._weights = replace(
-        DECWeights.from_autoencoder(architecture, weights),
+        DECWeights(architecture, weights[:n_encoder], weights[n_encoder:]),
         centers=estimator.cluster_centers_,
         alpha=state.get("alpha", estimator.alpha),  # of the fit; earlier files have none
     )
@@ -368,34 +351,8 @@ def _set_fitted_attributes(estimator: Any, state: dict[str, Any], archive: Archi
     }
 
 
-def _list_weight_shapes(state: dict[str, Any]) -> list[tuple[int, ...]]:
-    """Return the shapes of the weights of the networks that a file describes."""
-    n_features, n_weights = state["n_features"], state["n_weights"]
-    if "networks" not in state:
-        return Architecture(n_features, tuple(state["dims"]), None).weight_shapes
-    source = _from_json("autoencoder", state["networks"])
-    # Before anything is computed from them: a long list is no list of layers.
-    sequences = [value for value in source.keywords.values() if isinstance(value, tuple)]
-    is_short = all(len(sequence) <= n_weights for sequence in sequences)
-    shapes = list_weight_shapes(source.func, n_features, source.keywords) if is_short else []
-    if len(shapes) != n_weights:
-        raise ValueError(f"its {n_weights} weights are not those of its networks")
-    largest = max((max(shape) for shape in shapes if len(shape) > 2), default=1)
-    if n_features * largest > _MAX_IMAGE_VALUES:
-        raise ValueError(
-            f"its images of {n_features} values with {largest} filters are larger than "
-            f"{_MAX_IMAGE_VALUES} values"
-        )
-    return shapes
-
-
-def _create_architecture(state: dict[str, Any]) -> AnyArchitecture:
-    if "networks" in state:
-        source = _from_json("autoencoder", state["networks"])
-        return CustomArchitecture.create(source, state["n_features"])
-    activation = _from_json("activation", state["activation"])
-    Activation().check("activation", activation)
-    return Architecture(state["n_features"], tuple(state["dims"]), activation)
+def _create_architecture(state: dict[str, Any]) -> Architecture:
+    return Architecture.create(_from_json("autoencoder", state["networks"]), state["n_features"])
 
 
 def _check_arrays(
@@ -443,26 +400,10 @@ def _check_outputs(estimator: Any) -> None:
 
 def _compute_outputs(weights: DECWeights, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return embedding and reconstruction, without compiling anything."""
-    architecture = weights.architecture
-    if isinstance(architecture, Architecture):
-        activation = keras.activations.get(architecture.activation)
-        z = _apply_dense_layers(weights.encoder, activation, samples)
-        return z, _apply_dense_layers(weights.decoder, activation, z)
-    networks = build_untrained_autoencoder(architecture)
+    networks = build_untrained_autoencoder(weights.architecture)
     networks.autoencoder.set_weights(weights.autoencoder)
     z = np.asarray(networks.encoder(samples))
     return z, np.asarray(networks.decoder(z))
-
-
-def _apply_dense_layers(
-    weights: list[np.ndarray], activation: Any, samples: np.ndarray
-) -> np.ndarray:
-    """Apply a stack of dense layers, the last one linear, without compiling anything."""
-    for i in range(0, len(weights), 2):
-        samples = samples @ weights[i] + weights[i + 1]
-        if i + 2 < len(weights):
-            samples = np.asarray(activation(samples))
-    return samples
 
 
 def _list_arrays(scaler: Any) -> list[str]:

@@ -73,7 +73,7 @@ class Checkpoint:
             **{f"the version of {name}": text for name, text in describe_versions().items()},
             "the number of threads": str(count_usable_threads()),
             "its samples or their weights": samples_digest,
-            **{name: describe(value) for name, value in relevant.items()},
+            **{name: describe(value, by_name=True) for name, value in relevant.items()},
             "the previous fit": describe(list(initial_weights)),
         }
 
