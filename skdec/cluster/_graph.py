@@ -129,6 +129,7 @@ def fit_projection(
     with use_one_thread():
         pca = PCA(n_components, svd_solver=solver, random_state=random_state)
         pca.set_output(transform="default").fit(_scale(subset, metric))
+    pca.random_state = None  # the state of a generator has no part in a file
     return Projection(metric, pca)
 
 

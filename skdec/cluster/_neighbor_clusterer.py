@@ -299,9 +299,12 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
             self.children_ = list_merges(graph.count_joint(labels, self.n_clusters_))
         self._points, self._distinct_labels = points, labels
         self._hashes = samples.hashes  # in ascending order
-        self._search = NearestNeighbors(n_neighbors=min(self.n_neighbors + 1, len(points)))
-        self._search.fit(points)
+        self._search = self._build_search()
         self.labels_ = expand_labels(X, samples, labels, self._predict_subset)
+
+    def _build_search(self) -> NearestNeighbors:
+        n_neighbors = min(self.n_neighbors + 1, len(self._points))
+        return NearestNeighbors(n_neighbors=n_neighbors).fit(self._points)
 
     def _predict_subset(self, samples: Any) -> np.ndarray:
         return self._vote(samples[:]).argmax(axis=1)
@@ -343,8 +346,30 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         places = np.minimum(places, len(self._hashes) - 1)
         return np.where(self._hashes[places] == hashes, places, -1)
 
+    def _check_fitted(self) -> None:
+        """Raise a ValueError unless the fitted attributes, of a file, fit together."""
+        check_parameters(self)
+        points, labels = self._points, self._distinct_labels
+        if len(points) != len(labels) or len(points) != len(self._hashes):
+            raise ValueError("its samples have other numbers of points, labels and hashes")
+        if min(labels) < 0 or max(labels) + 1 != self.n_clusters_:
+            raise ValueError("its labels are not those of its clusters")
+        samples = np.random.RandomState(0).uniform(-1, 1, (4, self.n_features_in_))
+        if not np.isfinite(self._vote(samples)).all():
+            raise ValueError("its votes are not finite")
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_hashes")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The search is built again, as its tree could not be checked.
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name != "_search"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_points" in state:
+            self._search = self._build_search()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,6 +6,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import scale
 
+import skdec
 from skdec import DECClusterer
 from skdec.cluster._graph import build_neighbor_graph
 from skdec.cluster._search import (
@@ -145,8 +146,8 @@ def test_further_fits_keep_clusters_of_different_sizes(random, tmp_path):
     dec = DECClusterer(3, **parameters).fit(X)
     assert dec._target_power == 0
     assert adjusted_rand_score(y, dec.labels_) > 0.95
-    dec.save(tmp_path / "model.skdec")
-    loaded = DECClusterer.load(tmp_path / "model.skdec")
+    skdec.save(dec, tmp_path / "model.skdec")
+    loaded = skdec.load(tmp_path / "model.skdec")
     for estimator in (dec, loaded):
         for method in (estimator.fit, estimator.partial_fit):
             for _ in range(2):

@@ -25,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
 
+import skdec
 from skdec import DECClusterer, NeighborClusterer
 from skdec._utils import data
 from skdec._utils import validation as _validation
@@ -467,8 +468,8 @@ def test_each_partial_fit_trains_on_other_batches(tiny, samples, monkeypatch, tm
         patch.setattr(Trainer, "run", record)
         dec.partial_fit(samples)
         dec.partial_fit(samples)
-        dec.save(tmp_path / "model.skdec")
-        DECClusterer.load(tmp_path / "model.skdec").partial_fit(samples)
+        skdec.save(dec, tmp_path / "model.skdec")
+        skdec.load(tmp_path / "model.skdec").partial_fit(samples)
         assert len(batches) == len({repr(batch) for batch in batches}) == 3
         for _ in range(3):
             same.partial_fit(samples)
@@ -765,8 +766,8 @@ def copy_by_deepcopy(dec, directory):
 
 
 def copy_by_save(dec, directory):
-    dec.save(directory / "dec.skdec")
-    return DECClusterer.load(directory / "dec.skdec")
+    skdec.save(dec, directory / "dec.skdec")
+    return skdec.load(directory / "dec.skdec")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from keras.callbacks import (
     TensorBoard,
 )
 
+import skdec
 from skdec import DECClusterer
 from skdec.dec.training.identity import describe
 
@@ -147,8 +148,8 @@ def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
     assert (
         describe(make_decaying("ab")) == describe(make_decaying("ba")) != describe(make_decaying())
     )
-    with pytest.raises(ValueError, match="excludes variables from weight decay, which a file"):
-        nothing.save(tmp_path / "model.skdec")
+    with pytest.raises(ValueError, match=r"^optimizer=.* cannot be saved"):
+        skdec.save(nothing, tmp_path / "model.skdec")
 
 
 def test_settings_without_effect_are_refused(tiny, samples):
