@@ -96,8 +96,7 @@ def _restore(value: Any) -> Any:
         if _WEIGHTS in value:
             return _restore_weights(value[_WEIGHTS])
         if _BUILDER in value:
-            arguments = {name: _restore(argument) for name, argument in value["arguments"].items()}
-            return partial(_BUILDERS[value[_BUILDER]], **arguments)
+            return _create_builder(value[_BUILDER], value["arguments"])
         if _AUGMENTATION in value:
             return RandomAffine(**value[_AUGMENTATION])
         if _KERAS in value:
@@ -106,6 +105,23 @@ def _restore(value: Any) -> Any:
 
 
 # ---- networks
+
+
+def _create_builder(name: str, described: dict[str, Any]) -> partial[Any]:
+    arguments = {key: _restore(value) for key, value in described.items()}
+    for key, value in arguments.items():
+        # Keras would follow the names of modules in a dict, and look up registered names.
+        module = {"activation": keras.activations, "kernel_initializer": keras.initializers}.get(
+            key
+        )
+        is_word = isinstance(value, str) and module is not None
+        if isinstance(value, dict) or (is_word and not _is_keras_name(module, value)):
+            raise ValueError(f"its {key} {str(value)[:50]!r} is none of Keras' own")
+    return partial(_BUILDERS[name], **arguments)
+
+
+def _is_keras_name(module: Any, word: str) -> bool:
+    return word not in ("deserialize", "get", "serialize") and callable(getattr(module, word, None))
 
 
 def _describe_weights(weights: DECWeights) -> Any:
