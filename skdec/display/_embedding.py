@@ -229,7 +229,7 @@ class EmbeddingDisplay:
         ax.set_title(_format_title(groups, color_by))
         if color_by == "confidence":
             ax.figure.colorbar(self.scatter_, ax=ax, label="Largest soft assignment", shrink=0.8)
-        self._add_names(ax, groups, {} if color_by == "class" else self.names or {})
+        self._add_names(ax, groups, {} if color_by == "class" or self.names is None else self.names)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

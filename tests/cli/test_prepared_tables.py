@@ -188,7 +188,7 @@ def test_describe_prints_what_sets_clusters_apart(directory, table, tmp_path, ca
     text = capsys.readouterr().out
     fitted = pd.read_csv(directory / "fitted.csv").set_index("customer")
     sizes = fitted["cluster"].value_counts()
-    for cluster, size in sizes.items():
+    for size in sizes:
         assert f": {size} samples, {size / N_ROWS:.1%}" in text
     least_certain = fitted["confidence"].idxmin()
     assert f"doubtful, with confidence: {least_certain} (" in text
