@@ -14,17 +14,18 @@ from sklearn.cluster import KMeans
 from skdec._report.images import build_sheets, count_characters
 from skdec._utils.colors import ON_DARK, ON_LIGHT, assign_colors
 from skdec.describe._description import describe_clusters
-from skdec.describe._layout import find_medoid, lay_out
 from skdec.describe._names import name_by_words, name_described, number_clusters
 from skdec.describe._summary import (
     compute_means,
     compute_profiles,
+    find_medoid,
     infer_image_shape,
     is_number,
+    lay_out,
     select_members,
     to_dense,
 )
-from skdec.display._history import list_quantities
+from skdec.display._scores import list_quantities
 from skdec.metrics import clustering_accuracy, count_matches, neighbor_information
 
 # Of more samples, a random subset is drawn, and of fewer where their values take more characters.

@@ -486,7 +486,6 @@
       const isLast = index >= cards.length - nLast;
       card.style.gridColumn = `span ${12 / (isLast ? nLast : nColumns)}`;
     });
-    byId("cards").classList.toggle("narrow", nColumns === 1);
   }
 
   function buildName(cluster, index) {
