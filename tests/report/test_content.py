@@ -86,13 +86,11 @@ def test_cards_have_sizes_profiles_and_members(content, fitted, table):
             assert [one[name] for one in card["profile"]] == expected[name].tolist()
 
 
-def test_history_and_confusion_are_those_of_the_fit(content, fitted, classes):
-    loss = next(one for one in content["history"] if one["title"] == "Pretraining: loss")
-    assert loss["values"] == fitted.history_["pretrain"]["loss"].tolist()
+def test_the_confusion_is_that_of_the_clusters(content, fitted, classes):
     confusion = content["confusion"]
     assert confusion["accuracy"] == clustering_accuracy(classes, fitted.labels_)
     assert np.sum(confusion["counts"]) == 150
-    assert np.trace(confusion["counts"]) == confusion["accuracy"] * 150
+    assert np.trace(confusion["counts"]) == pytest.approx(confusion["accuracy"] * 150)
     assert confusion["classes"] == sorted(set(classes.tolist()))
 
 
@@ -146,11 +144,12 @@ def test_of_many_values_fewer_samples_are_drawn_so_that_the_page_stays_small(ran
     assert content["found"][-1] == f"Of the samples, a random {n_drawn:,} are drawn."
 
 
-def test_labels_in_the_history_are_no_curve(samples, tiny):
+def test_the_history_is_that_of_the_fit_without_labels(samples, tiny):
     dec = DECClusterer(**tiny, callbacks=[LabelHistory(samples, np.arange(150) % 3)]).fit(samples)
-    titles = [one["title"] for one in skdec.report(dec, samples).content["history"]]
-    assert "Refinement: NMI" in titles
-    assert "Refinement: labels" not in titles
+    curves = {one["title"]: one["values"] for one in skdec.report(dec, samples).content["history"]}
+    assert curves["Pretraining: loss"] == dec.history_["pretrain"]["loss"].tolist()
+    assert "Refinement: NMI" in curves
+    assert "Refinement: labels" not in curves
 
 
 def test_images_replace_the_columns(fitted, samples):
@@ -159,6 +158,15 @@ def test_images_replace_the_columns(fitted, samples):
     assert (content["samples"]["images"]["width"], content["prototypes"]["height"]) == (3, 2)
     assert content["clusters"][0]["profile"] == []
     assert content["confusion"] is None
+
+
+@pytest.mark.parametrize("convert", [np.ndarray.tolist, csr_matrix])
+def test_samples_of_any_container_are_reported(fitted, samples, convert):
+    content = skdec.report(fitted, convert(samples)).content
+    names = [column["name"] for column in content["samples"]["columns"]]
+    assert sorted(names) == [
+        f"{'column_' if convert is pl.DataFrame else 'x'}{i}" for i in range(6)
+    ]
 
 
 def test_of_many_samples_a_subset_is_shown(samples, random):
