@@ -154,12 +154,14 @@ def _compare_with_all(name: str, column: pd.Series) -> list[_Claim]:
 
 def _state_fractions(name: str, column: pd.Series, is_member: np.ndarray) -> list[_Claim]:
     """Say how many samples of the cluster have what a column of yes and no is about."""
+    verb, _, noun = name.replace("_", " ").partition(" ")
+    text = shorten_name(noun if verb in ("is", "has") and noun else name)
     claims = []
-    for word, answer in (("with", True), ("without", False)):
+    for answer, words in ((True, ("", "with ")), (False, ("not ", "without "))):
         holds = (column == answer).to_numpy(bool, na_value=False)
         fraction = holds[is_member].mean()
         amount = "" if fraction == 1 else f"{int(100 * fraction)}% "  # never more than holds
-        claims.append(_Claim(f"{amount}{word} {shorten_name(name)}", holds))
+        claims.append(_Claim(f"{amount}{words[verb != 'is']}{text}", holds))
     return claims
 
 
