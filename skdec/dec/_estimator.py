@@ -113,7 +113,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         input of the autoencoder ("joint"), or in the input of each of the two layers that are
         trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
     autoencoder : callable or tuple of keras.Model, default=None
-        Networks in place of the fully connected ones that `dims` describes.
+        Networks in place of the fully connected ones that `dims` describes, and which it then has
+        no effect on.
 
         - A function of the number of features that returns (encoder, decoder), Keras models with
           new weights, or an `skdec.networks.Autoencoder`; for example

@@ -162,11 +162,6 @@ def check_parameters(estimator: Any) -> None:
     for name in ("pretrain_optimizer", "optimizer"):
         if not isinstance(getattr(estimator, name), str):
             _check_optimizer(name, getattr(estimator, name))
-    if estimator.autoencoder is not None and not isinstance(estimator.dims, str):
-        raise ValueError(
-            f"dims={estimator.dims!r} has no effect on networks that are given as autoencoder. "
-            "Leave it at 'auto', and give the widths to the function that builds the networks."
-        )
     if estimator.autoencoder is None:
         is_word = isinstance(estimator.dims, str)
         _check_init(estimator, _PAPER_DIMS[-1] if is_word else estimator.dims[-1])
