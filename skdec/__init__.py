@@ -6,34 +6,56 @@ from typing import TYPE_CHECKING, Any
 from skdec._version import __version__
 
 if TYPE_CHECKING:
-    from skdec import callbacks, datasets, display, layers, metrics, model_selection, networks
+    from skdec import (
+        callbacks,
+        cluster,
+        datasets,
+        display,
+        layers,
+        metrics,
+        model_selection,
+        networks,
+    )
     from skdec._comparison import Comparison, compare
     from skdec._report import Report, report
+    from skdec.cluster import NeighborClusterer
     from skdec.dec._estimator import DECClusterer
-    from skdec.describe._description import describe_clusters, find_examples
+    from skdec.describe._description import describe_clusters, find_examples, name_clusters
     from skdec.tables._preparer import TablePreparer
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
-_MODULES = ("callbacks", "datasets", "display", "layers", "metrics", "model_selection", "networks")
+_MODULES = (
+    "callbacks",
+    "cluster",
+    "datasets",
+    "display",
+    "layers",
+    "metrics",
+    "model_selection",
+    "networks",
+)
 _MODULE_OF_NAME = {
-    "NeighborClusterer": "skdec.cluster",
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec.dec._estimator",
+    "NeighborClusterer": "skdec.cluster",
     "Report": "skdec._report",
     "TablePreparer": "skdec.tables._preparer",
     "compare": "skdec._comparison",
     "describe_clusters": "skdec.describe._description",
     "find_examples": "skdec.describe._description",
+    "name_clusters": "skdec.describe._description",
     "report": "skdec._report",
 }
 
 __all__ = [
     "Comparison",
     "DECClusterer",
+    "NeighborClusterer",
     "Report",
     "TablePreparer",
     "__version__",
     "callbacks",
+    "cluster",
     "compare",
     "datasets",
     "describe_clusters",
@@ -43,6 +65,7 @@ __all__ = [
     "load",
     "metrics",
     "model_selection",
+    "name_clusters",
     "networks",
     "report",
     "save",

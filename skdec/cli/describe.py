@@ -95,7 +95,10 @@ def _format_cluster(described: pd.DataFrame, examples: pd.DataFrame, ids: pd.Ser
         )
         for (_, name), row in described.iterrows()
     ]
-    lines = [f"cluster {cluster}: {first['size']:,} samples, {100 * first['fraction']:.1f} %"]
+    title = f"cluster {cluster}"
+    if first["name"] != title:
+        title = f"{title}, {first['name']}"
+    lines = [f"{title}: {first['size']:,} samples, {first['fraction']:.1%}"]
     lines += ["  " + line for line in format_table(rows, align_left=4).splitlines()]
     for kind, samples in examples.groupby("kind", sort=False):
         shown = [

@@ -8,9 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import mutual_info_score
+from scipy.sparse import issparse
 
-from skdec.describe._summary import split_pipeline
+from skdec.describe._names import name_by_words, name_described, number_clusters
+from skdec.describe._summary import (
+    check_labels,
+    check_names,
+    compute_information,
+    find_yes,
+    is_number,
+    split_pipeline,
+    to_frame,
+)
 
 _MISSING = "(missing)"
 _N_VALUES_SHOWN = 3
@@ -37,9 +46,11 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
     pandas.DataFrame
         A row for each cluster and column, indexed by both, with
 
+        - ``name``: what `name_clusters` calls the cluster;
         - ``size`` and ``fraction``: samples in the cluster, and their fraction of all;
         - ``typical``: of a number or date, the median and the quartiles in the cluster, of a word
-          the most frequent values with their percentages;
+          the most frequent values with their percentages. Booleans and numbers that are all 0 or 1
+          are the words yes and no;
         - ``overall``: the same of all samples;
         - ``difference``: standardized difference, the mean in the cluster minus the mean of all
           samples, divided by their standard deviation. Of a word, it is that of being the value
@@ -58,6 +69,7 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
 
     See Also
     --------
+    name_clusters : A short name of each cluster.
     find_examples : Typical and doubtful samples of each cluster.
 
     References
@@ -71,25 +83,101 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
     >>> from skdec import describe_clusters
     >>> table = pd.DataFrame({"age": [20, 22, 60, 64], "pet": ["cat", "dog", "cat", "dog"]})
     >>> described = describe_clusters(table, [0, 0, 1, 1])
-    >>> described.loc[0, ["typical", "overall"]]
-                           typical              overall
-    column
-    age       21 (20.5 to 21.5)      41 (21.5 to 61)
-    pet     cat 50 %, dog 50 %  cat 50 %, dog 50 %
+    >>> described.loc[0, "typical"].to_dict()
+    {'age': '21 (20.5 to 21.5)', 'pet': 'cat 50%, dog 50%'}
     """
     table, labels = to_frame(X), np.asarray(labels)
-    if labels.shape != (len(table),):
-        raise ValueError(f"labels has shape {labels.shape}, but X has {len(table)} samples.")
+    check_labels(labels, len(table))
     clusters, codes = np.unique(labels, return_inverse=True)
     members = [np.flatnonzero(codes == code) for code in range(len(clusters))]
     columns = [_describe_column(column, members) for _, column in table.items()]
+    described = [
+        sorted((column[i] for column in columns), key=lambda row: -row["information"])
+        for i in range(len(clusters))
+    ]
+    if hasattr(X, "columns"):
+        names = name_described(
+            table, labels, [[row["column"] for row in rows] for rows in described]
+        )
+    else:
+        names = number_clusters(labels)
     rows = []
     for i, cluster in enumerate(clusters):
         size = len(members[i])
-        about = {"cluster": cluster, "size": size, "fraction": size / len(table)}
-        described = sorted((column[i] for column in columns), key=lambda row: -row["information"])
-        rows += [about | row for row in described]
+        about = {"cluster": cluster, "name": names.iloc[i], "size": size}
+        about["fraction"] = size / len(table)
+        rows += [about | row for row in described[i]]
     return pd.DataFrame(rows).set_index(["cluster", "column"])
+
+
+def name_clusters(X: Any, labels: Any, *, feature_names: Any = None) -> pd.Series:
+    """Name each cluster by what sets it apart, such as "high income, few visits".
+
+    Parameters
+    ----------
+    X : {data frame, array-like, sparse matrix} of shape (n_samples, n_features)
+        The table as it was before it was prepared or scaled, as for `describe_clusters`; or a
+        sparse matrix of counts or tf-idf of words.
+    labels : array-like of shape (n_samples,)
+        Cluster of each sample, from any clusterer; -1 is "noise".
+    feature_names : array-like of str of shape (n_features,), default=None
+        Names of the columns of an array, or the words of a sparse matrix. Without them, the
+        clusters are "cluster 0" and so on: a feature without a name, such as a pixel, names
+        nothing.
+
+    Returns
+    -------
+    pandas.Series of shape (n_clusters,)
+        Names, all different, indexed by cluster.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many labels as samples, or not as many names as features.
+
+    See Also
+    --------
+    describe_clusters : All columns of each cluster, and how much they tell.
+
+    Notes
+    -----
+    What a name says, taken together, holds for at least two thirds of its cluster. "high" and
+    "many" are above the median of all samples, "low" and "few" below it, "medium" is between the
+    quartiles. Of booleans, numbers that are all 0 or 1, and the words yes and no, a name has the
+    fraction, rounded down; of dates the range, and of numbers where clusters would have the same
+    name otherwise. Of all that holds, a name has the two statements at most that together have most
+    mutual information with being in the cluster, as `describe_clusters` computes it. A cluster of
+    which nothing tells anything is "cluster 0".
+
+    The words of a sparse matrix are the three with the largest class-based tf-idf ([1]_). They are
+    frequent in the cluster compared with others, not in each of its samples.
+
+    References
+    ----------
+    .. [1] M. Grootendorst, "BERTopic: Neural topic modeling with a class-based TF-IDF procedure",
+       arXiv:2203.05794, 2022.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skdec import name_clusters
+    >>> table = pd.DataFrame({"age": [20, 22, 25, 31, 60, 63, 64, 71], "pet": ["cat", "dog"] * 4})
+    >>> name_clusters(table, [0, 0, 0, 0, 1, 1, 1, 1]).tolist()
+    ['low age', 'high age']
+    """
+    labels = np.asarray(labels)
+    if issparse(X):
+        check_labels(labels, X.shape[0])
+        if feature_names is None:
+            return number_clusters(labels)
+        check_names(feature_names, X.shape[1])
+        return name_by_words(X, labels, feature_names)
+    if feature_names is not None:
+        table = to_frame(X)
+        check_names(feature_names, table.shape[1])
+        X = table.set_axis([str(name) for name in feature_names], axis=1)
+    names = describe_clusters(X, labels)["name"].groupby(level="cluster").first()
+    return names.rename("cluster_name")
 
 
 def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
@@ -148,29 +236,13 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     return examples[["cluster", "kind", "sample", "distance", "confidence", "score"]]
 
 
-def to_frame(X: Any) -> pd.DataFrame:
-    """Return a table of any container as a data frame of pandas."""
-    if hasattr(X, "to_pandas"):  # polars
-        X = X.to_pandas()
-    if not isinstance(X, pd.DataFrame):
-        X = np.asarray(X)
-        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
-    table: pd.DataFrame = X.infer_objects()
-    return table
-
-
-def is_number(column: pd.Series) -> bool:
-    """Whether a column is described by its quartiles: numbers and dates, but not booleans."""
-    types = pd.api.types
-    return (
-        types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
-    ) or types.is_datetime64_any_dtype(column)
-
-
 def _describe_column(column: pd.Series, members: list[np.ndarray]) -> list[dict[str, Any]]:
     """Describe a column in each cluster, given the positions of its members."""
     named: Sequence[tuple[float, str | None]]
     format_: Callable[[pd.Series], str]
+    yes = find_yes(column)
+    if yes is not None and not isinstance(column.dropna().iloc[0], str):
+        column = pd.Series(yes, name=column.name).map({1.0: "yes", 0.0: "no"})
     if is_number(column):
         values, format_ = column, _format_numbers
         counts = _count(_bin_numbers(column), members)
@@ -188,7 +260,7 @@ def _describe_column(column: pd.Series, members: list[np.ndarray]) -> list[dict[
             "overall": overall,
             "difference": difference,
             "value": value,
-            "information": _compute_information(inside, counts.sum(axis=0) - inside),
+            "information": compute_information(inside, counts.sum(axis=0) - inside),
         }
         for positions, inside, (difference, value) in zip(members, counts, named, strict=True)
     ]
@@ -252,7 +324,7 @@ def _format_numbers(column: pd.Series) -> str:
     else:
         middle, low, high = map(_format_number, quartiles)
     n_missing = int(column.isna().sum())
-    missing = f", missing {n_missing / len(column):.0%}".replace("%", " %") if n_missing else ""
+    missing = f", missing {n_missing / len(column):.0%}" if n_missing else ""
     return f"{middle} ({low} to {high}){missing}"
 
 
@@ -264,7 +336,7 @@ def _format_number(value: float) -> str:
 def _format_words(words: pd.Series) -> str:
     frequencies = words.value_counts(normalize=True).iloc[:_N_VALUES_SHOWN]
     return ", ".join(
-        f"{str(value)[:_MAX_VALUE_LENGTH]} {100 * frequency:.0f} %"
+        f"{str(value)[:_MAX_VALUE_LENGTH]} {frequency:.0%}"
         for value, frequency in frequencies.items()
     )
 
@@ -278,18 +350,3 @@ def _to_float(column: pd.Series) -> pd.Series:
 
 def _to_words(column: pd.Series) -> pd.Series:
     return column.astype(object).where(column.notna(), _MISSING).astype(str)
-
-
-def _compute_information(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Return the mutual information with being a member, divided by the entropy of the latter.
-
-    Of both, the information is subtracted that independent columns share on average.
-    """
-    sizes = np.array([inside.sum(), outside.sum()])
-    if not sizes.all():
-        return 0.0
-    entropy = mutual_info_score(None, None, contingency=np.diag(sizes))
-    counts = np.stack([inside, outside])
-    bias = (np.count_nonzero(counts.sum(axis=0)) - 1) / (2 * sizes.sum())
-    information = mutual_info_score(None, None, contingency=counts)
-    return float(max(0.0, information - bias) / (entropy - bias)) if entropy > bias else 0.0

@@ -3,9 +3,19 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix, issparse
+from sklearn.metrics import mutual_info_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+
+_YES_OR_NO = {"yes": 1, "y": 1, "true": 1, "1": 1, "1.0": 1} | {
+    "no": 0,
+    "n": 0,
+    "false": 0,
+    "0": 0,
+    "0.0": 0,
+}
 
 
 def predict_clusters(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -163,3 +173,67 @@ def infer_image_shape(n_features: int, image_shape: tuple[int, ...] | None) -> t
             f"as many values as there are features, {n_features}; got {image_shape!r}."
         )
     return shape
+
+
+def to_frame(X: Any) -> pd.DataFrame:
+    """Return a table of any container as a data frame of pandas."""
+    if hasattr(X, "to_pandas"):  # polars
+        X = X.to_pandas()
+    if not isinstance(X, pd.DataFrame):
+        X = np.asarray(X)
+        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    table: pd.DataFrame = X.infer_objects()
+    return table
+
+
+def is_number(column: pd.Series) -> bool:
+    """Whether a column is described by its quartiles: numbers and dates, but not booleans."""
+    types = pd.api.types
+    return (
+        types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+    ) or types.is_datetime64_any_dtype(column)
+
+
+def find_yes(column: pd.Series) -> np.ndarray | None:
+    """Return 1 for yes, 0 for no and NaN for a gap; None for a column of anything else.
+
+    Columns of yes and no are booleans, numbers that are all 0 or 1, and words such as "Yes" and
+    "no", if both values occur.
+    """
+    values = column.dropna().unique()
+    if len(values) != 2:
+        return None
+    words = {value: str(value).lower() for value in values}
+    if not all(word in _YES_OR_NO for word in words.values()):
+        return None
+    meanings = {value: _YES_OR_NO[word] for value, word in words.items()}
+    if len(set(meanings.values())) != 2:
+        return None
+    return column.astype(object).map(meanings).to_numpy(np.float64, na_value=np.nan)
+
+
+def check_labels(labels: np.ndarray, n_samples: int) -> None:
+    """Raise a ValueError unless there is one label for each sample."""
+    if labels.shape != (n_samples,):
+        raise ValueError(f"labels has shape {labels.shape}, but X has {n_samples} samples.")
+
+
+def compute_information(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Return the mutual information with being a member, divided by the entropy of the latter.
+
+    Of both, the information is subtracted that independent columns share on average.
+    """
+    sizes = np.array([inside.sum(), outside.sum()])
+    if not sizes.all():
+        return 0.0
+    entropy = mutual_info_score(None, None, contingency=np.diag(sizes))
+    counts = np.stack([inside, outside])
+    bias = (np.count_nonzero(counts.sum(axis=0)) - 1) / (2 * sizes.sum())
+    information = mutual_info_score(None, None, contingency=counts)
+    return float(max(0.0, information - bias) / (entropy - bias)) if entropy > bias else 0.0
+
+
+def check_names(names: Any, n_features: int) -> None:
+    """Raise a ValueError unless there is one name for each feature."""
+    if len(names) != n_features:
+        raise ValueError(f"feature_names has {len(names)} names, but X has {n_features} features.")

@@ -86,7 +86,7 @@ def test_compare_prints_table_confusion_matrix_and_report(compared):
     assert "table.csv: 120 samples, 4 features, 3 clusters, scale standard, seed 0" in done.stdout
     lines = done.stdout.splitlines()
     header = lines.index(next(line for line in lines if line.startswith("method")))
-    for line, result in zip(lines[header + 1 : header + 4], numbers["results"], strict=True):
+    for line, result in zip(lines[header + 1 : header + 5], numbers["results"], strict=True):
         assert line.split()[0] == result["method"]
         assert line.split()[1] == f"{result['accuracy']:.3f}"
     assert len(re.findall(r"^class \\ cluster( +[012]){3}$", done.stdout, re.MULTILINE)) == 2
@@ -102,8 +102,8 @@ def test_compare_over_seeds_prints_standard_deviations(directory, capsys):
 
 def test_compare_writes_progress_and_nothing_else_to_standard_error(compared):
     done, _ = compared
-    methods = ("kmeans: ", "autoencoder+kmeans: ", "dec: ")
-    steps = ("neighbors ", "pretrain ", "initialize", "refine ", "decoder ")
+    methods = ("kmeans: ", "autoencoder+kmeans: ", "neighbors: ", "dec: ")
+    steps = ("neighbors ", "search ", "pretrain ", "initialize", "refine ", "decoder ")
     unexpected = [
         line
         for line in done.stderr.splitlines()

@@ -31,10 +31,10 @@ def test_sizes_and_typical_values(table):
     assert described["size"].tolist() == [4] * 8
     assert described["fraction"].tolist() == [0.5] * 8
     young = described.loc[0]
-    assert young.loc["age", "typical"] == "22 (21 to 23), missing 25 %"
-    assert young.loc["age", "overall"] == "60 (23 to 63), missing 12 %"
-    assert young.loc["sex", "typical"] == "f 75 %, m 25 %"
-    assert young.loc["sex", "overall"] == "m 50 %, f 38 %, (missing) 12 %"
+    assert young.loc["age", "typical"] == "22 (21 to 23), missing 25%"
+    assert young.loc["age", "overall"] == "60 (23 to 63), missing 12%"
+    assert young.loc["sex", "typical"] == "f 75%, m 25%"
+    assert young.loc["sex", "overall"] == "m 50%, f 38%, (missing) 12%"
     assert young.loc["day", "typical"] == "2020-01-02 (2020-01-01 to 2020-01-03)"
 
 
@@ -117,8 +117,21 @@ def test_columns_that_tell_most_come_first(table):
 def test_other_containers_give_the_same(container, random):
     X = pd.DataFrame(random(0).normal(size=(30, 3)), columns=["x0", "x1", "x2"])
     labels = random(1).integers(0, 3, 30)
-    other = pl.from_pandas(X) if container == "polars" else X.to_numpy()
-    pd.testing.assert_frame_equal(describe_clusters(other, labels), describe_clusters(X, labels))
+    described = describe_clusters(X, labels)
+    other = describe_clusters(pl.from_pandas(X) if container == "polars" else X.to_numpy(), labels)
+    assert described["name"].groupby("cluster").nunique().eq(1).all()
+    pd.testing.assert_frame_equal(other, described)
+
+
+def test_yes_and_no_are_described_by_their_fractions():
+    table = pd.DataFrame(
+        {"flag": [1, 1, 0, 0], "bool": [True, True, False, None], "two": [1, 2] * 2}
+    )
+    typical = describe_clusters(table, [0, 0, 0, 1])["typical"]
+    assert typical[0, "flag"] == "yes 67%, no 33%"
+    assert typical[0, "bool"] == "yes 67%, no 33%"
+    assert typical[1, "bool"] == "(missing) 100%"
+    assert typical[0, "two"] == "1 (1 to 1.5)"
 
 
 def test_labels_of_another_length_are_refused(table):
