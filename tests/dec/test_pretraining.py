@@ -135,9 +135,7 @@ def test_first_weights_are_those_of_the_initializer_otherwise(offset, random):
     X = random(0).normal(size=(250, 6)) + offset
     architecture = Architecture.create_default(6, (8, 3))
     weights = create_weights(DistinctSamples(X), architecture, 0)
-    for one, other in zip(
-        weights.autoencoder, sum(architecture.create_weights(0), []), strict=True
-    ):
+    for one, other in zip(weights.autoencoder, chain(*architecture.create_weights(0)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -145,9 +143,7 @@ def test_first_weights_of_given_networks_are_theirs(random):
     architecture = Architecture.create(build_linear_networks, 6)
     X = random(0).normal(size=(100, 6)) + 50
     weights = create_weights(DistinctSamples(X), architecture, 0)
-    for one, other in zip(
-        weights.autoencoder, sum(architecture.create_weights(0), []), strict=True
-    ):
+    for one, other in zip(weights.autoencoder, chain(*architecture.create_weights(0)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -81,9 +81,9 @@ def stack(*layers):
 
 
 def build_networks(factor=0.1):
-    return stack(keras.layers.Dense(2, "gelu", kernel_initializer="zeros"), RandomAffine((1, 2))), (
-        stack(keras.layers.Dense(3, kernel_regularizer=keras.regularizers.L2(factor)))
-    )
+    dense = partial(keras.layers.Dense, kernel_initializer="zeros")
+    encoder = stack(dense(2, "gelu"), RandomAffine((1, 2)))
+    return encoder, stack(dense(3, kernel_regularizer=keras.regularizers.L2(factor)))
 
 
 DIFFERENT = [
