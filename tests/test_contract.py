@@ -1,5 +1,9 @@
 """What users rely on beyond scikit-learn's checks: clear refusals, advice, side effects."""
 
+import os
+import re
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -209,3 +213,25 @@ def test_words_and_dates_are_refused_with_what_makes_features_of_them():
             with pytest.raises(error, match=start) as caught:
                 use(X)
             assert "skdec.TablePreparer makes features" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_tensorflow_begins_without_lines_on_standard_error():
+    """With the progress of a fit, whose last line says what it has found; errors are shown."""
+    script = (
+        "import numpy as np; from skdec import DECClusterer; "
+        "X = np.random.default_rng(0).random((60, 3)); dec = DECClusterer(2, dims=(8, 2), "
+        "pretrain_epochs=1, max_iter=4, verbose=1, random_state=0).fit(X); "
+        "raise SystemExit('an error')"
+    )
+    environment = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=600
+    )
+    *progress, summary, error = done.stderr.splitlines()
+    steps = {line.split()[0].rstrip(",") for line in progress}
+    assert steps == {"neighbors", "search", "pretrain", "refine", "decoder"}
+    assert re.fullmatch(
+        r"2 clusters in [\d.]+ s: (refined, .*|those of the initialization)", summary
+    )
+    assert error == "an error"
