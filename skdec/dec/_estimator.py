@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -43,7 +43,7 @@ from skdec.dec._initialization import (
 from skdec.dec._parameters import (
     Settings,
     check_parameters,
-    format_keras_object,
+    format_as_call,
     published_parameters,
     resolve,
     tutorial_parameters,
@@ -70,11 +70,7 @@ from skdec.layers import ClusteringLayer
 from skdec.metrics import neighbor_information
 from skdec.networks import Architecture, Autoencoder
 
-_PRINTED_AS_CALLS = (
-    keras.optimizers.Optimizer,
-    keras.initializers.Initializer,
-    keras.layers.Layer,
-)
+_PRINTED_AS_CALLS = (keras.optimizers.Optimizer, keras.layers.Layer, partial)
 
 
 class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -113,7 +109,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         input of the autoencoder ("joint"), or in the input of each of the two layers that are
         trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
     autoencoder : callable or tuple of keras.Model, default=None
-        Networks in place of the fully connected ones that `dims` describes.
+        Networks in place of the fully connected ones that `dims` describes, and which it then has
+        no effect on.
 
         - A function of the number of features that returns (encoder, decoder), Keras models with
           new weights, or an `skdec.networks.Autoencoder`; for example
@@ -1071,7 +1068,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         text: str = super().__repr__(N_CHAR_MAX)
         for value in self.get_params(deep=False).values():
             if isinstance(value, _PRINTED_AS_CALLS) and not isinstance(value, keras.Model):
-                text = text.replace(repr(value), format_keras_object(value))
+                text = text.replace(repr(value), format_as_call(value))
         return text
 
     def __getstate__(self) -> dict[str, Any]:

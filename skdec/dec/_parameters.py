@@ -162,11 +162,6 @@ def check_parameters(estimator: Any) -> None:
     for name in ("pretrain_optimizer", "optimizer"):
         if not isinstance(getattr(estimator, name), str):
             _check_optimizer(name, getattr(estimator, name))
-    if estimator.autoencoder is not None and not isinstance(estimator.dims, str):
-        raise ValueError(
-            f"dims={estimator.dims!r} has no effect on networks that are given as autoencoder. "
-            "Leave it at 'auto', and give the widths to the function that builds the networks."
-        )
     if estimator.autoencoder is None:
         is_word = isinstance(estimator.dims, str)
         _check_init(estimator, _PAPER_DIMS[-1] if is_word else estimator.dims[-1])
@@ -366,8 +361,15 @@ def _resolve_optimizer(given: Any) -> dict[str, Any]:
     return {"optimizer": _OPTIMIZERS[given]() if is_name else given, "has_decay": is_name}
 
 
-def format_keras_object(value: Any) -> str:
-    """Return a Keras object as a call with the settings that differ from its defaults."""
+def format_as_call(value: Any) -> str:
+    """Return a Keras object, or a `functools.partial`, as the call that creates it.
+
+    Of a Keras object, with the settings that differ from its defaults.
+    """
+    if isinstance(value, partial):
+        name = getattr(value.func, "__name__", repr(value.func))
+        arguments = [f"{key}={_format_argument(one)}" for key, one in value.keywords.items()]
+        return f"partial({', '.join([name, *map(_format_argument, value.args), *arguments])})"
     config = value.get_config()
     if isinstance(value, keras.layers.Layer):
         general = keras.layers.Layer().get_config()
@@ -397,6 +399,8 @@ def _format_argument(value: Any) -> str:
     if isinstance(value, dict) and "class_name" in value:  # a schedule
         config = {key: one for key, one in value["config"].items() if key != "name"}
         return _format_call(value["class_name"], config)
+    if isinstance(value, keras.initializers.Initializer):
+        return format_as_call(value)
     return repr(value)
 
 

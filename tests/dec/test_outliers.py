@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import skdec
 from skdec import DECClusterer
 from skdec._utils.data import DistinctSamples
-from skdec.dec._outliers import compute_deviation_limits
+from skdec.dec.training.inference import compute_deviation_limits
 
 
 def test_deviations_are_reconstruction_error_and_distance_to_a_center(fitted, samples):
@@ -42,7 +42,7 @@ def test_other_samples_are_below_the_limit(kind, fitted, samples, random):
 def test_scores_depend_neither_on_the_block_nor_on_the_container(fitted, samples, monkeypatch):
     expected = fitted.score_samples(samples)
     np.testing.assert_array_equal(fitted.score_samples(sp.csr_matrix(samples)), expected)
-    monkeypatch.setattr("skdec.dec._outliers._BLOCK_BYTES", 7 * 4 * samples.shape[1])
+    monkeypatch.setattr("skdec.dec.training.inference._BLOCK_BYTES", 7 * 4 * samples.shape[1])
     np.testing.assert_allclose(fitted.score_samples(samples), expected, rtol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_limits_of_many_samples_are_those_of_a_part(fitted, samples, monkeypatch
     distinct = DistinctSamples(samples)
     expected = compute_deviation_limits(fitted._weights, distinct)
     np.testing.assert_array_equal(expected, fitted._deviation_limits)
-    monkeypatch.setattr("skdec.dec._outliers._MAX_SAMPLES", 75)
+    monkeypatch.setattr("skdec.dec.training.inference._MAX_SAMPLES", 75)
     np.testing.assert_allclose(
         compute_deviation_limits(fitted._weights, distinct), expected, rtol=0.3
     )
