@@ -82,7 +82,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         neighbor of it.
     entropy_ : float
         Entropy of the clusters, in nats, which `information_` cannot exceed.
-    children_ : ndarray of shape (n_clusters_ - 1, 2), int
+    children_ : ndarray of shape (`n_clusters_` - 1, 2), int
         How the clusters would be merged further, pair by pair, those first that lose least
         information: the two clusters of each merge. Numbers below `n_clusters_` are those of
         `labels_`; ``n_clusters_ + i`` is the cluster that merge ``i`` makes, as in
@@ -224,7 +224,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_clusters_), float32
+        ndarray of shape (n_samples, `n_clusters_`), float32
             Fractions of the votes; each row sums to one.
         """
         check_is_fitted(self)
