@@ -135,7 +135,7 @@ def make_decaying(exclusions=(), **settings):
     return optimizer
 
 
-def test_exclusions_from_weight_decay_are_copied(tiny, samples):
+def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
     def fit(*exclusions, **options):
         optimizer = make_decaying(exclusions)
         return DECClusterer(**tiny, optimizer=optimizer, **options).fit(samples)
