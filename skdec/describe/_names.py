@@ -156,12 +156,13 @@ def _state_fractions(name: str, column: pd.Series, is_member: np.ndarray) -> lis
     """Say how many samples of the cluster have what a column of yes and no is about."""
     verb, _, noun = name.replace("_", " ").partition(" ")
     text = shorten_name(noun if verb in ("is", "has") and noun else name)
+    is_adjective = verb == "is" or name.endswith("ed")
     claims = []
     for answer, words in ((True, ("", "with ")), (False, ("not ", "without "))):
         holds = (column == answer).to_numpy(bool, na_value=False)
         fraction = holds[is_member].mean()
         amount = "" if fraction == 1 else f"{int(100 * fraction)}% "  # never more than holds
-        claims.append(_Claim(f"{amount}{words[verb != 'is']}{text}", holds))
+        claims.append(_Claim(f"{amount}{words[not is_adjective]}{text}", holds))
     return claims
 
 
