@@ -3,23 +3,14 @@
 MNIST is read from the folder named by the environment variable SKDEC_DATA_HOME.
 """
 
-import sys
 import tempfile
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
 import numpy as np
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 
 from skdec.datasets import load_mnist
 
@@ -81,12 +72,7 @@ a fit.
 {format_table(("seconds", ""), rows)}"""
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--samples", type=int, default=10_000, help="samples of MNIST")
     parser.add_argument("--turns", type=int, default=3, help="number of repetitions")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,11 @@
 """The recommended number of clusters and the true one, on subsets of digits, blobs and tables."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 from no_tuning import DATA, list_available
 from sklearn.datasets import make_blobs
 
@@ -91,11 +82,3 @@ these data sets and a few more, so they are no independent test. A small contras
 number stands out.
 
 {format_table(titles, rows)}"""
-
-
-def main() -> int:
-    return run_benchmark(build_parser(__doc__), list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,14 +3,13 @@
 Digits of scikit-learn: 70 percent of the samples are fitted, without labels, the others held out.
 """
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
+from _results import Item, Record, format_number, format_table
 
 # Fractions of the samples of the fit whose confidence is lower.
 QUANTILES = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -118,11 +117,6 @@ the samples of the fit.
 "deviation above 1" the fraction with a score of `score_samples` below -1."""
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="seeds")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,7 @@ Labels are used for scoring only. The full budgets of the paper and of the Keras
 hours on MNIST: they run only if they are named, and resume from checkpoints in `--checkpoints`.
 """
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,15 +15,7 @@ from typing import Any
 
 import numpy as np
 from _peers import N_CLUSTERS, score_labels
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 
 from skdec.datasets import load_digits, load_mnist
 
@@ -177,8 +168,8 @@ def _format_runs(runs: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(QUICK_DATA))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
@@ -193,8 +184,3 @@ def main() -> int:
         default=Path("checkpoints"),
         help="directory from which the full budgets resume",
     )
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,7 @@ alternatives are installed by `pip install -e ".[bench]"`; MNIST is read from th
 the environment variable SKDEC_DATA_HOME. Labels are used for scoring only.
 """
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from statistics import mean
 from typing import Any
@@ -23,7 +22,7 @@ from _peers import (
     fit_umap,
     score_labels,
 )
-from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
+from _results import Item, Record, format_number, format_table
 
 from skdec.datasets import load_mnist
 
@@ -153,15 +152,10 @@ def _format_worst(runs: list[dict[str, Any]]) -> str:
     return format_number(min((run["accuracy"] for run in runs), default=None))
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--data", nargs="+", choices=DATA, default=["mnist-test"])
     parser.add_argument("--rates", type=float, nargs="+", default=list(RATES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--samples", type=int, help="so many only, to try the script")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,23 +6,14 @@ needs more.
 """
 
 import os
-import sys
 import tempfile
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 from _synthetic import write_low_rank_samples
 
 N_FEATURES = 3072
@@ -149,14 +140,9 @@ is the total read from disk: a fit reads the file a dozen times, in random order
 {format_table(titles, rows)}"""
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument(
         "--ways", nargs="+", default=["memory map", "blocks"], help="of passing samples"
     )
     parser.add_argument("--limit", type=int, default=2**31, help="memory limit in bytes")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,7 @@ The alternatives are installed by `pip install -e ".[bench]"`; MNIST is read fro
 by the environment variable SKDEC_DATA_HOME. Labels are used for scoring only.
 """
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from statistics import mean, median
 from typing import Any
@@ -21,15 +20,7 @@ from _peers import (
     fit_umap,
     score_labels,
 )
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
@@ -254,13 +245,8 @@ def _format_scores(runs: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--samples", type=int, default=70_000, help="fewer, to try the script")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

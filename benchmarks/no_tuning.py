@@ -8,7 +8,7 @@ missing.
 import os
 import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _peers import create_umap, fit_autoencoder_kmeans
-from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
+from _results import Item, Record, format_number, format_table
 from sklearn.cluster import HDBSCAN, KMeans, SpectralClustering
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.metrics import normalized_mutual_info_score
@@ -370,13 +370,8 @@ def _format_means(
     return [f"mean of {len(common)}", *cells, "", ""]
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,14 +4,13 @@ Each data set is clustered by many methods; the scores of the clusterings are co
 normalized mutual information with the classes.
 """
 
-import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
+from _results import Item, Record, format_number, format_table
 from no_tuning import DATA, list_available
 from scipy.stats import spearmanr
 from sklearn.base import BaseEstimator
@@ -118,11 +117,6 @@ among others.
 {format_table(("data", "samples", *SCORERS), rows)}"""
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,15 +4,14 @@ A few blobs are large, others small; some touch, some do not. `pip install -e ".
 the alternatives. Labels are used for scoring only.
 """
 
-import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from statistics import mean
 from typing import Any
 
 import numpy as np
-from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
+from _results import Item, Record, format_number, format_table
 from no_tuning import run_kmeans, run_skdec, run_spectral, run_umap
 from sklearn.cluster import HDBSCAN
 from sklearn.datasets import make_blobs
@@ -114,12 +113,7 @@ def _format_means(results: list[dict[str, float]]) -> list[str]:
     return [format_number(mean(found) if found else None) for found in values.values()]
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[6, 7, 8])
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS))
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

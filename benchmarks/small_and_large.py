@@ -6,7 +6,7 @@ Requires only skdec, and Linux, because memory is read from /proc.
 import subprocess
 import sys
 import tempfile
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -16,15 +16,7 @@ from threading import Event, Thread
 from typing import Any
 
 import numpy as np
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 from _synthetic import make_low_rank_samples, write_low_rank_samples
 from sklearn.datasets import load_iris
 
@@ -275,14 +267,9 @@ def _format_repeated_fits(record: Record) -> Lines:
     yield f"growth of memory {fits}", growth, "none"
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--samples", type=int, nargs="+", default=[100_000, 500_000], help="of the large files"
     )
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

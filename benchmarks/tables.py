@@ -5,22 +5,13 @@ SKDEC_DATA_HOME.
 """
 
 import os
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 
 LABELS = {"penguins": "species", "titanic": "survived", "german": "risk"}
 METHODS = ("k-means", "UMAP + mixture", "skdec")
@@ -101,11 +92,6 @@ in the prepared columns.
 {format_table(header, rows)}"""
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="seeds")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,23 +9,14 @@ over the turns, of ratios within a turn. Keras comes with skdec, ClustPy with
 SKDEC_DATA_HOME.
 """
 
-import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 import numpy as np
-from _results import (
-    Item,
-    Record,
-    build_parser,
-    format_number,
-    format_table,
-    run_benchmark,
-    time_call,
-)
+from _results import Item, Record, format_number, format_table, time_call
 
 from skdec.datasets import load_mnist
 
@@ -296,14 +287,9 @@ def _median(values: Iterator[float]) -> float | None:
     return median(measured) if measured else None
 
 
-def main() -> int:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     methods = (ROOFLINE, *METHODS)
-    parser = build_parser(__doc__)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--methods", nargs="+", choices=methods, default=methods)
     parser.add_argument("--samples", type=int, default=20_480)
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from _results import Item, Record, build_parser, format_number, format_table, run_benchmark
+from _results import Item, Record, format_number, format_table
 from _synthetic import make_low_rank_samples
 
 N_FEATURES, DIMS = 784, (500, 500, 2000, 10)
@@ -61,7 +61,8 @@ def measure(item: Item) -> dict[str, Any]:
 
 
 def _start_worker(item: Item, into: Path) -> subprocess.Popen:
-    command = [sys.executable, sys.argv[0], "--into", str(into), "--item", json.dumps(item)]
+    arguments = ["--into", str(into), "--item", json.dumps(item)]
+    command = [sys.executable, sys.argv[0], "workers", *arguments]
     return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
@@ -171,12 +172,7 @@ def _compute_medians(records: list[Record], selection: dict[str, int]) -> dict[s
     return {phase: median(seconds[phase] for seconds in results) for phase in results[0]}
 
 
-def main() -> int:
-    parser = build_parser(__doc__)
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--samples", type=int, default=20_000, help="number of samples")
     parser.add_argument("--turns", type=int, default=3, help="number of repetitions")
-    return run_benchmark(parser, list_items, measure, format_page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

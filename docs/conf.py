@@ -8,8 +8,12 @@ with `-D plot_gallery=0` to leave out the execution of the gallery.
 """
 
 import os
+import sys
+from pathlib import Path
 
 import skdec
+
+sys.path.append(str(Path(__file__).parent))  # site_checks
 
 project = "skdec"
 author = "the skdec developers"
@@ -20,21 +24,32 @@ version = release = skdec.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "myst_parser",
+    "site_checks",
 ]
 exclude_patterns = ["_build", "gallery", "templates"]
 templates_path = ["templates"]
 default_role = "py:obj"
 language = "en"
 
+# References to our own names must resolve; those of other packages cannot.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!skdec\.).*")]
+
 html_theme = "pydata_sphinx_theme"
 html_title = "skdec"
+html_logo = html_favicon = "images/logo.svg"
+html_math_renderer = "mathml"  # of site_checks: browsers draw it themselves
 html_show_sourcelink = False
+# Pages without others beside them have no side navigation.
+html_sidebars = {name: [] for name in ("index", "search", "genindex", "py-modindex")}
 html_theme_options = {
+    "logo": {"text": "skdec"},
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
+    "show_nav_level": 1,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
@@ -52,7 +67,7 @@ myst_heading_anchors = 3
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Their diagrams of estimators link to the reference of the site that is built; a diagram elsewhere
 # has no link, because it cannot know where the site is.
-for estimator in (skdec.DECClusterer, skdec.TablePreparer):
+for estimator in (skdec.NeighborClusterer, skdec.DECClusterer, skdec.TablePreparer):
     estimator._doc_link_module = "skdec"
     estimator._doc_link_template = "../generated/skdec.{estimator_name}.html"
 sphinx_gallery_conf = {
@@ -65,5 +80,6 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "write_computation_times": False,
+    "junit": "examples.xml",  # the seconds of each, for site_checks
     "image_srcset": ["2x"],
 }

@@ -1,4 +1,4 @@
-"""Compare k-means, k-means in the embedding of an autoencoder, DEC and any other clusterers.
+"""Compare k-means, k-means in the embedding of an autoencoder, neighbors, DEC and any clusterers.
 
 The module is private because `skdec.compare` is the function: a module of the same name would
 replace it in the package as soon as it is imported.
@@ -29,10 +29,11 @@ from skdec._utils.constraints import Integer, Positive, Widths
 from skdec._utils.containers import check_samples
 from skdec._utils.text_table import format_table
 from skdec._utils.validation import check_finite, warn_if_scales_differ
+from skdec.cluster import NeighborClusterer
 from skdec.dec._estimator import DECClusterer
 from skdec.metrics import NOISE, clustering_accuracy, convert_labels
 
-METHODS = ("kmeans", "autoencoder+kmeans", "dec")
+METHODS = ("kmeans", "autoencoder+kmeans", "neighbors", "dec")
 _ALLOWED_METHODS = f"{', '.join(map(repr, METHODS))}, clusterers or (name, clusterer)"
 MAX_SILHOUETTE_SAMPLES = 5000
 
@@ -297,12 +298,13 @@ def compare(
     y : array-like of shape (n_samples,), default=None
         Classes, used for the scores only; no method is fitted with them.
     methods : sequence of str, clusterer or (str, clusterer), \
-            default=("kmeans", "autoencoder+kmeans", "dec")
+            default=("kmeans", "autoencoder+kmeans", "neighbors", "dec")
         The methods to fit: ``"kmeans"`` in the input space, best of 20 runs;
         ``"autoencoder+kmeans"`` in the embedding of the pretrained autoencoder, best of 20 runs;
-        ``"dec"``, a `DECClusterer` with default parameters; any estimator with a `fit_predict`,
-        such as ``HDBSCAN()`` or a Pipeline, of which clones are fitted whose random states are
-        set to the seed. It is named by its class, or by the first element of a tuple.
+        ``"neighbors"``, a `NeighborClusterer`, without a network; ``"dec"``, a `DECClusterer`, both
+        with default parameters; any estimator with a `fit_predict`, such as ``HDBSCAN()`` or a
+        Pipeline, of which clones are fitted whose random states are set to the seed. It is named
+        by its class, or by the first element of a tuple.
     n_clusters : int, default=None
         Number of clusters of the methods given by name. By default the number of classes in `y`.
     n_seeds : int, default=1
@@ -342,6 +344,7 @@ def compare(
     See Also
     --------
     DECClusterer : The estimator behind two of the methods.
+    NeighborClusterer : The estimator behind ``"neighbors"``.
 
     Notes
     -----
@@ -382,6 +385,7 @@ def compare(
         # The other methods check the samples themselves.
         warn_if_scales_differ(check_finite(X))
     seed = _get_seed(random_state)
+    count: Any = n_clusters  # None only if no method is given by name
     network: dict[str, Any] = {
         "dims": dims if isinstance(dims, str) else tuple(dims),
         "alpha": alpha,
@@ -402,6 +406,7 @@ def compare(
                 random_state=seed,
                 **network,
             ),
+            "neighbors": lambda seed: NeighborClusterer(count, verbose=verbose, random_state=seed),
             "dec": lambda seed: DECClusterer(
                 n_clusters, max_iter=max_iter, memory=cache, random_state=seed, **network
             ),

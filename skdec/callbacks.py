@@ -1,5 +1,10 @@
 """Keras callbacks for experiments."""
 
+# Before Keras, so that TensorFlow begins without its start-up lines.
+import skdec.dec  # noqa: F401
+
+# isort: split
+
 from typing import Any
 
 import keras

@@ -1,5 +1,8 @@
 """Keras layers: the clustering layer of DEC, and random affine maps of images."""
 
+# Before Keras, so that TensorFlow begins without its start-up lines.
+from skdec.dec._math import soft_assignment  # isort: split
+
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -7,8 +10,6 @@ from typing import Any
 
 import keras
 from keras import ops
-
-from skdec.dec._math import soft_assignment
 
 __all__ = ["ClusteringLayer", "RandomAffine"]
 

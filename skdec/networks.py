@@ -1,20 +1,21 @@
 """The autoencoder of DEC as Keras models."""
 
+# Before Keras, so that TensorFlow begins without its start-up lines.
+from skdec.dec.training.identity import describe, identify  # isort: split
+
 import inspect
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import partial
 from threading import RLock
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import keras
 import numpy as np
 
-from skdec.dec.training.identity import describe_layer, describe_or_number
 from skdec.layers import check_image_shape
 
 __all__ = ["Autoencoder", "build_autoencoder", "build_convolutional_autoencoder"]
@@ -40,75 +41,7 @@ class Autoencoder(NamedTuple):
 
 @dataclass(frozen=True)
 class Architecture:
-    """Fully connected networks: how to build them, and the shapes of their weights.
-
-    Equal ones share compiled programs, so it has no part in equality how weights are initialized.
-
-    Attributes
-    ----------
-    n_features : int
-        Number of features.
-    dims : tuple of int
-        Widths of the encoder's layers after the input.
-    activation : str or callable
-        Activation of the hidden layers.
-    kernel_initializer : str or keras.initializers.Initializer, default=None
-        Initializer of the weights, as `build_autoencoder` takes it.
-    """
-
-    n_features: int
-    dims: tuple[int, ...]
-    activation: Any
-    kernel_initializer: Any = field(default=None, compare=False)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters of the estimator on which the networks depend."""
-        return {"autoencoder": None, "dims": self.dims, "activation": self.activation}
-
-    @property
-    def embedding_width(self) -> int:
-        """Number of features of the embedding."""
-        return self.dims[-1]
-
-    @property
-    def n_layers(self) -> int:
-        """Number of layers of the encoder, each of which has its mirror image in the decoder."""
-        return len(self.dims)
-
-    @property
-    def n_encoder_weights(self) -> int:
-        """Number of weight arrays of the encoder."""
-        return 2 * len(self.dims)
-
-    @property
-    def weight_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of kernels and biases in turn, of the encoder, then of the decoder."""
-        return _list_dense_shapes(self.n_features, self.dims)
-
-    def build(self) -> Autoencoder:
-        """Build the networks with weights of zero."""
-        return build_autoencoder(
-            self.n_features, self.dims, self.activation, "zeros", seed=0, dtype="float32"
-        )
-
-    def create_weights(self, seed: int | None) -> list[np.ndarray]:
-        """Create the initial weights of `build_autoencoder` without a model."""
-        shapes = self.weight_shapes
-        initializers = _create_initializers(self.kernel_initializer, len(shapes) // 2, seed)
-        weights = []
-        for shape, initializer in zip(shapes[::2], initializers, strict=True):
-            weights += [_create_kernel(initializer, shape), np.zeros(shape[1], np.float32)]
-        return weights
-
-
-@dataclass(frozen=True)
-class CustomArchitecture:
-    """Networks of the user: a function that builds them, or Keras models.
-
-    Equal ones share compiled programs. Two are equal if their layers and the configurations of
-    these are, apart from names and seeds, and the code of functions and classes outside of
-    installed packages.
+    """Networks: how to build them. Equal ones share compiled programs.
 
     Attributes
     ----------
@@ -116,36 +49,25 @@ class CustomArchitecture:
         Number of features.
     embedding_width : int
         Number of features of the embedding.
-    n_encoder_weights : int
-        Number of weight arrays of the encoder.
-    description : str
-        Equal for equal networks.
-    layer_types : tuple of type
-        Classes of the layers.
+    identity : str
+        Equal for networks that are built alike; another one each time where that is not known.
     source : callable or tuple of keras.Model
         A function of the number of features that returns encoder and decoder, or these.
     """
 
     n_features: int
     embedding_width: int
-    n_encoder_weights: int
-    description: str
-    layer_types: tuple[type, ...]
+    identity: str
     source: Any = field(compare=False)
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters of the estimator on which the networks depend."""
-        return {"autoencoder": self.source}
-
     @classmethod
-    def create(cls, source: Any, n_features: int) -> "CustomArchitecture":
+    def create(cls, source: Any, n_features: int) -> "Architecture":
         """Build the networks once, and check that samples go through them.
 
         Raises a ValueError that names the layer and the shapes that do not fit.
         """
         with _preserve_random_state():
-            encoder, decoder = _build_custom_networks(source, n_features)
+            encoder, decoder = _build_networks(source, n_features)
             samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
             z = _check_network("encoder", encoder, samples)
             _check_network("decoder", decoder, z, n_features)
@@ -154,43 +76,53 @@ class CustomArchitecture:
                 "The encoder and the decoder of autoencoder must not share weights, such as those "
                 "of one layer in both."
             )
-        layers = [*encoder._flatten_layers(), *decoder._flatten_layers()]
-        return cls(
-            n_features,
-            z.shape[1],
-            len(encoder.weights),
-            _describe_networks(encoder, decoder, source),
-            tuple(map(type, layers)),
-            source,
-        )
+        return cls(n_features, z.shape[1], identify(source), source)
+
+    @classmethod
+    def create_default(cls, n_features: int, dims: tuple[int, ...]) -> "Architecture":
+        """Return fully connected networks with these widths, by `build_autoencoder`."""
+        source = partial(build_autoencoder, dims=dims, dtype="float32")
+        return cls(n_features, dims[-1], describe(source), source)
+
+    @property
+    def is_fully_connected(self) -> bool:
+        """Whether `build_autoencoder` builds the networks, so that their layers are known."""
+        return _get_function(self.source) is build_autoencoder
 
     def build(self) -> Autoencoder:
         """Build the networks, with any weights."""
         with _preserve_random_state():
-            encoder, decoder = _build_custom_networks(self.source, self.n_features)
-            samples = keras.Input((self.n_features,), name="samples")
-            embedding = keras.Input((self.embedding_width,), name="embedding")
-            encoder = keras.Model(samples, _call_in_float32(encoder, samples), name="encoder")
-            decoder = keras.Model(embedding, _call_in_float32(decoder, embedding), name="decoder")
+            encoder, decoder = _build_networks(self.source, self.n_features)
+            if self.is_fully_connected and encoder.output.dtype == "float32":
+                samples, embedding = encoder.input, encoder.output
+            else:
+                samples = keras.Input((self.n_features,), name="samples")
+                z = keras.Input((self.embedding_width,), name="embedding")
+                encoder = keras.Model(samples, _call_in_float32(encoder, samples), name="encoder")
+                decoder = keras.Model(z, _call_in_float32(decoder, z), name="decoder")
+                embedding = encoder(samples)
             return Autoencoder(
-                keras.Model(samples, decoder(encoder(samples)), name="autoencoder"),
-                encoder,
-                decoder,
+                keras.Model(samples, decoder(embedding), name="autoencoder"), encoder, decoder
             )
 
-    def create_weights(self, seed: int | None) -> list[np.ndarray]:
-        """Return the weights of given models, or those of newly built ones."""
+    def create_weights(self, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Return the weights of encoder and decoder: those of given models, or new ones."""
+        source = self.source
+        if self.is_fully_connected and "seed" not in getattr(source, "keywords", {}):
+            source = partial(source, seed=seed)
         with _preserve_random_state(seed):
-            encoder, decoder = _build_custom_networks(self.source, self.n_features)
+            encoder, decoder = _build_networks(source, self.n_features)
             for network, width in ((encoder, self.n_features), (decoder, self.embedding_width)):
                 network(np.zeros((1, width), np.float32))  # a model without input shape builds now
-            return [*encoder.get_weights(), *decoder.get_weights()]
+            return encoder.get_weights(), decoder.get_weights()
 
 
-AnyArchitecture = Architecture | CustomArchitecture
+def _get_function(source: Any) -> Any:
+    """Return what a `functools.partial` calls."""
+    return source.func if isinstance(source, partial) else source
 
 
-def _build_custom_networks(source: Any, n_features: int) -> Any:
+def _build_networks(source: Any, n_features: int) -> Any:
     """Return encoder and decoder by a function, or copies of given ones.
 
     Keras takes seeds from Python's random state here, and when the networks are first called.
@@ -215,15 +147,6 @@ def _build_custom_networks(source: Any, n_features: int) -> Any:
             f"returned {networks!r}."
         )
     return tuple(networks[-2:])
-
-
-def _describe_networks(encoder: Any, decoder: Any, source: Any) -> str:
-    """Return a text for equal networks, or a unique one for what cannot be distinguished."""
-    builder = "" if isinstance(source, tuple) else describe_or_number(source)
-    try:
-        return "\n".join([describe_layer(encoder), describe_layer(decoder), builder])
-    except Exception:  # layers without a configuration may raise anything
-        return uuid4().hex
 
 
 def _check_network(
@@ -513,54 +436,6 @@ def _plan_convolutions(
     return shapes, kernel_sizes
 
 
-def _list_dense_shapes(n_features: int, dims: Sequence[int], **_: Any) -> list[tuple[int, ...]]:
-    """Return the shapes of the weights of `build_autoencoder` with these arguments."""
-    widths = [n_features, *dims]
-    kernels = [*pairwise(widths), *pairwise(reversed(widths))]
-    return [shape for kernel in kernels for shape in (kernel, kernel[1:])]
-
-
-def _list_convolutional_shapes(
-    n_features: int,
-    image_shape: Sequence[int],
-    filters: Sequence[int],
-    embedding_width: int,
-    **_: Any,
-) -> list[tuple[int, ...]]:
-    """Return the shapes of the weights of `build_convolutional_autoencoder`."""
-    shapes, sizes = _plan_convolutions(n_features, image_shape, filters, embedding_width)
-    depths = pairwise(shape[2] for shape in shapes)
-    convolutions = [(size, size, *pair) for size, pair in zip(sizes, depths, strict=True)]
-    n_smallest = math.prod(shapes[-1])
-    encoder = [*convolutions, (n_smallest, embedding_width)]
-    decoder = [(embedding_width, n_smallest), *reversed(convolutions)]
-    # The kernel of a transposed convolution has its outputs before its inputs.
-    transposed = [kernel[-2:-1] for kernel in decoder[1:]]
-    biases = [kernel[-1:] for kernel in (*encoder, decoder[0])] + transposed
-    pairs = zip([*encoder, *decoder], biases, strict=True)
-    return [shape for pair in pairs for shape in pair]
-
-
-# The builders of this module, each with a function that takes all of its arguments.
-_WEIGHT_SHAPES: dict[Callable[..., Autoencoder], Callable[..., list[tuple[int, ...]]]] = {
-    build_autoencoder: _list_dense_shapes,
-    build_convolutional_autoencoder: _list_convolutional_shapes,
-}
-BUILDERS = {builder.__name__: builder for builder in _WEIGHT_SHAPES}
-
-
-def list_weight_shapes(
-    builder: Callable[..., Autoencoder], n_features: int, arguments: Mapping[str, Any]
-) -> list[tuple[int, ...]]:
-    """Return the shapes of the weights, encoder first, that one of `BUILDERS` would create.
-
-    Raises a TypeError or ValueError for arguments that the builder does not take.
-    """
-    bound = inspect.signature(builder).bind(n_features, **arguments)
-    bound.apply_defaults()
-    return _WEIGHT_SHAPES[builder](**bound.arguments)
-
-
 def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     """Return a copy of a layer or model, with weights of its own that are equal.
 
@@ -576,6 +451,8 @@ def _copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
         if is_of_keras and layer.compiled and layer.built:
             # The same layers without the loss, which may be a function that cannot be copied.
             layer = keras.Model(layer.input, layer.output)
+        if not layer.built and isinstance(layer, keras.Sequential):
+            return keras.Sequential(map(_copy_layer, layer.layers), name=layer.name)
         copied = keras.models.clone_model(layer)
     else:
         copied = type(layer).from_config(layer.get_config())
@@ -583,6 +460,9 @@ def _copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
             copied.build_from_config(layer.get_build_config())
     if layer.weights:
         copied.set_weights(layer.get_weights())
+    for inner in copied._flatten_layers():
+        if isinstance(inner, keras.layers.Normalization):
+            inner.finalize_state()  # what it computes from its weights
     return copied
 
 
@@ -603,23 +483,6 @@ def _preserve_random_state(seed: int | None = None) -> Iterator[None]:
             yield
         finally:
             random.setstate(state)
-
-
-def _create_kernel(initializer: Any, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        weights = np.array(initializer(shape, "float32"))
-    except Exception as error:  # the user's initializer may raise anything
-        reason = " ".join(str(error).split())
-        raise ValueError(
-            f"The kernel_initializer {type(initializer).__name__} cannot make weights of shape "
-            f"{shape}: {reason}"
-        ) from error
-    if weights.shape != shape:
-        raise ValueError(
-            f"The kernel_initializer {type(initializer).__name__} must make weights of shape "
-            f"{shape}; it made {weights.shape}."
-        )
-    return weights
 
 
 def _create_initializers(initializer: Any, n_copies: int, seed: int | None) -> Any:

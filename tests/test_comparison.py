@@ -18,7 +18,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skdec import DECClusterer, _comparison, compare
+from skdec import DECClusterer, NeighborClusterer, _comparison, compare
 from skdec._comparison import Comparison, MethodResult
 from skdec.metrics import clustering_accuracy
 
@@ -75,8 +75,11 @@ def test_each_method_is_the_documented_estimator(compared, blobs):
     embedding = initialized.transform(X)
     in_the_embedding = KMeans(3, n_init=20, random_state=0).fit(embedding)
     assert adjusted_rand_score(in_the_embedding.labels_, initialized.labels_) == 1
+    neighbors = NeighborClusterer(3, random_state=0).fit(X)
+    np.testing.assert_array_equal(compared["neighbors"].labels, neighbors.labels_)
     dec = DECClusterer(3, **TINY).fit(X)
     np.testing.assert_array_equal(compared["dec"].labels, dec.labels_)
+    np.testing.assert_array_equal(dec.initial_labels_, neighbors.labels_)
 
 
 def test_the_time_of_a_cached_pretraining_is_added_to_both_methods(blobs, fitted, monkeypatch):
@@ -219,7 +222,7 @@ def test_the_dict_can_be_written_as_json(compared):
     restored = json.loads(json.dumps(compared.to_dict()))
     assert restored["random_state"] == 0
     assert [result["method"] for result in restored["results"]] == list(_comparison.METHODS)
-    assert restored["results"][2]["accuracy"] == compared["dec"].accuracy
+    assert restored["results"][-1]["accuracy"] == compared["dec"].accuracy
     assert not {"labels", "estimator", "X", "y"} & {*restored, *restored["results"][0]}
 
 

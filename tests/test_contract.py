@@ -1,8 +1,13 @@
 """What users rely on beyond scikit-learn's checks: clear refusals, advice, side effects."""
 
+import os
+import re
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,18 +17,20 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
+import skdec
 from skdec import DECClusterer, NeighborClusterer, compare
 from skdec._utils.assignments import target_distribution
 from skdec.display import ProfileDisplay, SilhouetteDisplay
 from skdec.model_selection import choose_n_clusters
+from skdec.networks import build_autoencoder
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dims": (8, 2)}, r"dims=\(16, 4\); dims is now \(8, 2\)"),
+        ({"dims": (8, 2)}, r"dims=\(16, 4\), .* has built; dims or autoencoder is now another"),
         ({"n_clusters": 4}, "the 3 clusters of the previous fit further; n_clusters is 4"),
-        ({"activation": "tanh"}, "activation='relu'; activation is now 'tanh'"),
+        ({"autoencoder": partial(build_autoencoder, dims=(3,))}, "dims or autoencoder is now"),
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -106,7 +113,7 @@ def test_columns_on_different_scales_are_named(tiny, samples):
 def test_save_to_a_missing_directory_names_the_path(fitted, tmp_path):
     path = tmp_path / "missing" / "model.skdec"
     with pytest.raises(FileNotFoundError, match=str(path)) as caught:
-        fitted.save(path)
+        skdec.save(fitted, path)
     assert ".skdec" in str(caught.value)
     assert f"{path.parent} is not a directory" in str(caught.value)
 
@@ -190,7 +197,11 @@ def test_words_and_dates_are_refused_with_what_makes_features_of_them():
     dated = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40), "x": range(40)})
     labels = np.arange(40) % 2
     for X, error, start in (
-        (table, ValueError, "could not convert string to float: 'Kyoto'. skdec.TablePreparer"),
+        (
+            table,
+            ValueError,
+            "could not convert .*'Kyoto'. Feature 'city' of X holds",
+        ),
         (dated, TypeError, "Feature 'day' of X is of type datetime64"),
     ):
         for use in (
@@ -203,3 +214,25 @@ def test_words_and_dates_are_refused_with_what_makes_features_of_them():
             with pytest.raises(error, match=start) as caught:
                 use(X)
             assert "skdec.TablePreparer makes features" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_tensorflow_begins_without_lines_on_standard_error():
+    """With the progress of a fit, whose last line says what it has found; errors are shown."""
+    script = (
+        "import numpy as np; from skdec import DECClusterer; "
+        "X = np.random.default_rng(0).random((60, 3)); dec = DECClusterer(2, dims=(8, 2), "
+        "pretrain_epochs=1, max_iter=4, verbose=1, random_state=0).fit(X); "
+        "raise SystemExit('an error')"
+    )
+    environment = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=600
+    )
+    *progress, summary, error = done.stderr.splitlines()
+    steps = {line.split()[0].rstrip(",") for line in progress}
+    assert steps == {"neighbors", "search", "pretrain", "refine", "decoder"}
+    assert re.fullmatch(
+        r"2 clusters in [\d.]+ s: (refined, .*|those of the initialization)", summary
+    )
+    assert error == "an error"

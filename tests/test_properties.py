@@ -215,8 +215,6 @@ VALID_PARAMETERS = st.fixed_dictionaries(
     optional={
         "alpha": st.one_of(st.floats(1e-4, 1e6), st.integers(1, 9), st.just(np.float32(0.5))),
         "dims": st.sampled_from([(16, 4), [16, 4], (np.int64(16), 4)]),
-        "activation": st.just("relu"),
-        "kernel_initializer": st.sampled_from([None, "glorot_uniform", "HeNormal", "zeros"]),
         "pretrain_epochs": st.integers(0, 2),
         "pretraining": st.sampled_from(["joint", "layerwise"]),
         "corruption": st.sampled_from([0, 0.2, np.float32(0.9)]),
@@ -278,14 +276,6 @@ INVALID_PARAMETERS = {
         *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
         "Image",
     ],
-    "activation": [
-        *(value for value in UNUSUAL if not callable(value)),
-        "Relu",
-        "Lambda",
-        "get",
-        "glu",
-    ],
-    "kernel_initializer": [*unusual_except(None), "Dense", "get"],
     "pretrain_optimizer": [*UNUSUAL, "SGD", "rmsprop", {"class_name": "SGD"}],
     "optimizer": [*UNUSUAL, "SGD", "rmsprop", {"class_name": "SGD"}],
     "init": [*UNUSUAL, "random", "kmeans", "k-means"],

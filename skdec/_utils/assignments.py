@@ -4,7 +4,6 @@ Equations are those of Xie, Girshick and Farhadi, "Unsupervised Deep Embedding f
 Analysis", ICML 2016.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,13 +47,12 @@ def compute_neighbor_targets(
     n_rounds: int,
     sample_weight: np.ndarray | None = None,
     power: float = 1.0,
-    sharpen: Callable[..., np.ndarray] = target_distribution,
 ) -> np.ndarray:
     """Return targets p (n, k) that sharpen the average of the neighbors' assignments, float32.
 
-    Every round averages the assignments over a sample's neighbors and sharpens them, by default as
-    DEC does, dividing by this power of the cluster frequencies.
+    Every round averages the assignments over a sample's neighbors and sharpens them, dividing by
+    this power of the cluster frequencies.
     """
     for _ in range(n_rounds):
-        q = sharpen(graph @ q, sample_weight, power=power)
+        q = target_distribution(graph @ q, sample_weight, power=power)
     return q

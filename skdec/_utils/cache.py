@@ -50,7 +50,6 @@ class StepCache:
         step: str,
         key: tuple[Any, ...],
         compute: Callable[[], Any],
-        is_finished: Callable[[Any], bool] = lambda result: True,
     ) -> Any:
         """Return the result stored for `step` and `key`, else that of `compute`.
 
@@ -63,8 +62,6 @@ class StepCache:
             that joblib can hash.
         compute : callable
             Computes the result.
-        is_finished : callable, optional
-            Whether a result may be stored. By default all may.
 
         Returns
         -------
@@ -73,24 +70,8 @@ class StepCache:
         """
         if self._cache.location is None:
             return compute()
-
-        def compute_finished() -> Any:
-            result = compute()
-            if not is_finished(result):
-                raise _UnfinishedStep(result)  # joblib does not store what raises
-            return result
-
         run = self._cache.cache(_run_step, ignore=["compute"])
-        try:
-            return run(step, joblib.hash(key), describe_versions(), compute_finished)
-        except _UnfinishedStep as unfinished:
-            return unfinished.result
-
-
-class _UnfinishedStep(Exception):  # noqa: N818  (no error: it carries the result past the cache)
-    def __init__(self, result: Any) -> None:
-        super().__init__()
-        self.result = result
+        return run(step, joblib.hash(key), describe_versions(), compute)
 
 
 def _run_step(step: str, key: str, versions: dict[str, str], compute: Callable[[], Any]) -> Any:

@@ -1,173 +1,147 @@
 """Constraints on single parameters, with messages that name the value given and what is allowed."""
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from numbers import Integral, Real
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-_SMALLEST, _LARGEST = 1e-20, 1e20
+_SMALLEST, _LARGEST = 1e-20, 1e20  # that float32 can represent safely
 _MAX_WIDTH = 2**31 - 1
 
 
-class Constraint(Protocol):
-    """What a parameter may be."""
+class InvalidParameterError(ValueError, TypeError):
+    """A parameter is not what it must be, as scikit-learn says it."""
+
+
+class Constraint:
+    """What a parameter may be.
+
+    Parameters
+    ----------
+    allowed : str
+        Ends the sentence "the parameter must be ...".
+    is_allowed : callable
+        Returns whether a value is allowed.
+    words : collection of str, default=()
+        Words that are allowed, too.
+    """
+
+    def __init__(
+        self, allowed: str, is_allowed: Callable[[Any], bool], words: Collection[str] = ()
+    ) -> None:
+        choices = [allowed, *map(repr, words)] if allowed else list(map(repr, words))
+        self.allowed = " or ".join(choices)
+        self._is_allowed, self._words = is_allowed, words
 
     def check(self, name: str, value: Any) -> None:
-        """Raise a ValueError or TypeError that names the parameter unless `value` is allowed."""
+        """Raise an error that names the parameter unless `value` is allowed."""
+        is_word = isinstance(value, str) and value in self._words
+        if not is_word and not self._is_allowed(value):
+            raise InvalidParameterError(f"{name} must be {self.allowed}; got {value!r}.")
 
 
-@dataclass(frozen=True)
-class Integer:
+class Integer(Constraint):
     """An integer of at least `minimum`, or one of `words`."""
 
-    minimum: int
-    words: Collection[str] = ()
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if isinstance(value, str) and value in self.words:
-            return
-        allowed = f"an integer of at least {self.minimum}" + join_words(self.words)
-        check_type(name, value, Integral, allowed)
-        if value < self.minimum:
-            raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+    def __init__(self, minimum: int, words: Collection[str] = ()) -> None:
+        allowed = f"an integer of at least {minimum}"
+        super().__init__(allowed, lambda value: is_number(value, Integral, minimum), words)
 
 
-@dataclass(frozen=True)
-class Positive:
-    """A finite number above 0 that float32 can represent safely."""
+class Positive(Constraint):
+    """A number above 0 that float32 can represent safely."""
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        allowed = "a finite number above 0"
-        check_type(name, value, Real, allowed)
-        if not 0 < value < np.inf:
-            raise ValueError(f"{name} must be {allowed}; got {value!r}.")
-        if not _SMALLEST <= value <= _LARGEST:
-            raise ValueError(f"{name} must be from {_SMALLEST} to {_LARGEST}; got {value!r}.")
+    def __init__(self) -> None:
+        allowed = f"a number from {_SMALLEST} to {_LARGEST}"
+        super().__init__(allowed, lambda value: is_number(value, Real, _SMALLEST, _LARGEST))
 
 
-@dataclass(frozen=True)
-class NotNegative:
-    """A finite number of at least 0 that float32 can represent."""
+class NotNegative(Constraint):
+    """A number of at least 0 that float32 can represent."""
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
+    def __init__(self) -> None:
         allowed = f"a number from 0 to {_LARGEST}"
-        check_type(name, value, Real, allowed)
-        if not 0 <= value <= _LARGEST:
-            raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+        super().__init__(allowed, lambda value: is_number(value, Real, 0, _LARGEST))
 
 
-@dataclass(frozen=True)
-class Fraction:
+class Fraction(Constraint):
     """A number from 0 to 1, or below 1."""
 
-    allows_one: bool = True
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        allowed = "a number from 0 to 1" if self.allows_one else "a number from 0 to below 1"
-        check_type(name, value, Real, allowed)
-        if not 0 <= value <= 1 or (value == 1 and not self.allows_one):
-            raise ValueError(f"{name} must be {allowed}; got {value!r}.")
+    def __init__(self, allows_one: bool = True) -> None:
+        allowed = "a number from 0 to 1" if allows_one else "a number from 0 to below 1"
+        super().__init__(
+            allowed, lambda value: is_number(value, Real, 0, 1) and (allows_one or value < 1)
+        )
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(Constraint):
     """One of `words`."""
 
-    words: Collection[str]
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if not isinstance(value, str) or value not in self.words:
-            raise ValueError(f"{name} must be {join_words(self.words)[4:]}; got {value!r}.")
+    def __init__(self, words: Collection[str]) -> None:
+        super().__init__("", lambda value: False, words)
 
 
-@dataclass(frozen=True)
-class Boolean:
+class Boolean(Constraint):
     """True or False."""
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if not isinstance(value, bool | np.bool_):
-            raise TypeError(f"{name} must be True or False; got {value!r}.")
+    def __init__(self) -> None:
+        super().__init__("True or False", lambda value: isinstance(value, bool | np.bool_))
 
 
-@dataclass(frozen=True)
-class Verbosity:
+class Verbosity(Constraint):
     """A boolean, or an integer of at least 0."""
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if not isinstance(value, bool):
-            Integer(0).check(name, value)
+    def __init__(self) -> None:
+        allowed = "an integer of at least 0"
+        super().__init__(
+            allowed, lambda value: isinstance(value, bool) or is_number(value, Integral, 0)
+        )
 
 
-@dataclass(frozen=True)
-class Widths:
+class Widths(Constraint):
     """A sequence of integers of at least 1 that is not empty, or one of `words`."""
 
-    words: Collection[str] = ()
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if isinstance(value, str) and value in self.words:
-            return
-        is_sequence = isinstance(value, Sequence) or np.ndim(value) == 1
-        if isinstance(value, (str, bytes)) or not is_sequence:
-            raise TypeError(
-                f"{name} must be a sequence of integers of at least 1{join_words(self.words)}; got "
-                f"{value!r} of type {type(value).__name__}."
-            )
-        if len(value) == 0:
-            raise ValueError(
-                f"{name} must name at least one width, that of the embedding; got {value!r}."
-            )
-        for position, width in enumerate(value):
-            Integer(1).check(f"{name}[{position}]", width)
-            if width > _MAX_WIDTH:
-                raise ValueError(f"{name}[{position}] must be at most {_MAX_WIDTH}; got {width!r}.")
+    def __init__(self, words: Collection[str] = ()) -> None:
+        super().__init__("a sequence of integers of at least 1", _are_widths, words)
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(Constraint):
     """None, or the path of a directory."""
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if value is not None and not isinstance(value, str | os.PathLike):
-            raise TypeError(f"{name}={value!r} must be the path of a directory, or None.")
+    def __init__(self) -> None:
+        allowed = "None or the path of a directory"
+        super().__init__(allowed, lambda value: isinstance(value, str | os.PathLike | None))
 
 
-@dataclass(frozen=True)
-class Seed:
+class Seed(Constraint):
     """What scikit-learn accepts as `random_state`."""
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        try:
-            check_random_state(value)
-        except ValueError as error:
-            raise ValueError(
-                f"{name} must be None, an integer from 0 to 2**32 - 1 or a RandomState; got "
-                f"{value!r}."
-            ) from error
+    def __init__(self) -> None:
+        super().__init__("None, an integer from 0 to 2**32 - 1 or a RandomState", _is_seed)
 
 
-def join_words(words: Collection[str]) -> str:
-    """Return the words in quotes, each after an "or"."""
-    return "".join(f" or {word!r}" for word in words)
+def is_number(value: Any, kind: type, minimum: float, maximum: float = np.inf) -> bool:
+    """Return whether a value is a number of this kind, in this range, and no boolean."""
+    is_boolean = isinstance(value, bool | np.bool_)
+    return isinstance(value, kind) and not is_boolean and bool(minimum <= value <= maximum)  # type: ignore[operator]
 
 
-def check_type(name: str, value: Any, kind: type, allowed: str) -> None:
-    if isinstance(value, kind) and not isinstance(value, (bool, np.bool_)):
-        return
-    # A string where strings are allowed is a wrong value, anything else a wrong type.
-    error = ValueError if isinstance(value, str) and "'" in allowed else TypeError
-    raise error(f"{name} must be {allowed}; got {value!r} of type {type(value).__name__}.")
+def _are_widths(value: Any) -> bool:
+    is_sequence = isinstance(value, Sequence) or np.ndim(value) == 1
+    return (
+        is_sequence
+        and not isinstance(value, str | bytes)
+        and len(value) > 0
+        and all(is_number(width, Integral, 1, _MAX_WIDTH) for width in value)
+    )
+
+
+def _is_seed(value: Any) -> bool:
+    try:
+        check_random_state(value)
+    except ValueError:
+        return False
+    return True

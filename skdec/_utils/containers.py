@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
+_MAX_VALUE = 80  # characters of a value in a message
+
 
 def check_samples(X: Any) -> Any:
     """Return `X` as a numeric array or CSR matrix of two dimensions, as `fit` does.
@@ -14,7 +16,7 @@ def check_samples(X: Any) -> Any:
     Raises a ValueError or TypeError for what is no table of numbers; values are not checked.
     """
     check_no_dates(X)
-    with explain_words():
+    with name_columns_without_numbers(X):
         X = check_array(
             X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, ensure_min_samples=0
         )
@@ -22,16 +24,38 @@ def check_samples(X: Any) -> Any:
 
 
 @contextmanager
-def explain_words() -> Iterator[None]:
-    """Say, where words are not converted to numbers, what makes features of them."""
+def name_columns_without_numbers(X: Any) -> Iterator[None]:
+    """Say, where values are not converted to numbers, which column of `X` has them."""
     try:
         yield
-    except ValueError as error:
-        if "could not convert string to float" not in str(error):
+    except (TypeError, ValueError) as error:
+        found = _find_value_without_number(X)
+        if found is None:
             raise
-        raise ValueError(
-            f"{error}. skdec.TablePreparer makes features of the words of a data frame."
+        column, value = found
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{str(error).rstrip('.')}. Feature {column!r} of X holds "
+            f"{' '.join(repr(value).split())[:_MAX_VALUE]}, which is no number. "
+            "skdec.TablePreparer makes features of the words and dates of a data frame."
         ) from error
+
+
+def _find_value_without_number(X: Any) -> tuple[Any, Any] | None:
+    """Return the first column of a data frame or an array of objects with such a value, and it."""
+    if hasattr(X, "columns"):
+        columns = [(name, X[name]) for name in X.columns]
+    elif isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2:
+        columns = list(enumerate(X.T))
+    else:
+        return None
+    for name, values in columns:
+        for value in values:
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                return name, value
+    return None
 
 
 def check_no_dates(X: Any) -> None:

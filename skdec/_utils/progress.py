@@ -55,6 +55,7 @@ HIDDEN_BAR = Bar()
 # Opens a bar for a step's name, its number of units if it is known, and their name.
 _Opener = Callable[[str, int | None, str], Bar]
 _open: ContextVar[_Opener | None] = ContextVar("open_bar", default=None)
+_write: ContextVar[Callable[[str], None]] = ContextVar("write_line")
 
 
 def open_bar(name: str, total: int | None = None, unit: str = "") -> Bar:
@@ -78,25 +79,34 @@ def open_bar(name: str, total: int | None = None, unit: str = "") -> Bar:
     return HIDDEN_BAR if opener is None or total == 0 else opener(name, total, unit)
 
 
+def report_result(text: str) -> None:
+    """Write a line about what a fit has found, if its progress is shown."""
+    if _open.get() is not None:
+        _write.get()(text)
+
+
 @contextmanager
 def show_progress() -> Iterator[None]:
     """Show the bars that are opened meanwhile in this thread."""
     with ExitStack() as stack:
         console = Console(stderr=True)
         opener: _Opener = _LineBar
+        write: Callable[[str], None] = _write_line
         if _is_live(console):
             columns = _choose_columns(console.width)
             progress = Progress(*columns, console=console, refresh_per_second=5)
             stack.enter_context(progress)
+            write = progress.console.out
 
             def opener(name: str, total: int | None, unit: str) -> Bar:
                 return _LiveBar(progress, name, total, unit)
 
-        token = _open.set(opener)
+        tokens = _open.set(opener), _write.set(write)
         try:
             yield
         finally:
-            _open.reset(token)
+            _open.reset(tokens[0])
+            _write.reset(tokens[1])
 
 
 @contextmanager
@@ -179,7 +189,7 @@ class _LineBar(Bar):
     def close(self) -> None:
         seconds = time.perf_counter() - self._start
         done = f" {self._format_done()}" if self._n_done or self._total else ""
-        self._write(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
+        _write_line(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
 
     def _set_done(self, n_done: int) -> None:
         n_before, self._n_done = self._n_done, n_done
@@ -187,16 +197,16 @@ class _LineBar(Bar):
             return
         tenths, tenths_before = (n * LINES_PER_STEP // self._total for n in (n_done, n_before))
         if tenths_before < tenths < LINES_PER_STEP:
-            self._write(f"{self._name} {self._format_done()}{_prefix(self._values)}")
+            _write_line(f"{self._name} {self._format_done()}{_prefix(self._values)}")
 
     def _format_done(self) -> str:
         total = "" if self._total is None else f"/{self._total}"
         return f"{self._n_done}{total} {self._unit}".rstrip()
 
-    @staticmethod
-    def _write(line: str) -> None:
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+
+def _write_line(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def format_values(values: Mapping[str, float]) -> str:

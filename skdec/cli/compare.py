@@ -1,4 +1,4 @@
-"""``skdec compare``: k-means, autoencoder + k-means and DEC on the same samples."""
+"""``skdec compare``: k-means, autoencoder + k-means, neighbors and DEC on the same samples."""
 
 import argparse
 import json
@@ -23,8 +23,8 @@ from skdec.cli.output import build_callbacks, log, show_reading, silence_stderr
 from skdec.cli.preparation import build_preparation, report_preparation
 from skdec.tables._reader import load_table
 
-HELP = "compare k-means, autoencoder + k-means and DEC on the same samples"
-_METHODS = ("kmeans", "autoencoder+kmeans", "dec")
+HELP = "compare k-means, autoencoder + k-means, neighbors and DEC on the same samples"
+_METHODS = ("kmeans", "autoencoder+kmeans", "neighbors", "dec")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_parse_methods,
         default=_METHODS,
         metavar="NAME,...",
-        help="which of kmeans, autoencoder+kmeans, dec (all)",
+        help=f"which of {', '.join(_METHODS)} (all)",
     )
     parser.add_argument(
         "--n-seeds",

@@ -36,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> from skdec.cli import main
     >>> main(["compare", "digits", "--seed", "0"])  # doctest: +SKIP
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with show_warnings_in_one_line():
         try:
             arguments = build_parser().parse_args(argv)

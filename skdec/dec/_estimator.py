@@ -1,9 +1,10 @@
 """The estimator: Deep Embedded Clustering behind scikit-learn's API."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import cached_property
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import cached_property, partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,13 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skdec import _model_file
 from skdec._utils.assignments import cluster_frequencies
 from skdec._utils.blocks import store_blocks
 from skdec._utils.cache import StepCache
 from skdec._utils.containers import check_samples
 from skdec._utils.data import DistinctSamples, SampleSubset
-from skdec._utils.progress import report_progress
+from skdec._utils.progress import report_progress, report_result
 from skdec._utils.validation import (
     expand_labels,
     find_distinct_samples,
@@ -35,41 +35,42 @@ from skdec.cluster import NeighborClusterer
 from skdec.cluster._graph import Neighbors, find_neighbors
 from skdec.cluster._neighbor_clusterer import check_no_zero_samples
 from skdec.cluster._selection import NeighborClusters, find_clusters
-from skdec.dec._decoder import train_decoder
 from skdec.dec._initialization import (
     Initialization,
     initialize_from_clusters,
     initialize_in_embedding,
 )
-from skdec.dec._outliers import compute_deviation_limits, compute_deviations
 from skdec.dec._parameters import (
     Settings,
     check_parameters,
-    format_keras_object,
+    format_as_call,
     published_parameters,
     resolve,
     tutorial_parameters,
 )
-from skdec.dec._pretraining import PretrainingResult, create_weights, pretrain
-from skdec.dec._rebuilding import rebuild_neighbors
-from skdec.dec._refinement import RefinementResult, Targets, refine
+from skdec.dec._pretraining import PretrainingResult, create_weights, pretrain, train_decoder
+from skdec.dec._refinement import (
+    RefinementResult,
+    Targets,
+    rebuild_neighbors,
+    refine,
+    run_until_interrupted,
+)
+from skdec.dec._state import check_can_be_saved, check_fitted, describe_state, restore_state
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_not_forked, run_outside_scope
-from skdec.dec.training.identity import describe
-from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
-from skdec.dec.training.interrupts import run_again_if_interrupted
+from skdec.dec.training.identity import UnidentifiedError, describe
+from skdec.dec.training.inference import (
+    DECWeights,
+    build_untrained_autoencoder,
+    compute_deviation_limits,
+    compute_deviations,
+)
 from skdec.layers import ClusteringLayer
 from skdec.metrics import neighbor_information
-from skdec.networks import Autoencoder
+from skdec.networks import Architecture, Autoencoder
 
-_PRINTED_AS_CALLS = (
-    keras.optimizers.Optimizer,
-    keras.initializers.Initializer,
-    keras.layers.Layer,
-)
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+_PRINTED_AS_CALLS = (keras.optimizers.Optimizer, keras.layers.Layer, partial)
 
 
 class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, BaseEstimator):
@@ -89,10 +90,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         first three are halved below 5,000, below 1,250 and below 313 samples.
     alpha : float, default=1.0
         Degrees of freedom of Student's t, which turns distances into soft assignments.
-    activation : str or callable, default="relu"
-        Activation of the hidden layers, a Keras activation.
-    kernel_initializer : str or keras.initializers.Initializer, default=None
-        Initializer of the weights. None is ``VarianceScaling(1 / 3, "fan_in", "uniform")``.
     batch_size : int, default=256
         Samples in a training step. With fewer samples, it is the largest power of two up to
         their number.
@@ -106,19 +103,20 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     pretraining : {"joint", "layerwise"}, default="joint"
         "joint" trains all layers of the autoencoder together. "layerwise" first trains one layer
         after the other, with the one that mirrors it, to reconstruct its input, each for half of
-        `pretrain_epochs`, then all together, as in [1]_.
+        `pretrain_epochs`, then all together, as in [1]_; it needs networks of `build_autoencoder`.
     corruption : float, default=0.0
         Fraction of the values, at least 0 and below 1, that are set to zero at random in the
         input of the autoencoder ("joint"), or in the input of each of the two layers that are
         trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
     autoencoder : callable or tuple of keras.Model, default=None
-        Networks in place of the fully connected ones that `dims`, `activation` and
-        `kernel_initializer` describe, and which these then have no effect on.
+        Networks in place of the fully connected ones that `dims` describes, and which it then has
+        no effect on.
 
         - A function of the number of features that returns (encoder, decoder), Keras models with
           new weights, or an `skdec.networks.Autoencoder`; for example
-          ``partial(build_convolutional_autoencoder, image_shape=(28, 28))`` with
-          `skdec.networks.build_convolutional_autoencoder`.
+          ``partial(build_autoencoder, dims=(500, 10), activation="gelu")`` or
+          ``partial(build_convolutional_autoencoder, image_shape=(28, 28))`` with the functions of
+          `skdec.networks`.
         - A tuple (encoder, decoder) of Keras models. The pretraining begins with their weights;
           ``pretrain_epochs=0`` takes them as they are. Each fit works on copies.
 
@@ -181,29 +179,24 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         are close that differ by such changes only, and a second refinement of half as many steps
         uses them. It is left out with ``n_neighbors=0``, and where ``init="neighbors"`` has
         preferred the clusters of k-means on the samples.
-    target : callable, default=None
-        Function that returns the target distribution p of the soft assignments q, both of shape
-        (n, n_clusters), for experiments; each row of p sums to one. If it has a parameter
-        `sample_weight`, it gets the weights of the samples, of which equal ones are one sample with
-        their total weight. With `n_neighbors` above 0 it is called several times in a row, each
-        time on the average over the neighbors, and not before most of the initial labels have been
-        learned. None is equation 3 of [1]_: q squared, divided by the cluster frequencies.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.
     memory : str, pathlib.Path or joblib.Memory, default=None
         Cache for pretrained weights, neighbor graphs and initializations, reused by fits with the
-        same data, seed, relevant parameters and package versions. Only finished steps are stored;
-        callbacks are not called for a pretraining that is found there.
+        same data, seed, relevant parameters and package versions. Only finished steps are stored.
+        No pretraining is stored with `callbacks`, nor with a function or class of a script, which
+        has no configuration: functions of installed packages have one.
     callbacks : list of keras.callbacks.Callback, default=None
         Called at the start and end of each pretraining epoch and each target update. Their
         ``params["phase"]`` is "pretrain" or "refine", "layer_0", "layer_1" and so on in the
-        training of single layers, and "rebuilt" in the second refinement (see `augment`). What they
-        add to their `logs` in ``on_epoch_end`` becomes part of `history_`. Callbacks with batch
-        hooks make the training slower.
+        training of single layers, and "rebuilt" in the second refinement (see `augment`). Numbers,
+        and arrays of one shape, that they add to their `logs` in ``on_epoch_end`` become part of
+        `history_`. Callbacks with batch hooks make the training slower.
     checkpoint : str or pathlib.Path, default=None
-        Directory for training checkpoints. A killed fit resumes from the last one with identical
-        results; it is deleted on success. `random_state` must be an integer.
+        Directory for training checkpoints. A killed or interrupted fit resumes from the last one
+        with identical results; it is deleted on success. `random_state` must be an integer. Your
+        own functions and classes are compared by their names only: do not change them before.
     verbose : int, default=0
         Above 0, the progress of each step is shown on standard error: bars in a terminal or a
         notebook with ipywidgets, lines elsewhere.
@@ -222,8 +215,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     n_iter_ : int
         Training steps of the refinement, those of the second one (see `augment`) included.
     stop_reason_ : {"tol", "max_iter", "callback", "interrupted", "collapse"}
-        Why the refinement ended; "interrupted" by Ctrl-C, "collapse" where updates left clusters
-        without samples and were undone, or there are clusters without samples.
+        Why the refinement ended; "interrupted" by Ctrl-C (see `fit`), "collapse" where updates left
+        clusters without samples and were undone, or there are clusters without samples.
     history_ : dict of dict of ndarray
         "pretrain": the loss of each epoch; "layers", after layerwise pretraining: the loss of each
         epoch of each layer, and the layer's number; "refine": the loss of the steps before each
@@ -283,9 +276,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     # How the targets follow from the assignments, as `Initialization` describes.
     _target_power: float
     _follows_neighbors: bool
+    labels_: np.ndarray
+    initial_labels_: np.ndarray
     stop_reason_: str
-    # Those of a fit that Ctrl-C has ended and its checkpoint can resume.
-    _interrupted_weights: DECWeights | None
 
     def __init__(
         self,
@@ -293,8 +286,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         *,
         dims: Any = "auto",
         alpha: float = 1.0,
-        activation: Any = "relu",
-        kernel_initializer: Any = None,
         batch_size: int = 256,
         pretrain_epochs: Any = "auto",
         pretrain_optimizer: Any = "adam",
@@ -309,7 +300,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         tol: float = 1e-3,
         reconstruction_weight: float = 0.0,
         augment: Any = None,
-        target: Any = None,
         warm_start: bool = False,
         memory: Any = None,
         callbacks: Any = None,
@@ -320,8 +310,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.n_clusters = n_clusters
         self.dims = dims
         self.alpha = alpha
-        self.activation = activation
-        self.kernel_initializer = kernel_initializer
         self.batch_size = batch_size
         self.pretrain_epochs = pretrain_epochs
         self.pretrain_optimizer = pretrain_optimizer
@@ -336,7 +324,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.tol = tol
         self.reconstruction_weight = reconstruction_weight
         self.augment = augment
-        self.target = target
         self.warm_start = warm_start
         self.memory = memory
         self.callbacks = callbacks
@@ -371,7 +358,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         FloatingPointError
             If the loss diverges, and again at a tenth of the learning rate.
         KeyboardInterrupt
-            On Ctrl-C, after the fitted attributes have been set as far as the fit got.
+            On Ctrl-C. Once the refinement has begun, the fitted attributes are those of its last
+            update of the targets; before, the estimator is as it was.
         """
         return self._fit(X, sample_weight)
 
@@ -380,51 +368,32 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> "DECClusterer":
         """Fit on samples; `feature_names` are those that an array of blocks has lost."""
         check_parameters(self)
+        start = time.perf_counter()
         with restore_features_on_failure(self):
-            initial_weights = self._get_initial_weights()
-            is_warm_start = initial_weights is not None
-            X = self._validate_samples(X, reset=not is_warm_start, feature_names=feature_names)
-            if is_warm_start:
-                self._check_networks_unchanged("warm_start=True")
-            if isinstance(self.init, NeighborClusterer) and self.init.metric == "cosine":
-                check_no_zero_samples(X)
-            samples = find_distinct_samples(X, sample_weight, self.n_clusters or 1)
+            previous = self._weights if self._is_warm_start() else None
+            X, samples = self._validate(X, sample_weight, feature_names)
             settings = resolve(self, *samples.shape)
-            checkpoint = self._open_checkpoint(samples, initial_weights)
-
+            checkpoint = self._open_checkpoint(samples, previous)
             neighbors = self._find_neighbors(settings, samples)
-            if initial_weights is None:
+            if previous is None:
                 clusters = self._find_clusters(settings, samples, neighbors)
                 pretraining = self._pretrain(settings, samples, checkpoint)
-                if pretraining.stop_reason == "interrupted":
-                    settings = settings.shorten()
-                initialization, settings = _run_step(
-                    self._initialize, settings, samples, pretraining, neighbors, clusters
+                initialization = self._initialize(
+                    settings, samples, pretraining, neighbors, clusters
                 )
             else:
-                pretraining = self._continue_pretraining(initial_weights)
-                initialization = self._initialize_from_centers(samples, initial_weights)
-            steps = samples, initialization, neighbors, checkpoint
-            refinement, settings = _run_step(self._refine, settings, pretraining.weights, *steps)
-            refinement, settings = _run_step(self._refine_further, settings, refinement, *steps)
-            refinement, settings = _run_step(self._train_decoder, settings, refinement, samples)
-            fitted, settings = _run_step(
-                lambda _: {
-                    **self._compute_fitted_attributes(
-                        X, samples, pretraining, initialization, refinement
-                    ),
-                    "_deviation_limits": compute_deviation_limits(refinement.weights, samples),
-                },
-                settings,
+                pretraining = self._continue_pretraining(previous)
+                initialization = self._initialize_from_centers(samples, previous)
+            refinement, interruption = run_until_interrupted(
+                self._refine(
+                    settings, pretraining.weights, samples, initialization, neighbors, checkpoint
+                )
             )
-            fitted["_n_partial_fits"] = 0
-            if settings.is_shortened:
-                fitted["stop_reason_"] = "interrupted"
-            if fitted["stop_reason_"] == "interrupted" and self.checkpoint is not None:
-                fitted["_interrupted_weights"] = initial_weights
-            self._set_fitted_attributes(fitted)
-        self._raise_if_interrupted()
+            self._store(settings, X, samples, pretraining, initialization, refinement)
+        if interruption is not None:
+            raise interruption
         checkpoint.remove()
+        report_result(self._summarize(time.perf_counter() - start))
         self._warn_about_convergence()
         return self
 
@@ -471,10 +440,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._check_networks_unchanged("partial_fit")
         samples = find_distinct_samples(X, sample_weight, n_needed=1)
         settings = resolve(self, *samples.shape)
+        augmentation = settings.augmentation
+        known = getattr(self, "_augmentation", augmentation)
+        if augmentation.source is known.source:
+            augmentation = known  # for which the training step has been compiled
         pretraining = self._continue_pretraining(self._weights)
         initialization = self._initialize_from_centers(samples, self._weights)
         previous_frequencies = self._frequencies
-        refinement = refine(
+        *_, refinement = refine(
             samples,
             pretraining.weights,
             initialization,
@@ -482,22 +455,21 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 samples.sample_weight,
                 previous_frequencies=previous_frequencies / samples.mean_weight,
                 power=initialization.power,
-                sharpen=settings.target,
             ),
             settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
             # Other batches and augmentations in each call.
             np.random.RandomState([settings.refine_seed, self._n_partial_fits]),
             self._get_callbacks(),
             reconstruction_weight=self.reconstruction_weight,
-            augmentation=settings.augmentation,
+            augmentation=augmentation,
         )
         fitted = self._compute_fitted_attributes(
             X, samples, pretraining, initialization, refinement
         )
         fitted["_frequencies"] += previous_frequencies
         fitted["_n_partial_fits"] = self._n_partial_fits + 1
+        fitted["_augmentation"] = augmentation
         self._set_fitted_attributes(fitted)
-        self._raise_if_interrupted()
         return self
 
     @report_progress
@@ -682,39 +654,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         check_is_fitted(self)
         return neighbor_information(X, self.predict(X))
 
-    def save(self, path: Any) -> None:
-        """Write the fitted estimator to one file, without pickle.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file, replaced if it exists. `callbacks`, `memory` and `checkpoint` are not kept.
-        """
-        check_is_fitted(self)
-        _model_file.save_model(self, path)
-
-    @classmethod
-    def load(cls, path: Any) -> "DECClusterer":
-        """Read an estimator written by `save`; no code in the file is run.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        DECClusterer
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If the file was not written by `save`, is damaged, was written by a newer version, or
-            has a scaler as well, which `skdec.load` reads.
-        """
-        return _model_file.load_model(cls, path, allow_scaler=False)
-
     @classmethod
     def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
         """Create DEC as in the paper, for samples scaled so that their mean square is 1.
@@ -724,7 +663,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         n_clusters : int, default=8
             Number of clusters.
         **parameters : dict
-            Parameters of `DECClusterer` that are to differ, such as ``random_state``.
+            Parameters of `DECClusterer` that are to differ, such as ``random_state``; ``dims`` are
+            those of its `autoencoder`.
 
         Returns
         -------
@@ -739,7 +679,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         --------
         DECClusterer.tutorial : The recipe of the well-known Keras tutorial.
         """
-        return cls(n_clusters, **{**published_parameters(), **parameters})
+        widths = {"dims": parameters.pop("dims")} if "dims" in parameters else {}
+        return cls(n_clusters, **{**published_parameters(**widths), **parameters})
 
     @classmethod
     def tutorial(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
@@ -799,16 +740,19 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         return run_outside_scope(build)
 
-    def _get_initial_weights(self) -> DECWeights | None:
-        """Return the weights that a warm start begins from; None for a fit from the beginning.
+    def _is_warm_start(self) -> bool:
+        return bool(self.warm_start) and self.__sklearn_is_fitted__()
 
-        With a checkpoint, the fit after one that Ctrl-C has ended begins where that has begun, and
-        resumes it.
-        """
-        if not (self.warm_start and self.__sklearn_is_fitted__()):
-            return None
-        is_resumed = self.checkpoint is not None and hasattr(self, "_interrupted_weights")
-        return self._interrupted_weights if is_resumed else self._weights
+    def _validate(
+        self, X: Any, sample_weight: Any, feature_names: np.ndarray | None
+    ) -> tuple[Any, DistinctSamples]:
+        """Return the samples of a fit as an array or CSR matrix, and the distinct ones."""
+        X = self._validate_samples(X, reset=not self._is_warm_start(), feature_names=feature_names)
+        if self._is_warm_start():
+            self._check_networks_unchanged("warm_start=True")
+        if isinstance(self.init, NeighborClusterer) and self.init.metric == "cosine":
+            check_no_zero_samples(X)
+        return X, find_distinct_samples(X, sample_weight, self.n_clusters or 1)
 
     def _find_neighbors(self, settings: Settings, samples: DistinctSamples) -> Neighbors:
         """Find the neighbors whose assignments are averaged for the targets."""
@@ -842,7 +786,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> PretrainingResult:
         architecture, seed = settings.architecture, settings.pretrain_seed
 
-        def compute() -> tuple[list[np.ndarray], dict[str, dict[str, np.ndarray]], str]:
+        def compute() -> tuple[list[np.ndarray], list[np.ndarray], dict[str, Any]]:
             result = pretrain(
                 samples,
                 create_weights(samples, architecture, seed),
@@ -851,17 +795,29 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 self._get_callbacks(),
                 checkpoint,
             )
-            return result.weights.autoencoder, result.history, result.stop_reason
+            return result.weights.encoder, result.weights.decoder, result.history
 
-        weights, history, stop_reason = StepCache(self.memory).get(
-            "pretraining",
-            (describe((samples.digest, architecture, settings.stages, seed)),),
-            compute,
-            # A callback may have stopped it earlier than the next fit's callbacks would.
-            is_finished=lambda result: result[-1] == "max_iter",
+        is_cached = self.memory is not None and not self.callbacks and self._can_be_identified()
+        key = describe((samples.digest, architecture, settings.stages, seed)) if is_cached else ""
+        memory = self.memory if is_cached else None
+        encoder, decoder, history = StepCache(memory).get("pretraining", (key,), compute)
+        return PretrainingResult(
+            DECWeights(architecture, encoder, decoder, alpha=self.alpha), history
         )
-        trained = DECWeights.from_autoencoder(architecture, weights, self.alpha)
-        return PretrainingResult(trained, history, stop_reason)
+
+    def _can_be_identified(self) -> bool:
+        """Return whether parameters tell this pretraining from others; warn if they do not."""
+        for name in ("autoencoder", "augment", "pretrain_optimizer"):
+            try:
+                describe(getattr(self, name))
+            except UnidentifiedError as error:
+                warn_user(
+                    f"The pretraining is not stored in memory, because {name} cannot be told from "
+                    f"other values: {error}. Define it in an installed package, or use classes and "
+                    "functions of Keras."
+                )
+                return False
+        return True
 
     def _initialize(
         self,
@@ -871,15 +827,18 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         neighbors: Neighbors,
         clusters: NeighborClusters | None,
     ) -> Initialization:
-        """Initialize the clusters; if the fit was interrupted before, by one run of k-means."""
+        """Return labels, centers and first targets."""
         z, weights = pretraining.weights.embed(samples), samples.sample_weight
         if clusters is not None:
             return initialize_from_clusters(clusters, z, neighbors, weights)
-        if self.n_clusters is None and settings.is_shortened:
-            raise KeyboardInterrupt
-        graph = None if settings.is_shortened else neighbors.graph
         return initialize_in_embedding(
-            settings.init, self.n_clusters, settings.n_init, z, graph, weights, settings.init_seed
+            settings.init,
+            self.n_clusters,
+            settings.n_init,
+            z,
+            neighbors.graph,
+            weights,
+            settings.init_seed,
         )
 
     def _refine(
@@ -890,72 +849,55 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         initialization: Initialization,
         neighbors: Neighbors,
         checkpoint: Checkpoint,
-        phase: str = "refine",
-    ) -> RefinementResult:
-        uses_neighbors = initialization.follows_neighbors
-        return refine(
-            samples,
-            weights,
-            initialization,
-            Targets(
-                samples.sample_weight,
-                neighbors.graph if uses_neighbors and not settings.is_shortened else None,
-                power=initialization.power,
-                sharpen=settings.target,
-            ),
-            settings.refinement if phase == "refine" else settings.rebuilt,
-            np.random.RandomState(settings.refine_seed),
-            self._get_callbacks(),
-            Checkpoint(None) if settings.is_shortened else checkpoint,
-            self.reconstruction_weight,
-            settings.augmentation,
-            phase,
-        )
-
-    def _refine_further(
-        self,
-        settings: Settings,
-        refinement: RefinementResult,
-        samples: DistinctSamples,
-        initialization: Initialization,
-        neighbors: Neighbors,
-        checkpoint: Checkpoint,
-    ) -> RefinementResult:
-        """Refine towards neighbors in the embedding, where that is worth it."""
-        is_interrupted = refinement.stop_reason == "interrupted"
+    ) -> Iterator[RefinementResult]:
+        """Refine encoder and centers, then the decoder; yield the state after each update."""
         uses_neighbors = neighbors.graph is not None and initialization.follows_neighbors
-        if not settings.rebuilt.n_steps or is_interrupted or not uses_neighbors:
-            return refinement
-        rebuilding = rebuild_neighbors(
-            samples,
-            refinement.weights,
-            refinement.q,
-            self.n_neighbors,
-            initialization.power,
-            settings.neighbors_seed,
-        )
-        further = self._refine(
-            settings,
-            refinement.weights,
-            samples,
-            rebuilding.initialization,
-            rebuilding.neighbors,
-            checkpoint,
-            "rebuilt",
-        )
-        return further.after(refinement)
+
+        def run(
+            phase: str, weights: DECWeights, initialization: Initialization, graph: Any
+        ) -> Iterator[RefinementResult]:
+            return refine(
+                samples,
+                weights,
+                initialization,
+                Targets(samples.sample_weight, graph, power=initialization.power),
+                settings.refinement if phase == "refine" else settings.rebuilt,
+                np.random.RandomState(settings.refine_seed),
+                self._get_callbacks(),
+                checkpoint,
+                self.reconstruction_weight,
+                settings.augmentation,
+                phase,
+            )
+
+        for refinement in run(
+            "refine", weights, initialization, neighbors.graph if uses_neighbors else None
+        ):
+            yield refinement
+        if settings.rebuilt.n_steps and uses_neighbors:
+            first = refinement
+            rebuilding = rebuild_neighbors(
+                samples,
+                first.weights,
+                first.q,
+                self.n_neighbors,
+                initialization.power,
+                settings.neighbors_seed,
+            )
+            for refinement in run(
+                "rebuilt", first.weights, rebuilding.initialization, rebuilding.neighbors.graph
+            ):
+                refinement = refinement.after(first)
+                yield refinement
+        if refinement.n_iter:
+            yield self._train_decoder(settings, refinement, samples)
 
     def _train_decoder(
         self, settings: Settings, refinement: RefinementResult, samples: DistinctSamples
     ) -> RefinementResult:
-        """Fit the decoder to the refined encoder, unless the fit was interrupted."""
-        is_interrupted = settings.is_shortened or refinement.stop_reason == "interrupted"
-        if is_interrupted or refinement.n_iter == 0:
-            return refinement
         random_state = np.random.RandomState(settings.decoder_seed)
-        weights, reason = train_decoder(samples, refinement.weights, settings.decoder, random_state)
-        stop_reason = reason if reason == "interrupted" else refinement.stop_reason
-        return replace(refinement, weights=weights, stop_reason=stop_reason)
+        weights = train_decoder(samples, refinement.weights, settings.decoder, random_state)
+        return replace(refinement, weights=weights)
 
     def _initialize_from_centers(
         self, samples: DistinctSamples, weights: DECWeights
@@ -969,7 +911,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         """Return fitted weights as the result of a pretraining, to be refined further."""
         phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
         history = {phase: self.history_[phase] for phase in phases}
-        return PretrainingResult(replace(weights, alpha=self.alpha), history, "max_iter")
+        return PretrainingResult(replace(weights, alpha=self.alpha), history)
 
     def _check_first_samples(self, X: Any, sample_weight: Any) -> None:
         """Raise a ValueError unless there are as many distinct samples as clusters."""
@@ -1000,26 +942,23 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 f"is {self.n_clusters}. Set n_clusters={n_fitted}, or fit from the beginning with "
                 "warm_start=False."
             )
-        fitted = self._weights.architecture.parameters
-        current = self.get_params(deep=False)
-        is_auto = isinstance(self.dims, str)
-        current["dims"] = fitted.get("dims") if is_auto else tuple(map(int, self.dims))
-        for name, old in fitted.items():
-            new = current[name]
-            if old != new and describe(old) != describe(new):
-                raise ValueError(
-                    f"{what} trains the networks of the previous fit further, which has "
-                    f"{name}={old!r}; {name} is now {new!r}. Set it back, or fit from the "
-                    "beginning with warm_start=False."
-                )
+        if self.autoencoder is None and isinstance(self.dims, str):
+            return
+        architecture = self._weights.architecture
+        source = self.autoencoder
+        if source is None:
+            dims = tuple(map(int, self.dims))
+            source = Architecture.create_default(architecture.n_features, dims).source
+        if describe(source, by_name=True) != describe(architecture.source, by_name=True):
+            raise ValueError(
+                f"{what} trains the networks of the previous fit further, which "
+                f"{architecture.source!r} has built; dims or autoencoder is now another. Set it "
+                "back, or fit from the beginning with warm_start=False."
+            )
 
-    def _open_checkpoint(
-        self, samples: DistinctSamples, initial_weights: DECWeights | None
-    ) -> Checkpoint:
-        previous = []
-        if initial_weights is not None:
-            previous = [*initial_weights.autoencoder, initial_weights.centers]
-        return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), previous)
+    def _open_checkpoint(self, samples: DistinctSamples, previous: DECWeights | None) -> Checkpoint:
+        weights = [] if previous is None else [*previous.autoencoder, previous.centers]
+        return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), weights)
 
     def _get_callbacks(self) -> list[keras.callbacks.Callback]:
         return list(self.callbacks or [])
@@ -1039,7 +978,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             return weights.assign(unweighted).argmax(axis=1)
 
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
-        is_interrupted = pretraining.stop_reason == "interrupted"
         return {
             "_weights": weights,
             "_n_features_out": weights.architecture.embedding_width,
@@ -1050,25 +988,40 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             "labels_": expand_labels(X, samples, refinement.q.argmax(axis=1), predict),
             "initial_labels_": expand_labels(X, samples, initialization.labels, predict),
             "n_iter_": refinement.n_iter,
-            "stop_reason_": "interrupted" if is_interrupted else refinement.stop_reason,
+            "stop_reason_": refinement.stop_reason,
             "history_": {**pretraining.history, **refinement.history},
         }
 
+    def _store(
+        self,
+        settings: Settings,
+        X: Any,
+        samples: DistinctSamples,
+        pretraining: PretrainingResult,
+        initialization: Initialization,
+        refinement: RefinementResult,
+    ) -> None:
+        """Set the attributes of a fit."""
+        fitted = self._compute_fitted_attributes(
+            X, samples, pretraining, initialization, refinement
+        )
+        fitted["_deviation_limits"] = compute_deviation_limits(refinement.weights, samples)
+        fitted["_n_partial_fits"] = 0
+        fitted["_augmentation"] = settings.augmentation
+        self._set_fitted_attributes(fitted)
+
     def _set_fitted_attributes(self, fitted: dict[str, Any]) -> None:
         """Set fitted attributes all at once, so that Ctrl-C cannot leave those of two fits."""
-        for name in ("_networks", "model_", "_interrupted_weights"):  # of the previous fit
+        for name in ("_networks", "model_"):  # of the previous fit
             self.__dict__.pop(name, None)
         self.__dict__.update(fitted)
 
-    def _raise_if_interrupted(self) -> None:
-        if self.stop_reason_ == "interrupted":
-            phases = [phase for phase in ("layers", "pretrain") if phase in self.history_]
-            n_epochs = sum(len(self.history_[phase]["loss"]) for phase in phases)
-            raise KeyboardInterrupt(
-                f"Fit was interrupted after {n_epochs} epochs of the pretraining and "
-                f"{self.n_iter_} steps of the refinement; the fitted attributes are those of the "
-                "networks at that time."
-            )
+    def _summarize(self, seconds: float) -> str:
+        """Return a line about the clusters and what the refinement has changed."""
+        changed = np.mean(self.labels_ != self.initial_labels_)
+        refined = f"refined, which has changed {changed:.1%} of the labels"
+        origin = refined if changed else "those of the initialization"
+        return f"{len(np.unique(self.labels_))} clusters in {seconds:.1f} s: {origin}"
 
     def _warn_about_convergence(self) -> None:
         n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
@@ -1115,28 +1068,30 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         text: str = super().__repr__(N_CHAR_MAX)
         for value in self.get_params(deep=False).values():
             if isinstance(value, _PRINTED_AS_CALLS) and not isinstance(value, keras.Model):
-                text = text.replace(repr(value), format_keras_object(value))
+                text = text.replace(repr(value), format_as_call(value))
         return text
 
     def __getstate__(self) -> dict[str, Any]:
-        # Keras models are rebuilt from the weights on demand.
+        # Keras models are rebuilt from the weights on demand, the augmentation from its parameter.
         state = super().__getstate__()
-        return {name: state[name] for name in state if name not in ("_networks", "model_")}
+        rebuilt = ("_networks", "model_", "_augmentation")
+        return describe_state({name: state[name] for name in state if name not in rebuilt})
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(restore_state(state))
 
-def _run_step(
-    step: Callable[Concatenate[Settings, _P], _R],
-    settings: Settings,
-    *arguments: _P.args,
-    **options: _P.kwargs,
-) -> tuple[_R, Settings]:
-    """Run a step of a fit, with shortened settings if Ctrl-C interrupts it.
+    def _check_can_be_saved(self) -> None:
+        check_can_be_saved(self.get_params(deep=False))
+        check_can_be_saved({"autoencoder": self._weights.architecture.source})
 
-    Returns its result, and the settings of the next steps.
-    """
+    def _check_fitted(self) -> None:
+        check_fitted(self)
 
-    def run(is_interrupted: bool) -> _R:
-        return step(settings.shorten() if is_interrupted else settings, *arguments, **options)
-
-    result, is_interrupted = run_again_if_interrupted(run)
-    return result, settings.shorten() if is_interrupted else settings
+    def _describe_networks(self) -> str:
+        """Return the widths of the encoder, or the call that builds networks of another kind."""
+        source = self._weights.architecture.source
+        arguments = {**getattr(source, "keywords", {})}
+        if self.autoencoder is None:
+            return "-".join(map(str, [self.n_features_in_, *arguments["dims"]]))
+        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        return f"{getattr(source, 'func', source).__name__}({shown})"

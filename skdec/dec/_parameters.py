@@ -1,8 +1,9 @@
 """What the parameters of `DECClusterer` may be, and what "auto" and names stand for."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -22,21 +23,20 @@ from skdec._utils.constraints import (
     Verbosity,
     Widths,
     Word,
-    join_words,
 )
 from skdec.cluster import NeighborClusterer
 from skdec.cluster._neighbor_clusterer import check_parameters as check_search
 from skdec.dec._pretraining import Stage
-from skdec.dec._targets import TargetFunction, create_target_function
 from skdec.dec.training.augmentation import (
     NO_AUGMENTATION,
     NO_CORRUPTION,
     Augmentation,
     Corruption,
 )
+from skdec.dec.training.trainer import list_dense_layers
 from skdec.dec.training.training_loop import TrainingSettings
 from skdec.layers import RandomAffine
-from skdec.networks import AnyArchitecture, Architecture, CustomArchitecture
+from skdec.networks import Architecture, build_autoencoder
 
 _OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(1e-3, name="adam"),
@@ -55,121 +55,121 @@ _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
 _DECODER_EPOCHS, _MIN_DECODER_STEPS = 1, 100
 _N_KMEANS_RUNS = 20
 # Widths of the paper's encoder, halved for every time that there are four times fewer samples.
-_PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000), 5_000, 3
-_EMBEDDING_WIDTH = 10
+_PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000, 10), 5_000, 3
 _N_SEARCH_NEIGHBORS = 10
 
 
+def _are_networks(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return len(value) in (2, 3) and all(isinstance(model, keras.Model) for model in value)
+    return value is None or (callable(value) and not isinstance(value, type | keras.layers.Layer))
+
+
+def _is_layer_or_function(value: Any) -> bool:
+    return value is None or (callable(value) and not isinstance(value, type))
+
+
+def _are_callbacks(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, Sequence) and all(
+        isinstance(callback, keras.callbacks.Callback) for callback in value
+    )
+
+
+_OPTIMIZER = Constraint(
+    "a Keras optimizer", lambda value: isinstance(value, keras.optimizers.Optimizer), _OPTIMIZERS
+)
+# Parameters that can be checked by themselves, in the order of the constructor.
+PARAMETERS: Mapping[str, Constraint] = {
+    "dims": Widths(words=("auto",)),
+    "alpha": Positive(),
+    "batch_size": Integer(1),
+    "pretrain_epochs": Integer(0, words=("auto",)),
+    "pretrain_optimizer": _OPTIMIZER,
+    "pretraining": Word(("joint", "layerwise")),
+    "corruption": Fraction(allows_one=False),
+    "autoencoder": Constraint(
+        "None, a function of the number of features that returns an encoder and a decoder, or a "
+        "tuple (encoder, decoder) of Keras models",
+        _are_networks,
+    ),
+    "n_neighbors": Integer(0),
+    "optimizer": _OPTIMIZER,
+    "max_iter": Integer(0, words=("auto",)),
+    "update_interval": Integer(1, words=("auto",)),
+    "tol": Fraction(),
+    "reconstruction_weight": NotNegative(),
+    "augment": Constraint(
+        "None, a Keras layer or model, a function of a batch", _is_layer_or_function, ("image",)
+    ),
+    "callbacks": Constraint("None or a list of Keras callbacks", _are_callbacks),
+    "checkpoint": Directory(),
+    "warm_start": Boolean(),
+    "verbose": Verbosity(),
+    "random_state": Seed(),
+}
+
+
 @dataclass(frozen=True)
-class Activation:
-    """The name of a Keras activation, or a function that keeps the shape of its input."""
+class Settings:
+    """The parameters of one fit with "auto" and names resolved.
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_name = isinstance(value, str) and _is_known_to_keras(keras.activations, value)
-        if not callable(value) and not is_name:
-            raise ValueError(
-                f"{name} must be a function or the name of a Keras activation, such as 'relu', "
-                f"'gelu' or 'tanh'; got {value!r}."
-            )
-        try:
-            shape = tuple(keras.activations.get(value)(np.zeros((2, 4), np.float32)).shape)
-        except Exception as error:  # the user's function may raise anything
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{name}={value!r} fails on an array (2, 4): {reason}") from error
-        if getattr(value, "weights", None):
-            raise ValueError(
-                f"{name}={value!r} has weights, which the layers of the networks would share. Use "
-                "it in networks of your own, given as autoencoder."
-            )
-        if shape != (2, 4):
-            raise ValueError(
-                f"{name}={value!r} must keep the shape of its input; (2, 4) became {shape}."
-            )
+    Attributes
+    ----------
+    architecture : Architecture
+        The networks.
+    augmentation : Augmentation
+        What the samples go through in training.
+    stages : tuple of Stage
+        Stages of the pretraining.
+    refinement, rebuilt, decoder, partial : TrainingSettings
+        Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
+        training of the decoder, and of `partial_fit`.
+    init : str, clusterer or array-like
+        Method of the initialization.
+    search : NeighborClusterer or None
+        Finds the initial clusters among the samples; None if they are found in the embedding.
+    n_init : int
+        Number of runs of k-means.
+    pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed : int
+        Seeds of the steps.
+    """
+
+    architecture: Architecture
+    augmentation: Augmentation
+    stages: tuple[Stage, ...]
+    refinement: TrainingSettings
+    rebuilt: TrainingSettings
+    decoder: TrainingSettings
+    partial: TrainingSettings
+    init: Any
+    search: NeighborClusterer | None
+    n_init: int
+    pretrain_seed: int
+    init_seed: int
+    neighbors_seed: int
+    refine_seed: int
+    decoder_seed: int
 
 
-@dataclass(frozen=True)
-class Initializer:
-    """None, a Keras initializer or the name of one."""
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        # `get` creates an initializer, with a seed from Python's global generator; looked up by
-        # attribute first to avoid that.
-        is_name = isinstance(value, str) and (
-            isinstance(getattr(keras.initializers, value, None), type)
-            or _is_known_to_keras(keras.initializers, value)
+def check_parameters(estimator: Any) -> None:
+    """Raise a ValueError or TypeError that names the first parameter out of its range."""
+    if estimator.n_clusters is not None or not hasattr(estimator.init, "fit_predict"):
+        Integer(1).check("n_clusters", estimator.n_clusters)
+    for name, constraint in PARAMETERS.items():
+        constraint.check(name, getattr(estimator, name))
+    for name in ("pretrain_optimizer", "optimizer"):
+        if not isinstance(getattr(estimator, name), str):
+            _check_optimizer(name, getattr(estimator, name))
+    if estimator.autoencoder is None:
+        is_word = isinstance(estimator.dims, str)
+        _check_init(estimator, _PAPER_DIMS[-1] if is_word else estimator.dims[-1])
+    if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
+        raise ValueError(
+            "checkpoint needs an integer as random_state, because no other fit could resume with "
+            f"identical results; got random_state={estimator.random_state!r}."
         )
-        is_initializer = value is None or isinstance(value, keras.initializers.Initializer)
-        if not is_name and not is_initializer:
-            raise ValueError(
-                f"{name} must be None, a Keras initializer or the name of one, such as "
-                f"'glorot_uniform'; got {value!r}."
-            )
-
-
-@dataclass(frozen=True)
-class Networks:
-    """None, a function that builds networks, or a pair of Keras models."""
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_function = callable(value) and not isinstance(value, type | keras.layers.Layer)
-        are_models = (
-            isinstance(value, tuple)
-            and len(value) in (2, 3)
-            and all(isinstance(model, keras.Model) for model in value)
-        )
-        if value is not None and not is_function and not are_models:
-            raise TypeError(
-                f"{name} must be None, a function of the number of features that returns an "
-                "encoder and a decoder, or a tuple (encoder, decoder) of Keras models; got "
-                f"{value!r}."
-            )
-
-
-@dataclass(frozen=True)
-class Function:
-    """None, or a function."""
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if value is not None and not callable(value):
-            raise TypeError(f"{name} must be None or a function; got {value!r}.")
-
-
-@dataclass(frozen=True)
-class LayerOrFunction:
-    """None, a Keras layer or model, a function, or one of `words`."""
-
-    words: Collection[str]
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_word = isinstance(value, str) and value in self.words
-        is_function = callable(value) and not isinstance(value, type)
-        if value is not None and not is_word and not is_function:
-            raise ValueError(
-                f"{name} must be None, a Keras layer or model, a function of a batch"
-                f"{join_words(self.words)}; got {value!r}."
-            )
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """One of `words`, or a Keras optimizer."""
-
-    words: Collection[str]
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        is_word = isinstance(value, str) and value in self.words
-        if not is_word and not isinstance(value, keras.optimizers.Optimizer):
-            raise ValueError(
-                f"{name} must be {join_words(self.words)[4:]} or a Keras optimizer; got {value!r}."
-            )
-        if not is_word:
-            _check_optimizer(name, value)
 
 
 def _check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
@@ -192,134 +192,6 @@ def _check_optimizer(name: str, optimizer: keras.optimizers.Optimizer) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Callbacks:
-    """None, or a sequence of Keras callbacks."""
-
-    def check(self, name: str, value: Any) -> None:
-        """Raise unless `value` is allowed."""
-        if value is None:
-            return
-        are_callbacks = isinstance(value, Sequence) and all(
-            isinstance(callback, keras.callbacks.Callback) for callback in value
-        )
-        if not are_callbacks:
-            raise TypeError(f"{name} must be None or a list of Keras callbacks; got {value!r}.")
-
-
-def _is_known_to_keras(registry: Any, word: str) -> bool:
-    try:
-        registry.get(word)
-    except ValueError:
-        return False
-    return True
-
-
-# Parameters that can be checked by themselves, in the order of the constructor.
-PARAMETERS: Mapping[str, Constraint] = {
-    "dims": Widths(words=("auto",)),
-    "alpha": Positive(),
-    "activation": Activation(),
-    "kernel_initializer": Initializer(),
-    "batch_size": Integer(1),
-    "pretrain_epochs": Integer(0, words=("auto",)),
-    "pretrain_optimizer": Optimizer(tuple(_OPTIMIZERS)),
-    "pretraining": Word(("joint", "layerwise")),
-    "corruption": Fraction(allows_one=False),
-    "autoencoder": Networks(),
-    "n_neighbors": Integer(0),
-    "optimizer": Optimizer(tuple(_OPTIMIZERS)),
-    "max_iter": Integer(0, words=("auto",)),
-    "update_interval": Integer(1, words=("auto",)),
-    "tol": Fraction(),
-    "reconstruction_weight": NotNegative(),
-    "augment": LayerOrFunction(words=("image",)),
-    "target": Function(),
-    "callbacks": Callbacks(),
-    "checkpoint": Directory(),
-    "warm_start": Boolean(),
-    "verbose": Verbosity(),
-    "random_state": Seed(),
-}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The parameters of one fit with "auto" and names resolved.
-
-    Attributes
-    ----------
-    architecture : Architecture or CustomArchitecture
-        The networks.
-    augmentation : Augmentation
-        What the samples go through in training.
-    stages : tuple of Stage
-        Stages of the pretraining.
-    refinement, rebuilt, decoder, partial : TrainingSettings
-        Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
-        training of the decoder, and of `partial_fit`.
-    target : callable
-        Computes the target distribution.
-    init : str, clusterer or array-like
-        Method of the initialization.
-    search : NeighborClusterer or None
-        Finds the initial clusters among the samples; None if they are found in the embedding.
-    n_init : int
-        Number of runs of k-means.
-    pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed : int
-        Seeds of the steps.
-    is_shortened : bool, default=False
-        Whether the fit was interrupted and is to end quickly.
-    """
-
-    architecture: AnyArchitecture
-    augmentation: Augmentation
-    stages: tuple[Stage, ...]
-    refinement: TrainingSettings
-    rebuilt: TrainingSettings
-    decoder: TrainingSettings
-    partial: TrainingSettings
-    target: TargetFunction
-    init: Any
-    search: NeighborClusterer | None
-    n_init: int
-    pretrain_seed: int
-    init_seed: int
-    neighbors_seed: int
-    refine_seed: int
-    decoder_seed: int
-    is_shortened: bool = False
-
-    def shorten(self) -> "Settings":
-        """Return settings that finish an interrupted fit quickly: one run of k-means."""
-        none = replace(self.refinement, n_steps=0)
-        return replace(
-            self,
-            refinement=none,
-            rebuilt=none,
-            decoder=none,
-            init="k-means++",
-            n_init=1,
-            is_shortened=True,
-        )
-
-
-def check_parameters(estimator: Any) -> None:
-    """Raise a ValueError or TypeError that names the first parameter out of its range."""
-    if estimator.n_clusters is not None or not hasattr(estimator.init, "fit_predict"):
-        Integer(1).check("n_clusters", estimator.n_clusters)
-    for name, constraint in PARAMETERS.items():
-        constraint.check(name, getattr(estimator, name))
-    if estimator.autoencoder is None:
-        is_word = isinstance(estimator.dims, str)
-        _check_init(estimator, _EMBEDDING_WIDTH if is_word else estimator.dims[-1])
-    if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
-        raise ValueError(
-            "checkpoint needs an integer as random_state, because no other fit could resume with "
-            f"identical results; got random_state={estimator.random_state!r}."
-        )
-
-
 def _check_init(estimator: Any, width: int) -> None:
     init, shape = estimator.init, (estimator.n_clusters, width)
     if isinstance(init, type):
@@ -332,10 +204,8 @@ def _check_init(estimator: Any, width: int) -> None:
         return
     if isinstance(init, str) and init in _INIT_METHODS:
         return
-    allowed = (
-        f"{join_words(_INIT_METHODS)[4:]}, a scikit-learn clusterer or mixture, or an array of "
-        "centers"
-    )
+    words = " or ".join(map(repr, _INIT_METHODS))
+    allowed = f"{words}, a scikit-learn clusterer or mixture, or an array of centers"
     if not isinstance(init, (Sequence, np.ndarray)) or isinstance(init, (str, bytes)):
         raise ValueError(f"init must be {allowed}; got {init!r}.")
     centers = np.asarray(init, dtype=np.float32)
@@ -411,7 +281,6 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
-        target=create_target_function(estimator.target, estimator.n_clusters),
         init=estimator.init,
         search=search,
         n_init=_N_KMEANS_RUNS,
@@ -432,28 +301,27 @@ def _resolve_search(estimator: Any) -> NeighborClusterer | None:
     return None
 
 
-def _resolve_architecture(estimator: Any, n_samples: int, n_features: int) -> AnyArchitecture:
+def _resolve_architecture(estimator: Any, n_samples: int, n_features: int) -> Architecture:
     if estimator.autoencoder is not None:
-        architecture = CustomArchitecture.create(estimator.autoencoder, n_features)
+        architecture = Architecture.create(estimator.autoencoder, n_features)
         _check_init(estimator, architecture.embedding_width)
         return architecture
     dims = _resolve_dims(estimator.dims, n_samples)
-    return Architecture(n_features, dims, estimator.activation, estimator.kernel_initializer)
+    return Architecture.create_default(n_features, dims)
 
 
-def _list_stages(
-    whole: Stage, pretraining: str, architecture: AnyArchitecture
-) -> tuple[Stage, ...]:
+def _list_stages(whole: Stage, pretraining: str, architecture: Architecture) -> tuple[Stage, ...]:
     """Return the stages of the pretraining; layers are trained for half as many steps each."""
     if pretraining == "joint":
         return (whole,)
-    if isinstance(architecture, CustomArchitecture):
+    if not architecture.is_fully_connected:
         raise ValueError(
-            f"pretraining={pretraining!r} needs the layers of the default networks; with "
-            "autoencoder, use pretraining='joint'."
+            f"pretraining={pretraining!r} needs the layers of build_autoencoder; with other "
+            "networks, use pretraining='joint'."
         )
     half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
-    layers = [replace(whole, settings=half, layer=i) for i in range(architecture.n_layers)]
+    n_layers = len(list_dense_layers(architecture.build().encoder))
+    layers = [replace(whole, settings=half, layer=i) for i in range(n_layers)]
     return (*layers, replace(whole, corruption=NO_CORRUPTION))
 
 
@@ -478,7 +346,8 @@ def _resolve_dims(dims: Any, n_samples: int) -> tuple[int, ...]:
     n_halvings = 0
     while n_halvings < _MAX_HALVINGS and n_samples * 4**n_halvings < _MIN_PAPER_SAMPLES:
         n_halvings += 1
-    return (*(width // 2**n_halvings for width in _PAPER_DIMS), _EMBEDDING_WIDTH)
+    *widths, embedding_width = _PAPER_DIMS
+    return (*(width // 2**n_halvings for width in widths), embedding_width)
 
 
 def _resolve_batch_size(batch_size: int, n_samples: int) -> int:
@@ -492,8 +361,15 @@ def _resolve_optimizer(given: Any) -> dict[str, Any]:
     return {"optimizer": _OPTIMIZERS[given]() if is_name else given, "has_decay": is_name}
 
 
-def format_keras_object(value: Any) -> str:
-    """Return a Keras object as a call with the settings that differ from its defaults."""
+def format_as_call(value: Any) -> str:
+    """Return a Keras object, or a `functools.partial`, as the call that creates it.
+
+    Of a Keras object, with the settings that differ from its defaults.
+    """
+    if isinstance(value, partial):
+        name = getattr(value.func, "__name__", repr(value.func))
+        arguments = [f"{key}={_format_argument(one)}" for key, one in value.keywords.items()]
+        return f"partial({', '.join([name, *map(_format_argument, value.args), *arguments])})"
     config = value.get_config()
     if isinstance(value, keras.layers.Layer):
         general = keras.layers.Layer().get_config()
@@ -523,15 +399,19 @@ def _format_argument(value: Any) -> str:
     if isinstance(value, dict) and "class_name" in value:  # a schedule
         config = {key: one for key, one in value["config"].items() if key != "name"}
         return _format_call(value["class_name"], config)
+    if isinstance(value, keras.initializers.Initializer):
+        return format_as_call(value)
     return repr(value)
 
 
-def published_parameters() -> dict[str, Any]:
+def published_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
     """Return the parameters of DEC as in the paper, where they differ from the defaults."""
+    initializer = keras.initializers.RandomNormal(stddev=0.01)
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 20_000, 0.1, staircase=True)
     return {
         **tutorial_parameters(),
-        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.01),
+        "dims": "auto",  # those of the networks
+        "autoencoder": partial(build_autoencoder, dims=dims, kernel_initializer=initializer),
         "pretrain_epochs": 365,  # on MNIST 100,000 steps, and 50,000 for each layer
         "pretrain_optimizer": keras.optimizers.SGD(schedule, momentum=0.9),
         "pretraining": "layerwise",
@@ -542,7 +422,7 @@ def published_parameters() -> dict[str, Any]:
 def tutorial_parameters() -> dict[str, Any]:
     """Return the parameters of the Keras tutorial, where they differ from the defaults."""
     return {
-        "dims": (500, 500, 2000, 10),
+        "dims": _PAPER_DIMS,
         "pretrain_epochs": 300,
         "pretrain_optimizer": keras.optimizers.SGD(1.0, momentum=0.9),
         "init": "k-means++",

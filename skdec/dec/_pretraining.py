@@ -1,8 +1,8 @@
-"""Pretraining: train the autoencoder to reconstruct the samples, as a whole or layer by layer."""
+"""Pretraining of the autoencoder, as a whole or layer by layer, and training of its decoder."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import keras
@@ -13,9 +13,14 @@ from skdec.dec.training.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augm
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree
 from skdec.dec.training.inference import DECWeights
-from skdec.dec.training.trainer import Trainer, borrow_layer_trainer, borrow_pretraining_trainer
+from skdec.dec.training.trainer import (
+    Trainer,
+    borrow_decoder_trainer,
+    borrow_layer_trainer,
+    borrow_pretraining_trainer,
+)
 from skdec.dec.training.training_loop import TrainingLoop, TrainingSettings
-from skdec.networks import AnyArchitecture, Architecture
+from skdec.networks import Architecture
 
 # Distance of the mean from zero, in root mean squared distances of the samples from it, up to which
 # the networks learn as well as around zero.
@@ -50,13 +55,12 @@ class Stage:
         """Name for callbacks and checkpoints."""
         return "pretrain" if self.layer is None else f"layer_{self.layer}"
 
-    def borrow_trainer(self, architecture: AnyArchitecture) -> AbstractContextManager[Trainer]:
+    def borrow_trainer(self, architecture: Architecture) -> AbstractContextManager[Trainer]:
         """Borrow the compiled training step."""
         arguments = self.settings.batch_size, self.settings.optimizer
         changes = self.corruption, self.augmentation
         if self.layer is None:
             return borrow_pretraining_trainer(architecture, *arguments, *changes)
-        assert isinstance(architecture, Architecture)
         return borrow_layer_trainer(architecture, self.layer, *arguments, *changes)
 
 
@@ -70,18 +74,13 @@ class PretrainingResult(NamedTuple):
     history : dict of dict of ndarray
         "pretrain": values recorded in each epoch of the whole autoencoder; "layers": those of the
         layers, if they were trained one by one.
-    stop_reason : str
-        "max_iter", or why a stage ended earlier.
     """
 
     weights: DECWeights
     history: dict[str, dict[str, np.ndarray]]
-    stop_reason: str
 
 
-def create_weights(
-    samples: DistinctSamples, architecture: AnyArchitecture, seed: int
-) -> DECWeights:
+def create_weights(samples: DistinctSamples, architecture: Architecture, seed: int) -> DECWeights:
     """Create the weights with which the pretraining begins.
 
     Where the samples are far from zero compared with their spread, such as temperatures in Kelvin,
@@ -92,7 +91,7 @@ def create_weights(
     ----------
     samples : DistinctSamples
         Samples.
-    architecture : Architecture or CustomArchitecture
+    architecture : Architecture
         The networks. Those of the user keep the weights that they come with.
     seed : int
         Seed of the initializers.
@@ -102,16 +101,16 @@ def create_weights(
     DECWeights
         Initial weights of the encoder and the decoder.
     """
-    weights = architecture.create_weights(seed)
-    if isinstance(architecture, Architecture):
+    encoder, decoder = architecture.create_weights(seed)
+    if architecture.is_fully_connected:
         # Distinct samples are in no order, so the first ones are like all others.
         some = samples[:_N_MEAN_SAMPLES].astype(np.float64)
         mean, spread = some.mean(axis=0), np.sqrt(some.var(axis=0).sum())
         if np.linalg.norm(mean) > _MAX_OFFSET * spread:
-            kernel, bias = weights[:2]
-            weights[1] = (bias - mean @ kernel).astype(np.float32)
-            weights[-1] = (weights[-1] + mean).astype(np.float32)
-    return DECWeights.from_autoencoder(architecture, weights)
+            kernel, bias = encoder[:2]
+            encoder[1] = (bias - mean @ kernel).astype(np.float32)
+            decoder[-1] = (decoder[-1] + mean).astype(np.float32)
+    return DECWeights(architecture, encoder, decoder)
 
 
 def pretrain(
@@ -145,16 +144,11 @@ def pretrain(
         Trained weights and history.
     """
     histories: dict[int | None, dict[str, np.ndarray]] = {}
-    stop_reasons = ["max_iter"]
     for stage in stages:
-        weights, histories[stage.layer], stop_reason = _train_stage(
+        weights, histories[stage.layer] = _train_stage(
             samples, weights, stage, random_state, callbacks, checkpoint
         )
-        if stop_reason != "max_iter":
-            stop_reasons.append(stop_reason)
-        if stop_reason == "interrupted":
-            break
-    return PretrainingResult(weights, _join_histories(histories), stop_reasons[-1])
+    return PretrainingResult(weights, _join_histories(histories))
 
 
 def _train_stage(
@@ -164,7 +158,7 @@ def _train_stage(
     random_state: np.random.RandomState,
     callbacks: Sequence[keras.callbacks.Callback],
     checkpoint: Checkpoint,
-) -> tuple[DECWeights, dict[str, np.ndarray], str]:
+) -> tuple[DECWeights, dict[str, np.ndarray]]:
     with stage.borrow_trainer(weights.architecture) as trainer:
         trainer.reset(weights.autoencoder)
         loop = TrainingLoop(
@@ -185,10 +179,8 @@ def _train_stage(
                 loop.record(loss=loss)
                 if loop.is_running:  # at the end, callbacks may still change the weights
                     loop.save_checkpoint()
-        if loop.stop_reason != "interrupted":
-            loop.save_checkpoint(force=True)
-        trained = DECWeights.from_autoencoder(weights.architecture, trainer.get_weights())
-        return trained, loop.history, loop.stop_reason
+        loop.save_checkpoint(force=True)
+        return weights.replace_autoencoder(trainer.get_weights()), loop.history
 
 
 def _join_histories(
@@ -203,3 +195,53 @@ def _join_histories(
             **{name: np.concatenate([one[name] for one in histories.values()]) for name in nothing},
         }
     return joined
+
+
+def train_decoder(
+    samples: DistinctSamples,
+    weights: DECWeights,
+    settings: TrainingSettings,
+    random_state: np.random.RandomState,
+) -> DECWeights:
+    """Train the decoder to reconstruct the samples from their refined embedding.
+
+    The refinement moves the encoder away from the decoder of the pretraining. Training the decoder
+    alone afterwards repairs that and cannot change the clusters.
+
+    Parameters
+    ----------
+    samples : DistinctSamples
+        Samples and their weights.
+    weights : DECWeights
+        Refined weights.
+    settings : TrainingSettings
+        Steps, batch size and optimizer.
+    random_state : RandomState
+        Shuffles the samples.
+
+    Returns
+    -------
+    DECWeights
+        The same encoder and centers, the trained decoder; it stays as it was if it diverges.
+    """
+    architecture = weights.architecture
+    z = weights.embed(samples)
+    with borrow_decoder_trainer(architecture, settings.batch_size, settings.optimizer) as trainer:
+        trainer.reset(weights.decoder)
+        loop = TrainingLoop(
+            trainer,
+            settings,
+            samples.sample_weight,
+            random_state,
+            phase="decoder",
+            metrics=("loss",),
+            callbacks=(),
+            checkpoint=Checkpoint(None),
+        )
+        try:
+            with loop:
+                while loop.is_running:
+                    loop.record(loss=loop.train_epoch([samples, z]))
+        except FloatingPointError:  # the clusters do not depend on the decoder
+            return weights
+        return replace(weights, decoder=trainer.get_weights())

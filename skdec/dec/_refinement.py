@@ -3,10 +3,10 @@
 The paper calls this step "parameter optimization".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -16,14 +16,14 @@ from sklearn.exceptions import ConvergenceWarning
 from skdec._utils.assignments import compute_neighbor_targets, target_distribution
 from skdec._utils.data import DistinctSamples
 from skdec._utils.warnings import warn_user
+from skdec.cluster._graph import Neighbors, build_neighbor_graph
 from skdec.cluster._search import NeighborGraph
+from skdec.cluster._selection import smooth_labels
 from skdec.dec._initialization import Initialization
-from skdec.dec._targets import TargetFunction
 from skdec.dec.training.augmentation import NO_AUGMENTATION, Augmentation
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree, get_local_slice, sum_over_workers
 from skdec.dec.training.inference import DECWeights
-from skdec.dec.training.interrupts import run_again_if_interrupted
 from skdec.dec.training.trainer import Trainer, borrow_refinement_trainer
 from skdec.dec.training.training_loop import TrainingLoop, TrainingSettings
 
@@ -48,23 +48,18 @@ class Targets:
         Cluster frequencies of earlier samples (`partial_fit`), added to those of these samples.
     power : float
         Power of the cluster frequencies by which the targets divide.
-    sharpen : callable
-        `target_distribution`, or a function of the user's in its place.
     """
 
     sample_weight: np.ndarray
     graph: sp.csr_array | None = None
     previous_frequencies: Any = 0.0
     power: float = 1.0
-    sharpen: TargetFunction = target_distribution
 
     def compute(self, q: np.ndarray) -> np.ndarray:
         """Return the targets p (n, k) of soft assignments q (n, k)."""
         if self.graph is None:
-            return self.sharpen(q, self.sample_weight, self.previous_frequencies, self.power)
-        return compute_neighbor_targets(
-            q, self.graph, _N_ROUNDS, self.sample_weight, self.power, self.sharpen
-        )
+            return target_distribution(q, self.sample_weight, self.previous_frequencies, self.power)
+        return compute_neighbor_targets(q, self.graph, _N_ROUNDS, self.sample_weight, self.power)
 
     def score(self, labels: np.ndarray) -> float:
         """Return the criterion of the initialization for these labels; NaN without neighbors."""
@@ -84,7 +79,7 @@ class RefinementResult:
     q: np.ndarray
     history: dict[str, dict[str, np.ndarray]]
     n_iter: int
-    stop_reason: str
+    stop_reason: str = ""
 
     def after(self, earlier: "RefinementResult") -> "RefinementResult":
         """Return this result with the steps and the history of an earlier phase."""
@@ -104,7 +99,7 @@ def refine(
     reconstruction_weight: float = 0.0,
     augmentation: Augmentation = NO_AUGMENTATION,
     phase: str = "refine",
-) -> RefinementResult:
+) -> Iterator[RefinementResult]:
     """Train encoder and centers, updating the targets after every epoch.
 
     The first targets are those of the initialization, if it has any: centers alone cannot describe
@@ -139,10 +134,11 @@ def refine(
     phase : {"refine", "rebuilt"}, default="refine"
         Name for the history, callbacks and checkpoints.
 
-    Returns
-    -------
+    Yields
+    ------
     RefinementResult
-        Refined weights, soft assignments and history.
+        Refined weights, soft assignments and history: those at the beginning and after each update
+        that was not undone, without a stop reason, and in the end those that are kept.
     """
     weights = replace(weights, centers=initialization.centers)
     n_clusters = len(np.unique(initialization.labels))
@@ -171,15 +167,18 @@ def refine(
         initial_score = targets.score(labels)
         is_resumed = loop.resume()
         follows_network = p is None or bool((loop.history["agreement"] >= _MIN_AGREEMENT).any())
+        current = _get_weights(weights, trainer)
+        q = _assign(samples, current)
+        yield RefinementResult(current, q, {phase: loop.history}, loop.n_steps)
         if loop.is_running and (is_resumed or follows_network):
-            q = _assign(samples, weights, trainer)
             p = targets.compute(q) if follows_network else p
             labels = q.argmax(axis=1) if is_resumed else labels
         check_workers_agree(lambda: (phase, p, settings.epoch_steps, loop.get_state()))
         with loop:
             while loop.is_running:
                 loss = loop.train_epoch([samples, p], [weights.alpha, reconstruction_weight])
-                q = _assign(samples, weights, trainer)
+                current = _get_weights(weights, trainer)
+                q = _assign(samples, current)
                 new_labels = q.argmax(axis=1)
                 changed = _compare(new_labels, labels, samples.sample_weight)
                 agreement = 1 - _compare(new_labels, initialization.labels, samples.sample_weight)
@@ -201,15 +200,27 @@ def refine(
                 if loop.is_running:
                     p = targets.compute(q) if follows_network else p
                     loop.save_checkpoint()
-        # Without steps, the pretraining may have been interrupted and be resumed later.
-        if loop.n_steps and loop.stop_reason != "interrupted":
+                yield RefinementResult(current, q, {phase: loop.history}, loop.n_steps)
+        if loop.n_steps:
             loop.save_checkpoint(force=True)
         loop.restore_best()
         # Since the last update, callbacks may have changed the weights as well.
-        refined = _get_weights(weights, trainer)
-        q, is_interrupted = run_again_if_interrupted(lambda _: _assign(samples, weights, trainer))
-    stop_reason = "interrupted" if is_interrupted else loop.stop_reason
-    return RefinementResult(refined, q, {phase: loop.history}, loop.n_steps, stop_reason)
+        final = _get_weights(weights, trainer)
+        q = _assign(samples, final)
+    yield RefinementResult(final, q, {phase: loop.history}, loop.n_steps, loop.stop_reason)
+
+
+def run_until_interrupted(
+    refinements: Iterator[RefinementResult],
+) -> tuple[RefinementResult, KeyboardInterrupt | None]:
+    """Return the last state of a refinement, and the Ctrl-C that has ended it, if one has."""
+    last = next(refinements)
+    try:
+        for state in refinements:
+            last = state
+    except KeyboardInterrupt as interruption:
+        return replace(last, stop_reason="interrupted"), interruption
+    return last, None
 
 
 def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) -> float:
@@ -224,10 +235,9 @@ def _get_weights(weights: DECWeights, trainer: Trainer) -> DECWeights:
     return replace(weights, encoder=encoder, decoder=decoder, centers=centers)
 
 
-def _assign(samples: DistinctSamples, weights: DECWeights, trainer: Trainer) -> np.ndarray:
-    """Return the current soft assignments of all samples, divided among the workers."""
-    local = get_local_slice(samples.shape[0])
-    return sum_over_workers(_get_weights(weights, trainer).assign(samples, local))
+def _assign(samples: DistinctSamples, weights: DECWeights) -> np.ndarray:
+    """Return the soft assignments of all samples, divided among the workers."""
+    return sum_over_workers(weights.assign(samples, get_local_slice(samples.shape[0])))
 
 
 def _undo_collapsed_update(loop: TrainingLoop, n_found: int, n_clusters: int) -> None:
@@ -240,3 +250,53 @@ def _undo_collapsed_update(loop: TrainingLoop, n_found: int, n_clusters: int) ->
             "rate.",
             ConvergenceWarning,
         )
+
+
+class Rebuilding(NamedTuple):
+    """Neighbors in the embedding, and clusters to begin with that they agree on."""
+
+    neighbors: Neighbors
+    initialization: Initialization
+
+
+def rebuild_neighbors(
+    samples: DistinctSamples,
+    weights: DECWeights,
+    q: np.ndarray,
+    n_neighbors: int,
+    power: float,
+    seed: int,
+) -> Rebuilding:
+    """Build the neighbor graph of the embedded samples, and smooth the labels over it.
+
+    An encoder that is trained on augmented samples maps a sample and its changed copies close to
+    each other, so neighbors in its embedding belong to the same cluster more often than those in
+    the input.
+
+    Parameters
+    ----------
+    samples : DistinctSamples
+        Samples and their weights.
+    weights : DECWeights
+        Refined weights.
+    q : ndarray of shape (n, k)
+        Soft assignments by these weights.
+    n_neighbors : int
+        Number of nearest neighbors of each sample.
+    power : float
+        Power of the cluster frequencies by which targets divide.
+    seed : int
+        Seed of the cells in which neighbors of many samples are searched.
+
+    Returns
+    -------
+    Rebuilding
+        Neighbors, and the clusters, centers and targets to begin with.
+    """
+    z = weights.embed(samples)
+    graph = build_neighbor_graph(z, n_neighbors, np.random.RandomState(seed))
+    targets = smooth_labels(q.argmax(axis=1), q.shape[1], graph, samples.sample_weight)
+    labels = targets.argmax(axis=1).astype(np.int32)
+    return Rebuilding(
+        Neighbors(graph, z, n_neighbors), Initialization(labels, weights.centers, targets, power)
+    )

@@ -287,7 +287,7 @@ class ClusterCountDisplay:
     Examples
     --------
     >>> from skdec.display import ClusterCountDisplay
-    >>> display = ClusterCountDisplay([2, 3, 4], {"gain": [0.8, 0.9, 0.3]}, recommended=3)
+    >>> display = ClusterCountDisplay([2, 3, 4], {"contrast": [1.8, 2.9, 1.3]}, recommended=3)
     >>> display.plot()  # doctest: +SKIP
     """
 
@@ -311,9 +311,9 @@ class ClusterCountDisplay:
         Returns
         -------
         ClusterCountDisplay
-            The plot of gain, agreement between seeds and, if available, NMI.
+            The plot of contrast, agreement between seeds and, if available, NMI.
         """
-        scores = {"gain": choice.gain, "agreement": choice.agreement}
+        scores = {"contrast": choice.contrast, "agreement": choice.agreement}
         if choice.nmi is not None:
             scores["NMI"] = choice.nmi
         return cls(choice.n_clusters, scores, recommended=choice.recommended).plot(ax=ax)

@@ -12,7 +12,7 @@ from skdec.dec.training.training_loop import TrainingSettings
 from skdec.networks import Architecture
 
 N_SAMPLES, BATCH_SIZE, SEED = 30, 8, 4
-ARCHITECTURE = Architecture(5, (7, 3), "relu")
+ARCHITECTURE = Architecture.create_default(5, (7, 3))
 N_ENCODER = 4  # kernels and biases
 MOMENTUM = 0.9
 
@@ -114,7 +114,7 @@ def run_pretraining(
     settings = TrainingSettings(n_steps, epoch_steps, BATCH_SIZE, optimizer, has_decay)
     return pretrain(
         samples,
-        DECWeights.from_autoencoder(ARCHITECTURE, weights),
+        DECWeights(ARCHITECTURE, weights[:N_ENCODER], weights[N_ENCODER:]),
         [Stage(settings, layer=layer) for layer in layers],
         np.random.RandomState(SEED),
         callbacks,
@@ -137,8 +137,9 @@ def run_refinement(
     reconstruction_weight=0.0,
     **settings,
 ):
+    """Return the last of the states of a refinement."""
     encoder, decoder = weights[:N_ENCODER], weights[N_ENCODER:]
-    return refine(
+    *_, last = refine(
         samples,
         DECWeights(ARCHITECTURE, encoder, decoder, alpha=alpha),
         initialization,
@@ -148,16 +149,9 @@ def run_refinement(
         callbacks,
         reconstruction_weight=reconstruction_weight,
     )
+    return last
 
 
 def assert_all_close(found, expected):
     for value, expected_value in zip(found, expected, strict=True):
         np.testing.assert_allclose(value, expected_value, rtol=2e-4, atol=1e-5)
-
-
-class InterruptAfterSecondEpoch(keras.callbacks.Callback):
-    """Raises KeyboardInterrupt at the end of the second epoch or update."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt

@@ -13,6 +13,7 @@ from keras.callbacks import (
     TensorBoard,
 )
 
+import skdec
 from skdec import DECClusterer
 from skdec.dec.training.identity import describe
 
@@ -120,8 +121,8 @@ def test_reduce_lr_on_plateau_lowers_the_learning_rate(tiny, samples):
     [ScaledSGD(0.05), keras.optimizers.SGD(HalvingSchedule())],
     ids=["class", "schedule"],
 )
-def test_classes_of_the_user_work(tiny, samples, tmp_path, name, optimizer):
-    dec = DECClusterer(**{**tiny, name: optimizer}, memory=tmp_path).fit(samples)
+def test_classes_of_the_user_work(tiny, samples, name, optimizer):
+    dec = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
     again = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
     np.testing.assert_array_equal(dec.labels_, again.labels_)
     assert np.isfinite(dec.cluster_centers_).all()
@@ -147,8 +148,8 @@ def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
     assert (
         describe(make_decaying("ab")) == describe(make_decaying("ba")) != describe(make_decaying())
     )
-    with pytest.raises(ValueError, match="excludes variables from weight decay, which a file"):
-        nothing.save(tmp_path / "model.skdec")
+    with pytest.raises(ValueError, match=r"^optimizer=.* cannot be saved"):
+        skdec.save(nothing, tmp_path / "model.skdec")
 
 
 def test_settings_without_effect_are_refused(tiny, samples):
@@ -168,28 +169,6 @@ def test_settings_without_effect_are_refused(tiny, samples):
         for optimizer in (averaged, make_decaying())
     ]
     assert not np.allclose(*centers)
-
-
-def test_an_activation_with_weights_is_refused(tiny, samples):
-    with pytest.raises(ValueError, match="has weights, which the layers"):
-        DECClusterer(**tiny, activation=keras.layers.PReLU()).fit(samples)
-    leaky = DECClusterer(**tiny, activation=keras.layers.LeakyReLU(0.3)).fit(samples)
-    assert np.isfinite(leaky.transform(samples)).all()
-
-
-def test_an_initializer_with_required_arguments_is_printed():
-    class Fill(keras.initializers.Initializer):
-        def __init__(self, value):
-            self.value = value
-
-        def __call__(self, shape, dtype=None):
-            return keras.ops.full(shape, self.value, dtype)
-
-        def get_config(self):
-            return {"value": self.value}
-
-    dec = DECClusterer(kernel_initializer=Fill(2.0))
-    assert repr(dec) == "DECClusterer(kernel_initializer=Fill(value=2.0))"
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "float64"])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import skdec
 from skdec import DECClusterer
 from skdec._utils.data import DistinctSamples
-from skdec.dec._outliers import compute_deviation_limits
+from skdec.dec.training.inference import compute_deviation_limits
 
 
 def test_deviations_are_reconstruction_error_and_distance_to_a_center(fitted, samples):
@@ -41,7 +42,7 @@ def test_other_samples_are_below_the_limit(kind, fitted, samples, random):
 def test_scores_depend_neither_on_the_block_nor_on_the_container(fitted, samples, monkeypatch):
     expected = fitted.score_samples(samples)
     np.testing.assert_array_equal(fitted.score_samples(sp.csr_matrix(samples)), expected)
-    monkeypatch.setattr("skdec.dec._outliers._BLOCK_BYTES", 7 * 4 * samples.shape[1])
+    monkeypatch.setattr("skdec.dec.training.inference._BLOCK_BYTES", 7 * 4 * samples.shape[1])
     np.testing.assert_allclose(fitted.score_samples(samples), expected, rtol=1e-6)
 
 
@@ -64,7 +65,7 @@ def test_limits_of_many_samples_are_those_of_a_part(fitted, samples, monkeypatch
     distinct = DistinctSamples(samples)
     expected = compute_deviation_limits(fitted._weights, distinct)
     np.testing.assert_array_equal(expected, fitted._deviation_limits)
-    monkeypatch.setattr("skdec.dec._outliers._MAX_SAMPLES", 75)
+    monkeypatch.setattr("skdec.dec.training.inference._MAX_SAMPLES", 75)
     np.testing.assert_allclose(
         compute_deviation_limits(fitted._weights, distinct), expected, rtol=0.3
     )
@@ -91,10 +92,9 @@ def test_partial_fit_keeps_the_limits_of_the_fit(fitted, samples):
 
 
 def test_limits_are_saved_and_may_be_missing(fitted, samples, tmp_path):
-    fitted.save(tmp_path / "model")
-    loaded = DECClusterer.load(tmp_path / "model")
+    skdec.save(fitted, tmp_path / "model")
+    loaded = skdec.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.score_samples(samples), fitted.score_samples(samples))
     del loaded._deviation_limits
-    loaded.save(tmp_path / "older")
     with pytest.raises(AttributeError, match="of an earlier one"):
-        DECClusterer.load(tmp_path / "older").score_samples(samples)
+        loaded.score_samples(samples)

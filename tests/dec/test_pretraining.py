@@ -1,11 +1,12 @@
 """Pretraining compared with backpropagation in NumPy, step by step."""
 
+from itertools import chain
+
 import keras
 import numpy as np
 import pytest
 from numpy_training import (
     N_SAMPLES,
-    InterruptAfterSecondEpoch,
     NumPyNet,
     assert_all_close,
     draw_batches,
@@ -17,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdec._utils.data import DistinctSamples
 from skdec.dec._pretraining import create_weights
-from skdec.networks import Architecture, CustomArchitecture
+from skdec.networks import Architecture
 
 
 @pytest.mark.parametrize("has_decay", [False, True])
@@ -113,21 +114,13 @@ def test_second_divergence_raises(weights, diverge):
     pretrain_at(0.1, weights)  # the next one succeeds
 
 
-def test_keyboard_interrupt_keeps_the_finished_epochs(distinct_samples, weights):
-    callbacks = [InterruptAfterSecondEpoch()]
-    result = run_pretraining(distinct_samples, weights, sgd(0.05), 5, callbacks=callbacks)
-    two_epochs = run_pretraining(distinct_samples, weights, sgd(0.05), 2)
-    assert result.stop_reason == "interrupted"
-    assert_all_close(result.weights.autoencoder, two_epochs.weights.autoencoder)
-
-
 @pytest.mark.parametrize("dims", [(8, 3), (3,)])
 def test_first_weights_center_samples_far_from_zero(dims, random):
     """The outputs are those of the networks for centered samples, moved back by the decoder."""
     X = random(0).normal(size=(250, 6)) * [1, 2, 1, 1, 3, 1]
     offset = np.array([300, -20, 0, 1, 5, 40.0])
-    architecture = Architecture(6, dims, "relu")
-    plain = architecture.create_weights(0)
+    architecture = Architecture.create_default(6, dims)
+    plain = [*chain(*architecture.create_weights(0))]
     mean = X.mean(axis=0) + offset
     far = create_weights(DistinctSamples(X + offset), architecture, 0)
     networks = architecture.build()
@@ -140,17 +133,17 @@ def test_first_weights_center_samples_far_from_zero(dims, random):
 @pytest.mark.parametrize("offset", [0.0, 3.5])
 def test_first_weights_are_those_of_the_initializer_otherwise(offset, random):
     X = random(0).normal(size=(250, 6)) + offset
-    architecture = Architecture(6, (8, 3), "relu")
+    architecture = Architecture.create_default(6, (8, 3))
     weights = create_weights(DistinctSamples(X), architecture, 0)
-    for one, other in zip(weights.autoencoder, architecture.create_weights(0), strict=True):
+    for one, other in zip(weights.autoencoder, chain(*architecture.create_weights(0)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_first_weights_of_given_networks_are_theirs(random):
-    architecture = CustomArchitecture.create(build_linear_networks, 6)
+    architecture = Architecture.create(build_linear_networks, 6)
     X = random(0).normal(size=(100, 6)) + 50
     weights = create_weights(DistinctSamples(X), architecture, 0)
-    for one, other in zip(weights.autoencoder, architecture.create_weights(0), strict=True):
+    for one, other in zip(weights.autoencoder, chain(*architecture.create_weights(0)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

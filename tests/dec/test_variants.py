@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from test_scikit_learn_checks import assert_all_pass, run_checks
 
-from skdec import DECClusterer, NeighborClusterer, load
+import skdec
+from skdec import DECClusterer, NeighborClusterer
 from skdec.dec._parameters import resolve
 from skdec.dec.training import checkpoint as checkpoint_module
 from skdec.dec.training.trainer import Trainer
@@ -38,12 +39,6 @@ def build_networks_with_state(n_features):
     return encoder, decoder
 
 
-def sharpen(q):
-    """Targets without the cluster frequencies."""
-    p = q**3
-    return p / p.sum(axis=1, keepdims=True)
-
-
 VARIANTS = {
     "IDEC": {"reconstruction_weight": 1.0},
     "denoising": {"corruption": 0.2},
@@ -54,7 +49,6 @@ VARIANTS = {
             build_convolutional_autoencoder, image_shape=(2, 3), filters=(8,), embedding_width=4
         )
     },
-    "own target": {"target": sharpen, "n_neighbors": 0},
     "own builder": {"autoencoder": build_networks_with_state},
     "own models": {"autoencoder": tuple(build_autoencoder(6, (16, 4), seed=5)[1:])},
     "all": {
@@ -66,7 +60,7 @@ VARIANTS = {
 }
 
 # Those that a file cannot hold.
-NOT_SAVED = [VARIANTS[name] for name in ("own target", "own builder", "own models", "all")]
+NOT_SAVED = [VARIANTS[name] for name in ("own builder", "own models", "all")]
 
 # What differs where the samples are images of 8 by 8 pixels.
 FOR_DIGITS = {
@@ -122,6 +116,8 @@ def test_variant_clusters_digits(name):
 
 
 def test_a_second_fit_is_equal_and_traces_nothing(variant, variant_fit, tiny, samples, monkeypatch):
+    if variant.get("autoencoder") is build_networks_with_state:
+        pytest.skip("programs of code that could have changed are not shared")
     built = []
     initialize = Trainer.__init__
     monkeypatch.setattr(
@@ -139,12 +135,12 @@ def test_pickle_predicts_alike(variant_fit, samples):
 
 def test_saved_file_predicts_alike(variant, variant_fit, samples, tmp_path):
     if variant in NOT_SAVED:
-        with pytest.raises(ValueError, match=r"(target|autoencoder).* cannot be saved.* pickle"):
-            variant_fit.save(tmp_path / "model.skdec")
+        with pytest.raises(ValueError, match=r"autoencoder.* cannot be saved.* pickle"):
+            skdec.save(variant_fit, tmp_path / "model.skdec")
         assert not list(tmp_path.iterdir())
         return
-    variant_fit.save(tmp_path / "model.skdec")
-    again = load(tmp_path / "model.skdec")
+    skdec.save(variant_fit, tmp_path / "model.skdec")
+    again = skdec.load(tmp_path / "model.skdec")
     np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
     z = variant_fit.transform(samples)
     np.testing.assert_array_equal(again.inverse_transform(z), variant_fit.inverse_transform(z))
@@ -181,6 +177,7 @@ def test_a_killed_fit_resumes(variant, variant_fit, tiny, samples, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:The pretraining is not stored")
 def test_memory_returns_the_same_fit(variant, variant_fit, tiny, samples, tmp_path):
     for _ in range(2):
         dec = DECClusterer(**tiny | variant | {"memory": str(tmp_path)}).fit(samples)
@@ -280,21 +277,6 @@ def test_layers_have_a_history_and_callbacks(tiny, samples, tmp_path):
     assert (np.diff(layers["learning_rate"].reshape(2, 3)) < 0).all()  # each its own cosine decay
     n_updates = len(dec.history_["refine"]["loss"])
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 6 + 6 + n_updates
-
-
-def test_ctrl_c_in_a_layer_sets_the_attributes(tiny, samples):
-    class Interrupt(KillInEpoch):
-        def on_epoch_begin(self, epoch, logs=None):
-            if self.params["phase"] == "layer_1":
-                raise KeyboardInterrupt
-
-    dec = DECClusterer(**tiny | VARIANTS["layerwise"], callbacks=[Interrupt(None)])
-    with pytest.raises(KeyboardInterrupt):
-        dec.fit(samples)
-    assert dec.stop_reason_ == "interrupted"
-    assert dec.history_["pretrain"]["loss"].size == 0
-    assert (dec.history_["layers"]["layer"] == 0).all()
-    np.testing.assert_array_equal(dec.predict(samples), dec.labels_)
 
 
 def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):

@@ -6,7 +6,7 @@ import pandas as pd
 from skdec.display import ComparisonDisplay
 
 
-def build_scores(n_seeds, methods=("kmeans", "autoencoder+kmeans", "dec")):
+def build_scores(n_seeds, methods=("kmeans", "autoencoder+kmeans", "neighbors", "dec")):
     rows = [
         (method, seed, 0.5 + 0.1 * i + 0.01 * seed, np.nan, np.nan, np.nan, 10, 1.5 * (i + 1))
         for i, method in enumerate(methods)
@@ -22,11 +22,11 @@ def test_each_seed_is_a_point_and_the_mean_a_line(style, assert_no_overlap):
     assert [ax.get_title() for ax in display.axes_] == ["Accuracy", "Seconds"]
     points = [series.get_offsets()[:, 0] for series in display.axes_[0].collections]
     means = [line.get_xdata()[0] for line in display.axes_[0].lines]
-    for i in range(3):
+    for i in range(4):
         np.testing.assert_allclose(points[i], 0.5 + 0.1 * i + 0.01 * np.arange(4))
         np.testing.assert_allclose(means[i], 0.5 + 0.1 * i + 0.015)
     names = [label.get_text() for label in display.axes_[0].get_yticklabels()]
-    assert names == ["kmeans", "autoencoder+kmeans", "dec"]
+    assert names == ["kmeans", "autoencoder+kmeans", "neighbors", "dec"]
     assert_no_overlap(display.figure_)
 
 

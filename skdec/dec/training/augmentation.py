@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skdec.dec.training.identity import describe_or_number
+from skdec.dec.training.identity import identify
 from skdec.networks import copy_layer
 
 
@@ -57,12 +57,12 @@ class Augmentation:
     source : keras.layers.Layer, callable or None, default=None
         A layer or model, which is called in training mode, or a function of a batch and, if it has
         a parameter of that name, a `seed`; None changes nothing.
-    description : str
+    identity : str
         Equal for equal sources, which share compiled programs.
     """
 
     source: Any = field(default=None, compare=False)
-    description: str = ""
+    identity: str = ""
 
     def __bool__(self) -> bool:
         """Whether anything is changed."""
@@ -74,7 +74,7 @@ class Augmentation:
 
         Raises a ValueError unless it returns samples of the same shape, equal ones for equal seeds.
         """
-        augmentation = cls(source, describe_or_number(source))
+        augmentation = cls(source, identify(source))
         samples = np.random.RandomState(0).uniform(size=(4, n_features)).astype(np.float32)
         augment = augmentation.build()
         try:

@@ -1,67 +1,109 @@
-"""Identity of values and of the installed code: for cache keys, checkpoints, compiled programs."""
+"""Identity of parameter values by their configuration: for the cache, checkpoints and programs.
 
-import dis
+A value is identified by what it says about itself: plain values and arrays by their contents, Keras
+objects and estimators by their class and configuration, functions and classes of installed packages
+by their names. The code of other functions and classes is not read: it may depend on anything.
+"""
+
 import inspect
-import json
-import os
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from enum import Enum
 from functools import cache, partial
-from hashlib import blake2b
+from importlib.metadata import packages_distributions, version
+from os import sep
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Any
 from uuid import uuid4
 
 import joblib
 import keras
+import numpy as np
 
-# Where the code of packages is; what their functions read changes with their versions.
-_INSTALLED = (
-    *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")),
-    str(Path(__file__).parents[2]) + os.sep,
+_FOLDERS = (
+    *(sysconfig.get_path(name) + sep for name in ("stdlib", "purelib", "platlib")),
+    str(Path(__file__).parents[2]) + sep,
 )
-# Of the layers that are being described, as their functions may refer to them.
-_described_layers: ContextVar[tuple[int, ...]] = ContextVar("described_layers", default=())
-# The classes of objects whose methods are being described.
-_described_classes: ContextVar[tuple[type, ...]] = ContextVar("described_classes", default=())
-# Values of class attributes that a digest of a class has; others are seldom read by its methods.
-_PLAIN = (str, bytes, bool, int, float, complex, tuple, frozenset, type(None))
+_PLAIN = (str, bytes, bool, int, float, complex, type(None), np.ndarray, np.generic, range, Path)
+_HAVE_CONFIG = (
+    keras.layers.Layer,
+    keras.optimizers.Optimizer,
+    keras.optimizers.schedules.LearningRateSchedule,
+    keras.initializers.Initializer,
+    keras.regularizers.Regularizer,
+    keras.constraints.Constraint,
+    keras.DTypePolicy,
+)
+
+# Attributes of Keras models that Keras itself sets to functions.
+_FUNCTIONS_OF_MODELS = ("train_function", "test_function", "predict_function")
 
 
-def describe(value: Any) -> str:
+class UnidentifiedError(ValueError):
+    """A value cannot be told from others by its configuration; the message says which."""
+
+
+def describe(value: Any, *, by_name: bool = False) -> str:
     """Return a text that is equal for equal parameter values, and different for different ones.
 
-    Keras objects are described by their configuration, functions by their code and the variables
-    that it reads, and classes outside of installed packages by their methods.
+    Parameters
+    ----------
+    value : object
+        A parameter, or a structure of them.
+    by_name : bool, default=False
+        Whether the name alone identifies functions and classes of the user.
+
+    Returns
+    -------
+    str
+        The text.
 
     Raises
     ------
-    ValueError
-        If a value can be neither configured, read nor pickled, or refers to itself.
+    UnidentifiedError
+        If a part is a function or class that is not of an installed package, or an object of such
+        a class, and `by_name` is False.
     """
-    try:
-        return _describe(value)
-    except ValueError:
-        raise
-    except Exception as error:  # layers without a configuration may raise anything
-        is_cycle = isinstance(error, RecursionError)
-        reason = "it refers to itself." if is_cycle else " ".join(str(error).split())
-        raise ValueError(
-            f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
-            f"need: {reason}"
-        ) from error
+
+    def describe_part(part: Any) -> str:
+        return describe(part, by_name=by_name)
+
+    if isinstance(value, _PLAIN):
+        return f"{type(value).__name__} {joblib.hash(value)}"
+    if isinstance(value, Mapping):
+        pairs = sorted((str(key), describe_part(item)) for key, item in value.items())
+        return f"{{{pairs}}}"
+    if isinstance(value, tuple | list):
+        return f"({', '.join(map(describe_part, value))})"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(describe_part, value)))}}}"
+    if isinstance(value, partial):
+        return f"partial {describe_part((value.func, value.args, value.keywords))}"
+    if isinstance(value, type) or inspect.isroutine(value) or isinstance(value, np.ufunc):
+        return _describe_name(value, by_name)
+    name = _describe_name(type(value), by_name)
+    if isinstance(value, keras.layers.Layer):
+        weights = joblib.hash(value.get_weights())
+        return f"{name} {_describe_layer(value, by_name)} {weights}"
+    if isinstance(value, _HAVE_CONFIG):
+        config = _get_config(value)
+        exclusion = get_weight_decay_exclusion(value)
+        return f"{name} {describe_part(config)} {exclusion}"
+    if hasattr(value, "get_params"):
+        return f"{name} {describe_part(value.get_params(deep=False))}"
+    if is_dataclass(value):
+        return f"{name} {describe_part([getattr(value, field.name) for field in fields(value)])}"
+    if by_name:
+        return name
+    raise UnidentifiedError(f"{value!r} is neither a plain value nor has it a configuration")
 
 
-def describe_or_number(value: Any) -> str:
-    """Return a text for equal values, or a unique one for what cannot be distinguished."""
+def identify(value: Any) -> str:
+    """Return the description of a value, or a unique text for what has none."""
     try:
         return describe(value)
-    except ValueError:
+    except UnidentifiedError:
         return uuid4().hex
 
 
@@ -75,190 +117,75 @@ def get_weight_decay_exclusion(value: Any) -> str:
     return pattern if "(" in pattern else "|".join(sorted(pattern.split("|")))
 
 
-def describe_layer(layer: keras.layers.Layer) -> str:
-    """Return a text that is equal for layers or models that differ in names and seeds only.
-
-    Their weights have no part in it; functions that they call, such as an activation, have.
-    """
-    outer = _described_layers.get()
-    if id(layer) in outer:  # a function of the layer refers to it
-        return "itself"
-    token = _described_layers.set((*outer, id(layer)))
-    try:
-        names: dict[str, str] = {}
-        parts = []
-        for one in layer._flatten_layers():  # itself, then those in it
-            parts += [_describe(type(one)), _to_json(_without_names(one.get_config(), names))]
-            parts += [f"{name} {_describe_part(value)}" for name, value in _list_callables(one)]
-    finally:
-        _described_layers.reset(token)
-    return " ".join(parts)
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, keras.optimizers.Optimizer | keras.initializers.Initializer):
-        config = value.get_config()
-        config.pop("name", None)  # Keras numbers optimizers in their names
-        exclusion = get_weight_decay_exclusion(value)
-        return f"{_describe(type(value))} {_to_json(config)} {exclusion}"
-    if isinstance(value, keras.layers.Layer):
-        return f"{describe_layer(value)} {joblib.hash(value.get_weights())}"
-    if inspect.isbuiltin(value) or (inspect.isclass(value) and not _has_code(value)):
-        return f"{value.__module__}.{value.__qualname__}"
-    if _has_code(value):
-        return f"{value.__module__}.{value.__qualname__} {_hash_code(value)}"
-    if inspect.ismethod(value):
-        return _describe((value.__func__, value.__self__))
-    if hasattr(value, "python_function"):  # of tf.function
-        return _describe(value.python_function)
-    if isinstance(value, partial):
-        return _describe((value.func, value.args, sorted(value.keywords.items())))
-    if isinstance(value, ModuleType):
-        return value.__name__
-    if is_dataclass(value):
-        return _describe((type(value), *(getattr(value, field.name) for field in fields(value))))
-    if isinstance(value, tuple | list):
-        return f"({', '.join(map(_describe, value))})"
-    if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(_describe, value)))}}}"
-    if isinstance(value, Enum):
-        return f"{type(value).__module__}.{type(value).__qualname__}.{value.name} {value.value!r}"
-    try:
-        digest = str(joblib.hash(value))
-    except RecursionError:
-        raise
-    except Exception as error:  # pickling the user's object may raise anything
-        raise ValueError(
-            f"{value!r} cannot be distinguished from other values, which memory= and checkpoint= "
-            f"need: it cannot be pickled ({error}). Define its class in a module."
-        ) from error
-    if not _has_code(type(value)) or type(value) in _described_classes.get():
-        return digest  # a method may read an object of its own class
-    token = _described_classes.set((*_described_classes.get(), type(value)))
-    try:
-        return f"{_describe(type(value))} {digest}"
-    finally:
-        _described_classes.reset(token)
+def _describe_name(value: Any, by_name: bool) -> str:
+    """Describe a function or class by its package and name."""
+    module, name = getattr(value, "__module__", None) or "", getattr(value, "__qualname__", "")
+    name = name or getattr(value, "__name__", "")  # of a ufunc
+    found: Any = sys.modules.get(module or "numpy")
+    path = getattr(found, "__file__", None)
+    is_installed = path.startswith(_FOLDERS) if path else module in sys.builtin_module_names
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if is_installed and found is value:  # neither nested in a function nor replaced
+        return f"{module}.{name} {_get_version(module.partition('.')[0])}"
+    if by_name:
+        return name
+    raise UnidentifiedError(f"{value!r} is not part of an installed package")
 
 
 @cache
-def _list_attributes_of_keras() -> frozenset[str]:
-    model = keras.Sequential()
-    model.compile()
-    return frozenset(vars(model))
+def _get_version(package: str) -> str:
+    distributions = packages_distributions().get(package, [])
+    return " ".join(f"{one} {version(one)}" for one in sorted(set(distributions)))
 
 
-def _list_callables(layer: keras.layers.Layer) -> list[tuple[str, Any]]:
-    """Return name and value of the callables that are attributes of a layer by its own class.
-
-    Not what Keras sets itself: functions for training and prediction, and the loss, of a model.
-    """
-    return [
-        (name, value)
-        for name, value in sorted(vars(layer).items())
-        if callable(value)
-        and name not in _list_attributes_of_keras()
-        and not name.startswith("_")
-        and not hasattr(type(layer), name)  # methods that Keras has wrapped
-    ]
+def _get_config(value: Any) -> dict[str, Any]:
+    """Return the configuration without the name, which Keras numbers."""
+    config = dict(value.get_config())
+    config.pop("name", None)
+    if isinstance(value, keras.optimizers.Optimizer) and has_own_schedule(value):
+        config["learning_rate"] = value._learning_rate  # with its class
+    return config
 
 
-def _describe_part(value: Any) -> str:
-    """Describe a callable of a layer: a function, or the class of what its configuration has."""
-    is_function = inspect.isroutine(value) or isinstance(value, partial)
-    is_function = is_function or hasattr(value, "python_function")
-    return _describe(value if is_function else type(value))
+def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Return whether the optimizer's learning rate is a Keras schedule."""
+    return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
 
 
-def _to_json(config: Any) -> str:
-    return json.dumps(config, sort_keys=True, default=_describe)
+def _describe_layer(layer: keras.layers.Layer, by_name: bool) -> str:
+    """Describe a layer or model without its weights and the numbers in names."""
+    names: dict[str, str] = {}
+    parts = []
+    for one in layer._flatten_layers():  # itself, then those in it
+        parts.append(_describe_name(type(one), by_name))
+        try:
+            parts.append(_describe_config(one.get_config(), names, by_name))
+        except NotImplementedError as error:
+            if not by_name:
+                raise UnidentifiedError(f"{one!r} has no configuration") from error
+        # A configuration has no more than the name of a function or class of the user.
+        for name, value in sorted(vars(one).items()):
+            is_own = not hasattr(type(one), name) and name not in _FUNCTIONS_OF_MODELS
+            if is_own and (_is_function(value) or isinstance(value, _HAVE_CONFIG[3:])):
+                parts.append(f"{name} {describe(value, by_name=by_name)}")
+    return " ".join(parts)
 
 
-def _without_names(config: Any, names: dict[str, str]) -> Any:
-    """Return a configuration without seeds, in which names are numbered in order."""
+def _is_function(value: Any) -> bool:
+    is_compiled = hasattr(value, "python_function")  # by tf.function
+    return inspect.isroutine(value) or isinstance(value, partial) or is_compiled
+
+
+def _describe_config(config: Any, names: dict[str, str], by_name: bool) -> str:
+    """Describe a configuration in which names are numbered in order."""
     if isinstance(config, Mapping):
         if isinstance(config.get("name"), str):
             names.setdefault(config["name"], f"#{len(names)}")
-        return {key: _without_names(config[key], names) for key in config if key != "seed"}
+        items = ((str(key), _describe_config(config[key], names, by_name)) for key in config)
+        return f"{{{sorted(items)}}}"
     if isinstance(config, list | tuple):
-        return [_without_names(value, names) for value in config]
-    return names.get(config, config) if isinstance(config, str) else config
-
-
-def _has_code(value: Any) -> bool:
-    """Return whether a value is a function, or a class outside of installed packages."""
-    return inspect.isfunction(value) or (inspect.isclass(value) and not _is_installed(value))
-
-
-def _is_installed(kind: type) -> bool:
-    """Return whether a class is part of Python or of an installed package."""
-    if kind.__module__ in ("__main__", "__mp_main__"):  # a file of joblib's in its workers
-        return False
-    module = sys.modules.get(kind.__module__)
-    path = getattr(module, "__file__", None) or ""
-    return kind.__module__ in sys.builtin_module_names or path.startswith(_INSTALLED)
-
-
-def _hash_code(value: Any) -> str:
-    """Return a digest of a function or class: its code, that of what it calls, what they read."""
-    found, parts = [value], list[str]()
-    for one in found:  # grows while it is read: functions may call each other
-        parts += [] if inspect.isclass(one) else _list_code(one.__code__)
-        for name, variable in _list_members(one) if inspect.isclass(one) else _list_variables(one):
-            if not _has_code(variable):
-                parts.append(f"{name} {_describe(variable)}")
-                continue
-            if variable not in found:
-                found.append(variable)
-            parts.append(f"{name} is function {found.index(variable)}")
-    return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def _list_members(kind: type) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of the base classes, methods and plain attributes of a class."""
-    yield "bases", tuple(f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__[1:])
-    for base in kind.__mro__:
-        for name, value in sorted(vars(base).items()) if _has_code(base) else ():
-            if isinstance(value, property):
-                functions = [value.fget, value.fset, value.fdel]
-            else:
-                functions = [getattr(value, "__func__", value)]  # of a static or class method
-            for one in functions:
-                is_plain = type(one) in _PLAIN and not name.startswith("__")
-                if inspect.isfunction(one) or is_plain:
-                    yield name, one
-
-
-def _list_variables(function: Any) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of a function's defaults and of its variables from outside.
-
-    Global variables only of functions that are not part of an installed package.
-    """
-    yield "defaults", function.__defaults__
-    yield "keyword defaults", tuple((function.__kwdefaults__ or {}).items())
-    cells = function.__closure__ or ()
-    for name, cell in zip(function.__code__.co_freevars, cells, strict=True):
-        yield name, cell.cell_contents
-    if function.__code__.co_filename.startswith(_INSTALLED):
-        return
-    for name in sorted(_list_global_names(function.__code__) & function.__globals__.keys()):
-        yield name, function.__globals__[name]
-
-
-def _list_global_names(code: CodeType) -> set[str]:
-    instructions = dis.get_instructions(code)
-    names = {one.argval for one in instructions if one.opname == "LOAD_GLOBAL"}
-    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return names.union(*map(_list_global_names, inner))
-
-
-def _list_code(code: CodeType) -> list[str]:
-    parts = [code.co_code.hex(), repr(code.co_names)]
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            parts += _list_code(constant)
-        elif isinstance(constant, frozenset):  # its order is another one in each process
-            parts += sorted(map(repr, constant))
-        else:
-            parts.append(repr(constant))
-    return parts
+        return f"({', '.join(_describe_config(value, names, by_name) for value in config)})"
+    if isinstance(config, str):
+        return names.get(config, config)
+    return describe(config, by_name=by_name)

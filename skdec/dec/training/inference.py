@@ -1,7 +1,7 @@
 """Inference with trained weights: embed, assign and reconstruct samples in compiled batches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,17 +13,21 @@ from skdec._utils.data import to_float32
 from skdec._utils.threads import count_usable_threads, run_in_threads
 from skdec.dec import _math
 from skdec.dec.training.distribute import limit_tensorflow_threads, run_outside_scope
-from skdec.networks import AnyArchitecture, Autoencoder
+from skdec.networks import Architecture, Autoencoder
 
 limit_tensorflow_threads()
 
-# Fixed shapes, because the order in which a matrix product adds up, and so the last bits of a
-# sample's result, depends on the shape of the batch. The smaller one is used where it gives the
-# same bits as the larger one.
+# Fixed, because the order in which a matrix product adds up, and so the last bits of a sample's
+# result, depends on the shape of the batch.
 INFERENCE_BATCH_SIZE = 256
-SMALL_BATCH_SIZE = 64
 
 _MAX_PROGRAMS = 16
+
+# Of the deviations of samples from those of a fit.
+_QUANTILE = 0.99
+# As many samples give the quantile to a third of a percent.
+_MAX_SAMPLES = 2000
+_BLOCK_BYTES = 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class DECWeights:
 
     Attributes
     ----------
-    architecture : Architecture or CustomArchitecture
+    architecture : Architecture
         The networks that the weights belong to.
     encoder, decoder : list of ndarray, float32
         The arrays of each network, in the order of its layers.
@@ -42,19 +46,11 @@ class DECWeights:
         Degrees of freedom of Student's t.
     """
 
-    architecture: AnyArchitecture
+    architecture: Architecture
     encoder: list[np.ndarray]
     decoder: list[np.ndarray]
     centers: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     alpha: float = 1.0
-
-    @classmethod
-    def from_autoencoder(
-        cls, architecture: AnyArchitecture, weights: Sequence[np.ndarray], alpha: float = 1.0
-    ) -> "DECWeights":
-        """Split the weights of an autoencoder into those of its encoder and its decoder."""
-        n_encoder = architecture.n_encoder_weights
-        return cls(architecture, list(weights[:n_encoder]), list(weights[n_encoder:]), alpha=alpha)
 
     @cached_property
     def _programs(self) -> dict[str, "Program"]:
@@ -70,6 +66,12 @@ class DECWeights:
 
     def __getstate__(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def replace_autoencoder(self, weights: Sequence[np.ndarray]) -> "DECWeights":
+        """Return the same with other weights of the encoder, then of the decoder."""
+        n_encoder = len(self.encoder)
+        encoder, decoder = list(weights[:n_encoder]), list(weights[n_encoder:])
+        return replace(self, encoder=encoder, decoder=decoder)
 
     @property
     def autoencoder(self) -> list[np.ndarray]:
@@ -89,13 +91,13 @@ class DECWeights:
         return run_in_batches(self._programs["reconstruct"], z, self.architecture.n_features)
 
 
-def build_untrained_autoencoder(architecture: AnyArchitecture) -> Autoencoder:
+def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
     """Build networks with weights of zero, outside of any distribution strategy's scope."""
     return run_outside_scope(architecture.build)
 
 
 class Program:
-    """A compiled program with its weights, called on batches of fixed shapes.
+    """A compiled program with its weights, called on batches of one fixed shape.
 
     Parameters
     ----------
@@ -108,34 +110,11 @@ class Program:
     def __init__(self, program: Callable[[list[Any], Any], Any], weights: list[Any]) -> None:
         self._program = program
         self._weights = weights
-        self._has_been_small = False
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Return the outputs of a batch."""
         outputs: np.ndarray = self._program(self._weights, tf.constant(samples)).numpy()
         return outputs
-
-    def choose_batch_size(self, n_samples: int, n_features: int) -> int:
-        """Return the size of the batches for so many samples.
-
-        Few samples are padded to the smaller size from the second time on: it must be compiled.
-        """
-        if n_samples > SMALL_BATCH_SIZE:
-            return INFERENCE_BATCH_SIZE
-        if not self._has_been_small:
-            self._has_been_small = True
-            return INFERENCE_BATCH_SIZE
-        if not hasattr(self, "_small_size"):
-            is_equal = self._is_small_batch_equal(n_features)
-            self._small_size = SMALL_BATCH_SIZE if is_equal else INFERENCE_BATCH_SIZE
-        return self._small_size
-
-    def _is_small_batch_equal(self, n_features: int) -> bool:
-        """Return whether a batch of the smaller size has the same outputs, bit for bit."""
-        shape = (INFERENCE_BATCH_SIZE, n_features)
-        samples = np.random.RandomState(0).normal(size=shape).astype(np.float32)
-        expected = self(samples)[:SMALL_BATCH_SIZE]
-        return np.array_equal(self(samples[:SMALL_BATCH_SIZE]), expected)
 
 
 def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(None)) -> np.ndarray:
@@ -146,7 +125,7 @@ def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(No
     """
     first, end, _ = selection.indices(X.shape[0])
     output = np.zeros((X.shape[0], width), dtype=np.float32)
-    batch_size = run.choose_batch_size(end - first, X.shape[1])
+    batch_size = INFERENCE_BATCH_SIZE
 
     def fill(start: int) -> None:
         stop = min(start + batch_size, end)
@@ -163,19 +142,19 @@ def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(No
 
 
 @lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_encoder(architecture: AnyArchitecture) -> Any:
+def _compile_encoder(architecture: Architecture) -> Any:
     encoder = build_untrained_autoencoder(architecture).encoder
     return _compile(lambda weights, samples: _call(encoder, weights, samples))
 
 
 @lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_decoder(architecture: AnyArchitecture) -> Any:
+def _compile_decoder(architecture: Architecture) -> Any:
     decoder = build_untrained_autoencoder(architecture).decoder
     return _compile(lambda weights, z: _call(decoder, weights, z))
 
 
 @lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_assignment(architecture: AnyArchitecture) -> Any:
+def _compile_assignment(architecture: Architecture) -> Any:
     encoder = build_untrained_autoencoder(architecture).encoder
 
     def assign(parameters: list[Any], samples: Any) -> Any:
@@ -202,3 +181,70 @@ def _compile(run: Callable[[list[Any], Any], Any]) -> Any:
     # TensorFlow takes the programs of different networks for one that is traced again and again.
     program._omit_frequent_tracing_warning = True
     return program
+
+
+def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
+    """Return how far each sample is from what the networks know.
+
+    Parameters
+    ----------
+    weights : DECWeights
+        Fitted networks and centers.
+    X : {ndarray, sparse matrix} of shape (n, n_features)
+        Samples, read in blocks.
+
+    Returns
+    -------
+    ndarray of shape (n, 2), float64
+        The mean squared reconstruction error, and the distance from the nearest center in the
+        embedding.
+    """
+    deviations = np.empty((X.shape[0], 2))
+    size = _count_samples_in_block(X.shape[1])
+    for start in range(0, X.shape[0], size):
+        block = slice(start, min(start + size, X.shape[0]))
+        samples = to_float32(X, block)
+        z = weights.embed(samples)
+        errors = weights.reconstruct(z) - samples
+        deviations[block, 0] = np.square(errors, dtype=np.float64).mean(axis=1)
+        distances = np.full(len(z), np.inf, dtype=np.float32)
+        for center in weights.centers:  # of which there may be many
+            np.minimum(distances, np.linalg.norm(z - center, axis=1), out=distances)
+        deviations[block, 1] = distances
+    return deviations
+
+
+def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
+    """Return the two deviations that 99 percent of the samples of a fit do not exceed, by weight.
+
+    Parameters
+    ----------
+    weights : DECWeights
+        Fitted networks and centers.
+    samples : DistinctSamples
+        Of more than 2,000, those at equal steps are used.
+
+    Returns
+    -------
+    ndarray of shape (2,), float64
+        Positive numbers.
+    """
+    n_samples, n_features = samples.shape
+    indices = np.unique(np.linspace(0, n_samples - 1, min(n_samples, _MAX_SAMPLES)).astype(int))
+    size = _count_samples_in_block(n_features)
+    deviations = [
+        compute_deviations(weights, samples[indices[start : start + size]])
+        for start in range(0, len(indices), size)
+    ]
+    limits = np.quantile(
+        np.concatenate(deviations),
+        _QUANTILE,
+        axis=0,
+        method="inverted_cdf",
+        weights=samples.sample_weight[indices],
+    )
+    return np.maximum(limits, np.finfo(np.float32).tiny)
+
+
+def _count_samples_in_block(n_features: int) -> int:
+    return max(INFERENCE_BATCH_SIZE, _BLOCK_BYTES // (4 * n_features))

@@ -5,7 +5,6 @@ therefore outlive the fits: a fit borrows one with its shapes, or builds it. Wei
 the training and read after it.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
@@ -25,9 +24,9 @@ from skdec.dec.training.distribute import (
     is_distributed,
     limit_tensorflow_threads,
 )
-from skdec.dec.training.identity import get_weight_decay_exclusion
+from skdec.dec.training.identity import get_weight_decay_exclusion, has_own_schedule, identify
 from skdec.layers import ClusteringLayer
-from skdec.networks import AnyArchitecture, Architecture, list_layers
+from skdec.networks import Architecture, list_layers
 
 limit_tensorflow_threads()
 
@@ -248,14 +247,9 @@ def _build_graph(augmentation: Augmentation) -> Callable[[Any, Any], Any]:
     return tf.function(augment) if is_function else augment
 
 
-def has_own_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Return whether the optimizer's learning rate is a Keras schedule."""
-    return isinstance(optimizer._learning_rate, keras.optimizers.schedules.LearningRateSchedule)
-
-
 @contextmanager
 def borrow_pretraining_trainer(
-    architecture: AnyArchitecture,
+    architecture: Architecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
     corruption: Corruption = NO_CORRUPTION,
@@ -287,7 +281,7 @@ def borrow_pretraining_trainer(
             prepare,
         )
 
-    key = (architecture, batch_size, _describe_optimizer(optimizer), corruption, augmentation)
+    key = (architecture, batch_size, _identify_optimizer(optimizer), corruption, augmentation)
     with _borrow(("pretrain", *key), build) as trainer:
         yield trainer
 
@@ -309,8 +303,8 @@ def borrow_layer_trainer(
 
     def build() -> Trainer:
         networks, augment = architecture.build(), _build_graph(augmentation)
-        encoder_layers = networks.encoder.layers[1:]  # without the input
-        encode, decode = encoder_layers[layer], networks.decoder.layers[-1 - layer]
+        encoder_layers = list_dense_layers(networks.encoder)
+        encode, decode = encoder_layers[layer], list_dense_layers(networks.decoder)[-1 - layer]
         networks.autoencoder.trainable = False
         encode.trainable = decode.trainable = True
 
@@ -339,14 +333,14 @@ def borrow_layer_trainer(
             prepare,
         )
 
-    key = (architecture, batch_size, _describe_optimizer(optimizer), corruption, augmentation)
+    key = (architecture, batch_size, _identify_optimizer(optimizer), corruption, augmentation)
     with _borrow(("layer", layer, *key), build) as trainer:
         yield trainer
 
 
 @contextmanager
 def borrow_refinement_trainer(
-    architecture: AnyArchitecture,
+    architecture: Architecture,
     n_clusters: int,
     alpha: float,
     batch_size: int,
@@ -392,7 +386,7 @@ def borrow_refinement_trainer(
             prepare,
         )
 
-    key = (architecture, n_clusters, batch_size, _describe_optimizer(optimizer), augmentation)
+    key = (architecture, n_clusters, batch_size, _identify_optimizer(optimizer), augmentation)
     with _borrow(("refine", has_decoder, *key), build) as trainer:
         trainer.model.get_layer("clustering").alpha = alpha
         trainer.model.predict_function = None  # Keras would call the one compiled for another alpha
@@ -401,7 +395,7 @@ def borrow_refinement_trainer(
 
 @contextmanager
 def borrow_decoder_trainer(
-    architecture: AnyArchitecture,
+    architecture: Architecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
 ) -> Iterator[Trainer]:
@@ -425,7 +419,7 @@ def borrow_decoder_trainer(
             _copy_optimizer(optimizer),
         )
 
-    key = ("decoder", architecture, batch_size, _describe_optimizer(optimizer))
+    key = ("decoder", architecture, batch_size, _identify_optimizer(optimizer))
     with _borrow(key, build) as trainer:
         yield trainer
 
@@ -433,6 +427,11 @@ def borrow_decoder_trainer(
 def compute_reconstruction_error(reconstructed: Any, samples: Any) -> Any:
     """Return the sum over the samples of their mean squared reconstruction error."""
     return tf.reduce_sum(tf.reduce_mean(tf.square(reconstructed - samples), axis=1))
+
+
+def list_dense_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers of one of the fully connected networks, without its input."""
+    return [layer for layer in list_layers(network) if isinstance(layer, keras.layers.Dense)]
 
 
 def _find_random_states(layers: Sequence[keras.layers.Layer]) -> list[Any]:
@@ -515,10 +514,10 @@ def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     return copied
 
 
-def _describe_optimizer(optimizer: keras.optimizers.Optimizer) -> tuple[Any, ...]:
-    """Return what is compiled in of an optimizer: all but its name and a plain learning rate."""
-    config = optimizer.get_config()
-    for name in ["name"] if has_own_schedule(optimizer) else ["name", "learning_rate"]:
-        config.pop(name, None)
-    exclusion = get_weight_decay_exclusion(optimizer)
-    return type(optimizer), json.dumps(config, sort_keys=True, default=str), exclusion
+def _identify_optimizer(optimizer: keras.optimizers.Optimizer) -> str:
+    """Return what is compiled in of an optimizer: all but a plain learning rate."""
+    if has_own_schedule(optimizer):
+        return identify(optimizer)
+    alike = _copy_optimizer(optimizer)
+    alike.learning_rate = 0.0
+    return identify(alike)

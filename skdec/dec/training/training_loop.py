@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Any
 
 import keras
@@ -15,15 +14,17 @@ from sklearn.exceptions import ConvergenceWarning
 from skdec._utils.data import count_steps_per_chunk, iterate_shuffled_batches
 from skdec._utils.progress import open_bar
 from skdec._utils.warnings import warn_user
-from skdec.dec.training.callbacks import PhaseCallbacks
 from skdec.dec.training.checkpoint import Checkpoint, CheckpointState
-from skdec.dec.training.distribute import has_other_workers
-from skdec.dec.training.trainer import Trainer, has_own_schedule
+from skdec.dec.training.identity import has_own_schedule
+from skdec.dec.training.trainer import Trainer
 
 # Factor of the learning rate after steps were undone.
 _RETRY_FACTOR = 0.1
 # Bounds the steps of a `partial_fit` on samples of large weight.
 _MAX_PARTIAL_STEPS = 100
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+# Columns of a CSVLogger: all that any of the phases reports.
+_CSV_COLUMNS = ("loss", "changed", "clusters", "agreement", "score")
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ class TrainingSettings:
 class TrainingLoop:
     """Run training steps over shuffled mini-batches.
 
-    Used as a context manager: Keras callbacks are called at its beginning and end, and Ctrl-C
-    ends the phase with the stop reason "interrupted".
+    Used as a context manager: Keras callbacks are called at its beginning and end.
 
     Parameters
     ----------
@@ -153,17 +153,10 @@ class TrainingLoop:
             self._callbacks.on_train_begin()
         return self
 
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    def __exit__(self, kind: type | None, *_: object) -> None:
         self._bar.close()
-        # Other workers would wait for this one forever, so there Ctrl-C ends the process.
-        is_interrupted = kind is KeyboardInterrupt and not has_other_workers()
-        if is_interrupted:
-            self._stop_reason = "interrupted"
-        if is_interrupted or kind is None:
+        if kind is None:
             self._callbacks.on_train_end()
-        return is_interrupted
 
     @property
     def is_running(self) -> bool:
@@ -181,8 +174,9 @@ class TrainingLoop:
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        """The recorded values, one entry per epoch."""
-        return {name: np.array(values) for name, values in self._history.items()}
+        """The recorded values, one entry per epoch: numbers, or arrays of one shape."""
+        stacked = {name: _stack(values) for name, values in self._history.items()}
+        return {name: values for name, values in stacked.items() if values is not None}
 
     def train_epoch(self, sources: Sequence[Any], scalars: Sequence[float] = ()) -> float:
         """Train for the steps of one epoch and return their mean loss.
@@ -224,7 +218,8 @@ class TrainingLoop:
     def record(self, **values: float) -> None:
         """Add an entry to the history and call the callbacks with it.
 
-        What they add to their logs becomes part of the history, too.
+        What they add to their logs becomes part of the history, too: numbers, and arrays that have
+        the same shape every time.
         """
         epoch, logs = len(self._history["seconds"]), dict(values)
         self._bar.update(min(self.n_steps, self._cycle_steps), values)
@@ -382,7 +377,87 @@ class TrainingLoop:
         )
 
 
+def _stack(values: list[Any]) -> np.ndarray | None:
+    """Return numbers or arrays of one shape as an array; None for anything else."""
+    try:
+        stacked = np.array(values)
+    except ValueError:  # several shapes
+        return None
+    return stacked if stacked.dtype.kind in "biuf" else None
+
+
 def _list_arrays(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
     """Return the arrays named "prefix.0", "prefix.1" and so on."""
     n_arrays = sum(name.startswith(f"{prefix}.") for name in arrays)
     return [arrays[f"{prefix}.{i}"] for i in range(n_arrays)]
+
+
+class PhaseCallbacks(keras.callbacks.CallbackList):
+    """The callbacks of one training phase.
+
+    A `keras.callbacks.CSVLogger` writes all phases of a fit to one file, with "NA" for what a
+    phase does not report.
+
+    Parameters
+    ----------
+    callbacks : sequence of keras.callbacks.Callback
+        Callbacks of the user.
+    model : keras.Model
+        The model that they see.
+    **params : dict
+        Their ``params``: phase, epochs, steps.
+
+    Attributes
+    ----------
+    has_batch_hooks : bool
+        Whether a callback does something at every batch, which makes the training slower.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model, **params: Any
+    ) -> None:
+        loggers = [one for one in callbacks if isinstance(one, keras.callbacks.CSVLogger)]
+        self._csv_loggers = [
+            (logger, _is_next(params["phase"], (logger.params or {}).get("phase")))
+            for logger in loggers
+        ]
+        super().__init__(list(callbacks), model=model, verbose=1, **params)
+        self.has_batch_hooks = any(map(_has_batch_hooks, callbacks))
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Call the callbacks at the beginning of the phase."""
+        appends = [logger.append for logger, _ in self._csv_loggers]
+        for logger, is_continued in self._csv_loggers:
+            logger.append = logger.append or is_continued
+            logger.append_header = True  # Keras resets it only where it appends
+        super().on_train_begin(logs)
+        for (logger, _), append in zip(self._csv_loggers, appends, strict=True):
+            logger.append = append
+            logger.keys = list(_CSV_COLUMNS)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Call the callbacks at the end of an epoch; what they add to `logs` is kept there.
+
+        Arrays are kept from the callbacks after the one that adds them: many log all values as
+        numbers.
+        """
+        logs = {} if logs is None else logs
+        arrays: dict[str, Any] = {}
+        for callback in self.callbacks:
+            callback.on_epoch_end(epoch, logs)
+            arrays |= {name: logs.pop(name) for name in list(logs) if np.ndim(logs[name])}
+        logs |= arrays
+
+
+def _is_next(phase: str, previous: str | None) -> bool:
+    """Return whether a fit can be in this phase after the previous one."""
+    if previous is None or phase == "layer_0":
+        return False
+    if phase in ("refine", "rebuilt"):
+        return previous == {"refine": "pretrain", "rebuilt": "refine"}[phase]
+    return previous.startswith("layer_") and previous != phase
+
+
+def _has_batch_hooks(callback: keras.callbacks.Callback) -> bool:
+    base = keras.callbacks.Callback
+    return any(getattr(type(callback), hook) is not getattr(base, hook) for hook in _BATCH_HOOKS)

@@ -12,6 +12,8 @@ import distributed_fit
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(distributed_fit.__file__)
 
 
@@ -138,14 +140,12 @@ def test_parameters_that_replicas_cannot_divide_are_refused(error, message, two_
     assert message in str(two_device_fit[error])
 
 
-@pytest.mark.slow
 def test_workers_with_different_fits_raise(tmp_path):
     for status, output in run_workers(tmp_path, [{}, {"parameters": {"random_state": 1}}]):
         assert status == 1
         assert "RuntimeError: The workers of the strategy do not run the same fit." in output
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", [["pretrain", 2], ["refine", 1]])
 def test_loss_of_a_worker_raises_and_the_fit_resumes(moment, tmp_path):
     assert_all_succeeded(run_workers(tmp_path, [{}, {}]))

@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from skdec.dec.training.inference import (
     INFERENCE_BATCH_SIZE,
-    SMALL_BATCH_SIZE,
     DECWeights,
     Program,
     run_in_batches,
@@ -35,7 +34,7 @@ def test_every_sample_has_an_output(n):
 @pytest.mark.parametrize("method", ["embed", "assign"])
 def test_outputs_are_the_same_bits_in_every_batch(method):
     random = np.random.default_rng(0)
-    architecture = Architecture(6, (16, 4), "relu")
+    architecture = Architecture.create_default(6, (16, 4))
     encoder = build_autoencoder(6, (16, 4), seed=0).encoder.get_weights()
     centers = random.normal(size=(5, 4)).astype(np.float32)
     run = getattr(DECWeights(architecture, encoder, [], centers), method)
@@ -45,28 +44,6 @@ def test_outputs_are_the_same_bits_in_every_batch(method):
     np.testing.assert_array_equal(run(X[order]), output[order])
     np.testing.assert_array_equal(run(X[300:303]), output[300:303])
     np.testing.assert_array_equal(run(X[[520]]), output[[520]])
-    for _ in range(3):  # from the second time on in batches of the smaller size, if that is exact
-        np.testing.assert_array_equal(run(X[[520]]), output[[520]])
-        np.testing.assert_array_equal(run(X[300:364]), output[300:364])
-
-
-@pytest.mark.parametrize("is_exact", [True, False])
-def test_few_samples_use_the_smaller_batch_where_it_gives_the_same_bits(is_exact):
-    X = np.random.default_rng(0).normal(size=(SMALL_BATCH_SIZE, 3)).astype(np.float32)
-    seen = []
-
-    def double(weights, samples):
-        seen.append(len(samples))
-        error = 0 if is_exact or len(samples) == INFERENCE_BATCH_SIZE else 1e-6
-        return samples * (2 + error)
-
-    program = Program(double, [])
-    outputs = [run_in_batches(program, X[:n], 3) for n in (1, 5, SMALL_BATCH_SIZE)]
-    for output in outputs:
-        np.testing.assert_array_equal(output, 2 * X[: len(output)])
-    size = SMALL_BATCH_SIZE if is_exact else INFERENCE_BATCH_SIZE
-    checked = [INFERENCE_BATCH_SIZE, SMALL_BATCH_SIZE]  # once, from the second call on
-    assert seen == [INFERENCE_BATCH_SIZE, *checked, size, size]
 
 
 def test_networks_of_many_sizes_cause_no_warning(caplog):
@@ -74,8 +51,8 @@ def test_networks_of_many_sizes_cause_no_warning(caplog):
     logger.addHandler(caplog.handler)
     try:
         for width in range(21, 29):
-            architecture = Architecture(4, (width, 2), "relu")
-            weights = DECWeights.from_autoencoder(architecture, architecture.create_weights(0))
+            architecture = Architecture.create_default(4, (width, 2))
+            weights = DECWeights(architecture, *architecture.create_weights(0))
             weights.embed(np.zeros((3, 4), np.float32))
     finally:
         logger.removeHandler(caplog.handler)

@@ -1,6 +1,7 @@
 """Trainers: each step equals Keras' own update, for any optimizer; idle trainers are reused."""
 
 import threading
+from itertools import chain
 
 import keras
 import numpy as np
@@ -15,9 +16,9 @@ from skdec.dec.training.trainer import (
     borrow_refinement_trainer,
     has_own_schedule,
 )
-from skdec.networks import Architecture, CustomArchitecture, build_autoencoder
+from skdec.networks import Architecture, build_autoencoder
 
-ARCHITECTURE = Architecture(5, (2,), "relu")
+ARCHITECTURE = Architecture.create_default(5, (2,))
 BATCH_SIZE = 8
 WRAPPERS = ("Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap")
 COMMON = ("SGD", "Adam", "AdamW", "RMSprop", "ScheduleFreeAdamW")
@@ -151,17 +152,17 @@ def build_regularized_networks(n_features):
 
 
 def test_losses_of_layers_are_trained_as_by_keras():
-    architecture = CustomArchitecture.create(build_regularized_networks, 5)
+    architecture = Architecture.create(build_regularized_networks, 5)
     (batches,), learning_rates = make_batches(5), np.full(5, 0.05)
     model = architecture.build().autoencoder
-    model.set_weights(architecture.create_weights(0))
+    model.set_weights([*chain(*architecture.create_weights(0))])
     model.compile(keras.optimizers.SGD(0.05), loss="mse")
     expected = [model.train_on_batch(samples, samples) for samples in batches]
     own = [loss - np.mean((model(x) - x) ** 2) for loss, x in zip(expected, batches, strict=True)]
     assert min(own) > 0.1  # so they matter
     optimizer = keras.optimizers.SGD(0.05)
     with borrow_pretraining_trainer(architecture, BATCH_SIZE, optimizer) as trainer:
-        trainer.reset(architecture.create_weights(0))
+        trainer.reset([*chain(*architecture.create_weights(0))])
         losses = trainer.run([batches], learning_rates, make_seeds(5))
         weights = trainer.get_weights()
     np.testing.assert_allclose(losses[0], expected[0], rtol=1e-5)
@@ -172,8 +173,9 @@ def test_losses_of_layers_are_trained_as_by_keras():
 @pytest.mark.parametrize("has_decoder", [False, True])
 def test_losses_of_trained_layers_are_part_of_the_refinement(has_decoder):
     """Those of the decoder only where it is trained."""
-    architecture = CustomArchitecture.create(build_regularized_networks, 5)
-    weights = architecture.create_weights(0)
+    architecture = Architecture.create(build_regularized_networks, 5)
+    encoder_weights, decoder_weights = architecture.create_weights(0)
+    weights = [*encoder_weights, *decoder_weights]
     _, encoder, decoder = networks = architecture.build()
     networks.autoencoder.set_weights(weights)
     samples, p = make_batches(1)[0], np.full((1, BATCH_SIZE, 3), 1 / 3, np.float32)
@@ -184,7 +186,7 @@ def test_losses_of_trained_layers_are_part_of_the_refinement(has_decoder):
     if has_decoder:
         expected += 0.7 * np.mean((decoder(z) - samples[0]) ** 2) + sum(map(float, decoder.losses))
     else:
-        weights = weights[: architecture.n_encoder_weights]
+        weights = encoder_weights
     with borrow_refinement_trainer(
         architecture, 3, 1.0, BATCH_SIZE, keras.optimizers.SGD(), has_decoder=has_decoder
     ) as trainer:
@@ -218,10 +220,10 @@ def test_a_variational_autoencoder_learns_the_prior():
         encoder = keras.Model(inputs, Sampling()(keras.layers.Dense(4)(inputs)))
         return encoder, keras.Sequential([keras.Input((2,)), keras.layers.Dense(n_features)])
 
-    architecture = CustomArchitecture.create(build, 5)
+    architecture = Architecture.create(build, 5)
     batches = make_batches(400)
     with borrow_pretraining_trainer(architecture, BATCH_SIZE, keras.optimizers.Adam()) as trainer:
-        trainer.reset(architecture.create_weights(0))
+        trainer.reset([*chain(*architecture.create_weights(0))])
         losses = trainer.run(batches, np.full(400, 0.02), make_seeds(400))
         kernel, bias, *_ = trainer.get_weights()
     assert losses[-50:].mean() < 0.7 * losses[:10].mean()
