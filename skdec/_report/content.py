@@ -433,7 +433,7 @@ def _add_profiles(
         ]
         told = columns[columns["information"] > 0].iloc[:_N_COLUMNS_OF_LINE]
         cluster["line"] = "; ".join(
-            f"{feature_names[position]} {_shorten(column)}" for position, column in told.iterrows()
+            f"{feature_names[position]}: {_shorten(column)}" for position, column in told.iterrows()
         )
 
 
@@ -444,7 +444,7 @@ def _shorten(column: pd.Series) -> str:
         re.split(r"(?<=\d%)(?:, |$)" if is_word else r" \(", column[name])[0]
         for name in ("typical", "overall")
     )
-    return f"{inside}, in all {overall}"
+    return f"{inside} (all: {overall})"
 
 
 def _select_columns(clustering: Clustering) -> pd.DataFrame:

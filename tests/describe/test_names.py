@@ -113,6 +113,7 @@ def test_names_say_what_a_reader_would():
         ("garage", "83% with garage"),
         ("is_rich", "83% rich"),
         ("has_car", "83% with car"),
+        ("insured", "83% insured"),
     ):
         assert name_clusters(table[["garage"]].set_axis([name], axis=1), labels)[0] == said
 
