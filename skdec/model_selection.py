@@ -106,7 +106,7 @@ class ClusterCountChoice:
         values = self.contrast * self.agreement
         if self.recommended == 1:
             return (
-                f"No number of clusters stands out: contrast times agreement is at most "
+                "No number of clusters stands out: contrast times agreement is at most "
                 f"{values.max():.2f}, and above 1 where there are clusters."
             )
         others = np.delete(values, values.argmax())
@@ -114,7 +114,9 @@ class ClusterCountChoice:
         statement = f"{self.recommended} clusters: contrast times agreement is {values.max():.2f}"
         if len(close) > 1:
             numbers = ", ".join(map(str, close))
-            return f"{statement}. Hardly less for some others ({numbers}): none stands out."
+            return (
+                f"{statement}, and nearly the same for all of {numbers}: none of them stands out."
+            )
         return f"{statement}, {others.max():.2f} at most for others." if len(others) else statement
 
     def plot(self, *, ax: Any = None) -> ClusterCountDisplay:

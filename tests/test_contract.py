@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
@@ -214,6 +215,24 @@ def test_words_and_dates_are_refused_with_what_makes_features_of_them():
             with pytest.raises(error, match=start) as caught:
                 use(X)
             assert "skdec.TablePreparer makes features" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pd.array([[1, 2]] * 40, dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
+        [b"\xff\xfe"] * 40,
+        pd.Series([1.0] * 39 + [pd.Timestamp("2020-01-01")], dtype=object),
+        pd.Series([pd.Period("2020-01")] * 40, dtype=object),
+        ["1.5"] * 39 + ["two"],
+    ],
+    ids=["lists", "bytes", "date", "periods", "words"],
+)
+def test_what_is_no_number_is_named_with_its_column(odd):
+    frame = pd.DataFrame({"x": np.arange(40.0), "odd": odd})
+    for X, column in ((frame, "'odd'"), (frame.to_numpy(), "1")):
+        with pytest.raises((ValueError, TypeError), match=f"Feature {column} of X holds "):
+            DECClusterer(2).fit(X)
 
 
 @pytest.mark.slow

@@ -32,8 +32,8 @@ DTYPES = (
     np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.int64, np.uint8, np.bool_
 )  # fmt: skip
 
-quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-instant = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+instant = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 thorough = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -149,7 +149,7 @@ def test_samples_of_every_kind_are_fitted_thoroughly(X, container, tiny, figures
 
 
 @given(n_clusters=st.sampled_from([1, 2, 3]), data=st.data())
-@settings(quick, max_examples=10)
+@settings(quick, max_examples=5)
 def test_as_few_samples_as_clusters_are_fitted(n_clusters, data, tiny, figures):
     figures["fits"] += 1
     X = data.draw(matrices(min_samples=n_clusters, max_samples=n_clusters + 2))
@@ -304,7 +304,7 @@ def test_every_invalid_parameter_is_named_in_the_error(name, tiny, samples, figu
 @example(scale=1e-30, alpha=1.0)
 @example(scale=1e6, alpha=1e-4)
 @given(scale=st.floats(1e-30, 1e6), alpha=st.floats(1e-3, 1e4))
-@settings(quick, max_examples=10)
+@settings(quick, max_examples=5)
 def test_samples_of_any_scale_give_finite_outputs(scale, alpha, tiny, samples, figures):
     figures["fits"] += 1
     check_fit(DECClusterer(**tiny | QUICK | {"alpha": alpha}), samples * scale)

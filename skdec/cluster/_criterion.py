@@ -19,8 +19,8 @@ _MIN_CUT_ENTROPY = 0.5
 # Weight of the differences in size. Any number from 3 to 6 is as good on shapes, texts and tables,
 # while less is better for blobs of very different sizes.
 _UNEVENNESS_WEIGHT = 4.0
-# Costs below this fraction of a typical cut count as equal.
-_SMALL_COST = 0.01
+# Costs below this fraction of a typical cut count as equal, below the second as none.
+_SMALL_COST, _NO_COST = 0.01, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
 _DENSE_FACTOR, _MAX_CODES = 4, 2**18
 
@@ -75,13 +75,14 @@ def fill_cuts(costs: Costs) -> list[np.ndarray]:
 
 def compute_log_ratio(costs: Costs, cheapest: float, lost: float) -> float:
     """Return log(cheapest / lost); differences far below a typical cut are none."""
-    floor = max(_SMALL_COST * _get_typical_cut(costs), 1e-9)
+    floor = _SMALL_COST * _get_typical_cut(costs)
     return float(np.log(max(cheapest, floor) / max(lost, floor)))
 
 
 def _get_typical_cut(costs: Costs) -> float:
+    """Return the median of the cuts that cost something: others are where clusters do not touch."""
     cuts = np.concatenate(costs.cheapest)
-    cuts = cuts[~np.isnan(cuts)]
+    cuts = cuts[cuts > _NO_COST]
     return float(np.median(cuts)) if len(cuts) else 1.0
 
 

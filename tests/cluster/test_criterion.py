@@ -53,7 +53,8 @@ def compute_scores_by_loops(graph, weights, labelings):
                 if other is not labels and cut_entropy >= 0.5:
                     costs.append(1 - cut_information / cut_entropy)
             cuts[-1].append(min(costs, default=np.nan))
-    median = np.nanmedian(np.concatenate(cuts))
+    known = np.concatenate(cuts)
+    median = np.median(known[known > 1e-6])
     scores = []
     for i, labels in enumerate(labelings):
         cheapest = np.average(np.nan_to_num(cuts[i], nan=median), weights=sizes[i])

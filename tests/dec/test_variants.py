@@ -76,7 +76,17 @@ FOR_DIGITS = {
 }
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
+# The others by default only on digits: each of their parts is in one of these.
+BY_DEFAULT = ("layerwise", "convolutional", "all")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in BY_DEFAULT else pytest.mark.slow)
+        for name in VARIANTS
+    ],
+)
 def variant(request):
     return VARIANTS[request.param]
 
