@@ -67,7 +67,7 @@ myst_heading_anchors = 3
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Their diagrams of estimators link to the reference of the site that is built; a diagram elsewhere
 # has no link, because it cannot know where the site is.
-for estimator in (skdec.DECClusterer, skdec.TablePreparer):
+for estimator in (skdec.NeighborClusterer, skdec.DECClusterer, skdec.TablePreparer):
     estimator._doc_link_module = "skdec"
     estimator._doc_link_template = "../generated/skdec.{estimator_name}.html"
 sphinx_gallery_conf = {

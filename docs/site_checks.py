@@ -94,7 +94,7 @@ def _visit_inline(translator, node):
 
 def _visit_block(translator, node):
     formula = tex2mathml(node.astext(), as_block=True)
-    translator.body.append(f'<div class="math">{formula}</div>\n')
+    translator.body.append(f'<div class="formula">{formula}</div>\n')
     raise SkipNode
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         networks,
     )
     from skdec._comparison import Comparison, compare
+    from skdec._persistence import TRUSTED_TYPES, load, save
     from skdec._report import Report, report
     from skdec.cluster import NeighborClusterer
     from skdec.dec._estimator import DECClusterer
@@ -35,6 +36,7 @@ _MODULES = (
     "networks",
 )
 _MODULE_OF_NAME = {
+    "TRUSTED_TYPES": "skdec._persistence",
     "Comparison": "skdec._comparison",
     "DECClusterer": "skdec.dec._estimator",
     "NeighborClusterer": "skdec.cluster",
@@ -43,11 +45,14 @@ _MODULE_OF_NAME = {
     "compare": "skdec._comparison",
     "describe_clusters": "skdec.describe._description",
     "find_examples": "skdec.describe._description",
+    "load": "skdec._persistence",
     "name_clusters": "skdec.describe._description",
     "report": "skdec._report",
+    "save": "skdec._persistence",
 }
 
 __all__ = [
+    "TRUSTED_TYPES",
     "Comparison",
     "DECClusterer",
     "NeighborClusterer",
@@ -70,74 +75,6 @@ __all__ = [
     "report",
     "save",
 ]
-
-
-def save(model: Any, path: Any) -> None:
-    """Write a fitted model to one file, without pickle.
-
-    Parameters
-    ----------
-    model : DECClusterer or sklearn.pipeline.Pipeline
-        The fitted estimator, or a Pipeline of a `TablePreparer` or a scaler of scikit-learn and
-        the estimator.
-    path : str or path-like
-        The file, replaced if it exists.
-
-    Raises
-    ------
-    ValueError
-        If a file cannot hold a part of the model; the message names it.
-    sklearn.exceptions.NotFittedError
-        If the model has not been fitted.
-
-    See Also
-    --------
-    load : Read the file.
-
-    Examples
-    --------
-    >>> import skdec
-    >>> skdec.save(make_pipeline(TablePreparer(), DECClusterer(3)).fit(table), "model.skdec")
-    ... # doctest: +SKIP
-    """
-    from skdec._model_file import save_model
-
-    save_model(model, path)
-
-
-def load(path: Any) -> Any:
-    """Read a model written by ``skdec fit`` or `save`; no code in the file is run.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    Returns
-    -------
-    DECClusterer or sklearn.pipeline.Pipeline
-        The fitted estimator, after its scaler if it was fitted to scaled samples: a Pipeline
-        takes the samples as they are.
-
-    Raises
-    ------
-    ValueError
-        If the file is damaged, of another kind, or was written by a newer version.
-
-    See Also
-    --------
-    save : Write a fitted model.
-
-    Examples
-    --------
-    >>> import skdec
-    >>> model = skdec.load("model.skdec")  # doctest: +SKIP
-    >>> model.predict(X)  # doctest: +SKIP
-    """
-    from skdec._model_file import load_model
-    from skdec.dec._estimator import DECClusterer
-
-    return load_model(DECClusterer, path)
 
 
 def __getattr__(name: str) -> Any:

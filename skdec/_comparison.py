@@ -385,7 +385,6 @@ def compare(
         # The other methods check the samples themselves.
         warn_if_scales_differ(check_finite(X))
     seed = _get_seed(random_state)
-    count: Any = n_clusters  # None only if no method is given by name
     network: dict[str, Any] = {
         "dims": dims if isinstance(dims, str) else tuple(dims),
         "alpha": alpha,
@@ -406,7 +405,9 @@ def compare(
                 random_state=seed,
                 **network,
             ),
-            "neighbors": lambda seed: NeighborClusterer(count, verbose=verbose, random_state=seed),
+            "neighbors": lambda seed: NeighborClusterer(
+                n_clusters, verbose=verbose, random_state=seed
+            ),
             "dec": lambda seed: DECClusterer(
                 n_clusters, max_iter=max_iter, memory=cache, random_state=seed, **network
             ),

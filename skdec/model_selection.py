@@ -1,12 +1,11 @@
 """Model selection without labels: scorers, generalizability and the number of clusters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import normalized_mutual_info_score
 from sklearn.utils import check_array, check_random_state, resample
 
 from skdec._scorers import (
@@ -21,9 +20,9 @@ from skdec._utils.constraints import Integer
 from skdec._utils.containers import check_samples
 from skdec._utils.data import DistinctSamples
 from skdec._utils.text_table import format_table
-from skdec._utils.threads import count_usable_threads, run_in_threads
+from skdec._utils.threads import use_one_thread
 from skdec.cluster._graph import find_neighbors
-from skdec.cluster._search import SETTINGS, Clustering, search_clusters
+from skdec.cluster._number import choose_number, compare_numbers
 from skdec.display import ClusterCountDisplay
 from skdec.metrics import convert_labels
 
@@ -38,6 +37,9 @@ __all__ = [
     "generalizability",
 ]
 
+# A number is nearly as good if its contrast times agreement is above this fraction of the best.
+_CLOSE = 0.9
+
 
 @dataclass(frozen=True, eq=False)
 class ClusterCountChoice:
@@ -46,21 +48,19 @@ class ClusterCountChoice:
     Parameters
     ----------
     recommended : int
-        The number of clusters after which each further cluster adds less than all before it.
+        The number of clusters of the greatest contrast times agreement; 1 if that is not above 1,
+        so that no number stands out.
     n_clusters : ndarray of shape (n_counts,), int
         The numbers of clusters, in ascending order.
-    score : ndarray of shape (n_counts, n_seeds), float
-        Score of the best clustering with this number, as that of `DECClusterer.score`, in nats.
-    gain : ndarray of shape (n_counts,), float
-        What the last cluster adds to the score, averaged over the seeds, relative to
-        log(k / (k - 1)), what it adds if k clusters of the same size are far apart.
     contrast : ndarray of shape (n_counts,), float
-        Smallest gain up to this number minus the largest gain after it. The recommended number has
-        the greatest contrast.
-    lost : ndarray of shape (n_counts, n_seeds), float
-        Information on a sample's cluster that is lost in the step to a neighbor, in nats.
+        How many times cheaper the borders are than the cheapest cut through any cluster, relative
+        to what is found in samples without clusters. Mean over the seeds.
     agreement : ndarray of shape (n_counts,), float
         Mean adjusted Rand index between the clusterings of two seeds.
+    lost : ndarray of shape (n_counts, n_seeds), float
+        Fraction of the information on a sample's cluster that is lost in the step to a neighbor.
+    cheapest : ndarray of shape (n_counts, n_seeds), float
+        Fraction that the cheapest cut through one of the clusters loses.
     nmi : ndarray of shape (n_counts, n_seeds), float, or None
         Normalized mutual information with the classes; None if there are none.
 
@@ -72,11 +72,10 @@ class ClusterCountChoice:
 
     recommended: int
     n_clusters: np.ndarray
-    score: np.ndarray
-    gain: np.ndarray
     contrast: np.ndarray
-    lost: np.ndarray
     agreement: np.ndarray
+    lost: np.ndarray
+    cheapest: np.ndarray
     nmi: np.ndarray | None = None
 
     def to_dict(self) -> dict[str, list[Any]]:
@@ -95,16 +94,33 @@ class ClusterCountChoice:
         }
 
     def __str__(self) -> str:
-        """Return a table, the recommended number of clusters marked by a star."""
+        """Return a table, the recommended number marked by a star, and what it says."""
         columns = self.to_dict()
         rows = [list(columns)]
         for count, *scores in zip(*columns.values(), strict=True):
             star = "*" if count == self.recommended else ""
             rows.append([f"{star}{count}", *(f"{score:.3f}" for score in scores)])
-        return format_table(rows, align_left=0)
+        return f"{format_table(rows, align_left=0)}\n\n{self._describe()}"
+
+    def _describe(self) -> str:
+        values = self.contrast * self.agreement
+        if self.recommended == 1:
+            return (
+                "No number of clusters stands out: contrast times agreement is at most "
+                f"{values.max():.2f}, and above 1 where there are clusters."
+            )
+        others = np.delete(values, values.argmax())
+        close = self.n_clusters[values > _CLOSE * values.max()]
+        statement = f"{self.recommended} clusters: contrast times agreement is {values.max():.2f}"
+        if len(close) > 1:
+            numbers = ", ".join(map(str, close))
+            return (
+                f"{statement}, and nearly the same for all of {numbers}: none of them stands out."
+            )
+        return f"{statement}, {others.max():.2f} at most for others." if len(others) else statement
 
     def plot(self, *, ax: Any = None) -> ClusterCountDisplay:
-        """Plot gain, agreement and, if available, NMI over the number of clusters.
+        """Plot contrast, agreement and, if available, NMI over the number of clusters.
 
         Parameters
         ----------
@@ -123,7 +139,7 @@ def choose_n_clusters(
     X: Any,
     y: Any = None,
     *,
-    n_clusters: Iterable[int] = range(2, 16),
+    n_clusters: Iterable[int] = range(2, 21),
     n_seeds: int = 3,
     n_neighbors: int = 10,
     max_samples: int | None = 20_000,
@@ -131,8 +147,8 @@ def choose_n_clusters(
 ) -> ClusterCountChoice:
     """Recommend a number of clusters, without fitting a network and without labels.
 
-    The search that initializes `DECClusterer` merges small clusters pair by pair, so one run finds
-    a clustering for every number of clusters. It is run for each seed.
+    `NeighborClusterer` merges clusters pair by pair, so one run finds a clustering for every number
+    of clusters. The clusterings of all numbers and seeds are compared with each other.
 
     Parameters
     ----------
@@ -140,7 +156,7 @@ def choose_n_clusters(
         The samples. They are used as given: scale them beforehand if needed.
     y : array-like of shape (n_samples,), default=None
         Classes, used for the NMI only: the recommendation does not depend on them.
-    n_clusters : iterable of int, default=range(2, 16)
+    n_clusters : iterable of int, default=range(2, 21)
         The numbers of clusters to choose from, each at least 2.
     n_seeds : int, default=3
         Number of seeds, at least 2.
@@ -169,17 +185,19 @@ def choose_n_clusters(
 
     Notes
     -----
-    The score of a clustering is I (I / H), where I is the mutual information between the clusters
-    of a sample and of a random neighbor of it, and H the entropy of the clusters. If there are k
-    clusters of the same size that are far apart, it is log(k), so each adds log(k / (k - 1)); the
-    gain is relative to that. A cluster that is divided where samples are dense separates neighbors,
-    and the gain is small. The recommended number separates large gains from small ones best: the
-    contrast is the smallest gain up to it minus the largest one after it.
+    Let H be the entropy of the clusters, and I the mutual information between the clusters of a
+    sample and of a random neighbor of it. The borders lose (H - I) / H of the information. Each
+    cluster is cut as every other clustering would cut it; the cheapest of these cuts through any
+    cluster, of at least 0.35 nats, tells what a border costs where there is none. With too few
+    clusters it is cheap, because two of them are merged; with too many the borders themselves are
+    dear. The contrast of k clusters is
 
-    Neither the generalizability of the paper, which hardly changes with the number, nor the
-    agreement of the seeds decides, although both tell more about a single number. The
-    recommendation is misleading if there are no clusters at all: some number always has the
-    greatest contrast. If it is small or negative, no number stands out.
+        cheapest / lost / k^0.4
+
+    The last factor is about the largest ratio that is found by chance in uniform and normal samples
+    of up to ten features. So a contrast of at most 1 means that there are no clusters; the contrast
+    is multiplied by the agreement of the seeds. If that is above 1 for no number, one cluster is
+    recommended. Printing the result tells whether other numbers are nearly as good.
 
     References
     ----------
@@ -216,55 +234,27 @@ def choose_n_clusters(
             f"{samples.shape[0]}; got {counts[-1]}."
         )
     graph_seed, *seeds = random_state.randint(np.iinfo(np.int32).max, size=1 + n_seeds).tolist()
-    graph, points, *_ = find_neighbors(samples, n_neighbors, graph_seed)
-    assert graph is not None
-    assert points is not None
+    n_neighbors = min(n_neighbors, samples.shape[0] - 1)
+    neighbors = find_neighbors(samples, n_neighbors, graph_seed)
 
-    def search(seed: int) -> list[Clustering]:
-        """Return the best clustering for each number from 1 to one above the largest count."""
-        runs = search_clusters(
-            points,
-            graph,
-            counts[-1] + 1,
-            samples.sample_weight,
-            len(SETTINGS),
-            np.random.RandomState(seed),
-            min_clusters=1,
-        )
-        numbers = range(1, counts[-1] + 2)
-        found = {k: [run.by_number[k] for run in runs if k in run.by_number] for k in numbers}
-        missing = [k for k in numbers if not found[k]]
-        if missing:
-            raise ValueError(
-                f"No clustering of {missing[0]} clusters was found: almost all samples are equal "
-                "on the scale of a few that are far from them. Remove or clip these, or scale X."
-            )
-        return [max(found[k], key=_get_score) for k in numbers]
-
-    by_seed = run_in_threads(search, seeds, min(n_seeds, count_usable_threads()))
-    found = list(zip(*by_seed, strict=True))  # for each number, the clusterings of all seeds
-    score = np.array([[clustering.score for clustering in row] for row in found])
-    lost = np.array([[one.entropy - one.information for one in row] for row in found])
-    gain = _compute_gains(score.mean(axis=1))
-    contrast = _compute_contrasts(gain)
-    labels = [[samples.expand(clustering.labels)[0] for clustering in row] for row in found]
+    with use_one_thread():
+        found = compare_numbers(neighbors, counts, samples.sample_weight, seeds)
     nmi = None
     if classes is not None:
+        known = classes[indices]
         nmi = np.array(
             [
-                [normalized_mutual_info_score(classes[indices], one) for one in labels[k - 1]]
-                for k in counts
+                [normalized_mutual_info_score(known, samples.expand(one)[0]) for one in each.labels]
+                for each in found
             ]
         )
-    selected = np.array(counts)
     return ClusterCountChoice(
-        recommended=counts[int(contrast[selected - 2].argmax())],
-        n_clusters=selected,
-        score=score[selected - 1],
-        gain=gain[selected - 2],
-        contrast=contrast[selected - 2],
-        lost=lost[selected - 1],
-        agreement=np.array([_compute_agreement(labels[k - 1]) for k in counts]),
+        recommended=choose_number(found),
+        n_clusters=np.array(counts),
+        contrast=np.array([one.contrast for one in found]),
+        agreement=np.array([one.agreement for one in found]),
+        lost=np.stack([one.lost for one in found]),
+        cheapest=np.stack([one.cheapest for one in found]),
         nmi=nmi,
     )
 
@@ -276,31 +266,10 @@ def _list_counts(n_clusters: Any) -> list[int]:
     except TypeError as error:
         raise TypeError(
             "n_clusters must be several numbers of clusters to choose from, such as "
-            f"range(2, 16); got {n_clusters!r}."
+            f"range(2, 21); got {n_clusters!r}."
         ) from error
     for count in counts:
         Integer(2).check("each of n_clusters", count)
     if not counts:
         raise ValueError("n_clusters must name at least one number of clusters; got none.")
     return sorted({int(count) for count in counts})
-
-
-def _get_score(clustering: Clustering) -> float:
-    return clustering.score
-
-
-def _compute_gains(score: np.ndarray) -> np.ndarray:
-    """Return the gain (n - 1,) of 2, 3, ... clusters from the scores (n,) of 1, 2, ..."""
-    k = np.arange(2, len(score) + 1)
-    return np.diff(score) / np.log(k / (k - 1))
-
-
-def _compute_contrasts(gain: np.ndarray) -> np.ndarray:
-    """Return the smallest gain up to each number minus the largest one after it, (n - 1,)."""
-    smallest = np.minimum.accumulate(gain)
-    largest = np.maximum.accumulate(gain[::-1])[::-1]
-    return smallest[:-1] - largest[1:]
-
-
-def _compute_agreement(labelings: Sequence[np.ndarray]) -> float:
-    return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labelings, 2)]))

@@ -34,7 +34,8 @@ ALLOWED = {
     "networks": {"layers", "dec.training.identity"},
     "callbacks": {"metrics", "dec"},  # its package, before Keras
     "dec.training": {"_utils", "layers", "networks", "dec._math"},
-    "dec": {"_utils", "cluster", "layers", "networks", "metrics", "_model_file"},
+    "dec": {"_utils", "cluster", "layers", "networks", "metrics"},
+    "_persistence": {"_utils"},
     "display": {"_utils", "describe", "metrics"},
     "_report": {"_utils", "describe", "display", "metrics", "tables"},
 }
@@ -96,7 +97,6 @@ def find_all_imports(module):
 def test_imports_are_found():
     found = find_imports("skdec.dec._refinement")
     assert {"skdec.dec._initialization", "skdec.dec.training.trainer"} <= found
-    assert "skdec._model_file" in find_imports("skdec.dec._estimator")  # `from skdec import`
     assert "skdec.dec._estimator" in find_imports("skdec.cli.fit")  # in a function
     assert "skdec.networks" in find_all_imports("skdec.dec._refinement")
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import normalized_mutual_info_score
 
-from skdec import DECClusterer, load
+import skdec
+from skdec import DECClusterer
 from skdec.callbacks import LabelHistory
 from skdec.dec.training import checkpoint as checkpoint_module
 from skdec.metrics import clustering_accuracy
@@ -84,9 +85,9 @@ def test_arrays_of_changing_length_are_left_out(parameters, samples):
 
 
 def test_files_keep_it(recorded, tmp_path):
-    recorded.save(tmp_path / "model.skdec")
+    skdec.save(recorded, tmp_path / "model.skdec")
     np.testing.assert_array_equal(
-        load(tmp_path / "model.skdec").history_["refine"]["labels"],
+        skdec.load(tmp_path / "model.skdec").history_["refine"]["labels"],
         recorded.history_["refine"]["labels"],
     )
 

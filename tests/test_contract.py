@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
+import skdec
 from skdec import DECClusterer, NeighborClusterer, compare
 from skdec._utils.assignments import target_distribution
 from skdec.display import ProfileDisplay, SilhouetteDisplay
@@ -113,7 +114,7 @@ def test_columns_on_different_scales_are_named(tiny, samples):
 def test_save_to_a_missing_directory_names_the_path(fitted, tmp_path):
     path = tmp_path / "missing" / "model.skdec"
     with pytest.raises(FileNotFoundError, match=str(path)) as caught:
-        fitted.save(path)
+        skdec.save(fitted, path)
     assert ".skdec" in str(caught.value)
     assert f"{path.parent} is not a directory" in str(caught.value)
 

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import skdec.dec._parameters as parameters
+from skdec import DECClusterer, NeighborClusterer
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 # Blocks that cannot run here are preceded by a comment with the reason.
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
-N_NOT_RUN = 3
+N_NOT_RUN = 5
+FAST = {DECClusterer: {"pretrain_epochs": 1, "max_iter": 2}, NeighborClusterer: {"n_init": 1}}
 
 
 def find_blocks(page):
@@ -35,8 +36,10 @@ def get_id(path):
 
 @pytest.mark.parametrize("page", [page for page in PAGES if find_blocks(page)], ids=get_id)
 def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
-    for name in ("_MIN_PRETRAIN_STEPS", "_MIN_REFINE_STEPS", "_MIN_DECODER_STEPS", "_N_INIT_FEW"):
-        monkeypatch.setattr(parameters, name, 1)  # whether it runs matters, not the result
+    # Whether it runs matters, not the result.
+    for estimator, defaults in FAST.items():
+        for name, value in defaults.items():
+            monkeypatch.setitem(estimator.__init__.__kwdefaults__, name, value)
     monkeypatch.setattr("skdec.describe._layout._N_ITERATIONS", 250)  # the least that t-SNE takes
     monkeypatch.chdir(tmp_path)
     X = random(0).random((80, 6)).astype(np.float32)

@@ -24,7 +24,7 @@ import skdec
 assert Path(skdec.__file__).is_relative_to(sys.prefix), skdec.__file__
 X = np.random.default_rng(0).random((60, 4)) + np.repeat([[0], [3]], 30, axis=0)
 dec = skdec.DECClusterer(2, dims=(8, 2), pretrain_epochs=2, max_iter=4, random_state=0).fit(X)
-dec.save("model.skdec")
+skdec.save(dec, "model.skdec")
 assert (skdec.load("model.skdec").predict(X) == dec.labels_).all()
 skdec.report(dec, X).to_html("report.html")
 """

@@ -7,6 +7,8 @@ like scales, `NeighborClusterer` finds the clusters, and `name_clusters` says in
 sets each apart. On the command line, ``skdec fit customers.csv`` does all of it.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # The table
 # ---------
@@ -40,7 +42,7 @@ def write_customers(n_customers=480):
         rows.append(
             {
                 "customer": f"C{number:04}",
-                "age": round(random.normal(age, 4)),
+                "age": max(18, round(random.normal(age, 4))),
                 "income": round(random.normal(income, income / 7), -2),
                 "visits": random.poisson(visits),
                 "online": round(float(np.clip(random.normal(online, 0.08), 0, 1)), 2),

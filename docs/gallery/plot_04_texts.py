@@ -10,6 +10,8 @@ The texts are the documentation of SciPy's functions and classes, which is on ev
 skdec. They belong to six subpackages. Can these be found again from the words alone?
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # The texts
 # ---------
@@ -64,7 +66,9 @@ X = embed.fit_transform(texts).astype(np.float32)
 # The clusters
 # ------------
 # `NeighborClusterer` needs a second or two. `DECClusterer` begins with its clusters, and learns an
-# embedding of a few dimensions, in which they can be drawn.
+# embedding of a few dimensions, in which they can be drawn. The subpackages serve for comparison.
+# k-means is no worse on these texts: their six kinds lie around centers, once they are reduced to a
+# hundred dimensions.
 n_clusters = len(SUBPACKAGES)
 neighbors = NeighborClusterer(n_clusters, metric="cosine", random_state=0)
 methods = {

@@ -7,6 +7,8 @@ accuracy over the refinement, the gradient against the certainty of a sample, an
 the refinement.
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 # %%
 # DEC's own targets from k-means centers, as in the paper, with a network of two dimensions that can
 # be drawn as they are. `LabelHistory` keeps the labels after each update of the targets; a callback

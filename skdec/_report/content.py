@@ -1,32 +1,41 @@
 """What a report shows, as plain values that can be written as JSON."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
+from sklearn.cluster import KMeans
 
-from skdec._report.images import build_sheets
+from skdec._report.images import build_sheets, count_characters
 from skdec._utils.colors import ON_DARK, ON_LIGHT, assign_colors
-from skdec.describe._description import describe_clusters, is_number
-from skdec.describe._layout import find_medoid, lay_out
+from skdec.describe._description import describe_clusters
+from skdec.describe._names import name_by_words, name_described, number_clusters
 from skdec.describe._summary import (
     compute_means,
     compute_profiles,
+    find_medoid,
     infer_image_shape,
+    is_number,
+    lay_out,
     select_members,
     to_dense,
 )
-from skdec.display._history import list_quantities
-from skdec.metrics import clustering_accuracy, count_matches
+from skdec.display._scores import list_quantities
+from skdec.metrics import clustering_accuracy, count_matches, neighbor_information
 
-# Of more samples, a random subset is shown.
-MAX_SAMPLES = 100_000
+# Of more samples, a random subset is drawn, and of fewer where their values take more characters.
+MAX_SAMPLES = 50_000
+_MAX_CHARACTERS = 4_000_000
+# More are not needed to compare with k-means.
+_N_COMPARED = 5000
 _N_MEMBERS = 6
 _N_COLUMNS_OF_CARD = 6
+_N_COLUMNS_OF_LINE = 3
 _MAX_COLUMNS = 24
 # Of more columns of numbers, those in which the clusters differ most are described.
 _MAX_NUMBERS_DESCRIBED = 48
@@ -53,8 +62,14 @@ class Clustering:
         Names of the features.
     ids : Series of shape (n_samples,) or None
         What identifies each sample, beside its position.
-    confidence : ndarray of shape (n_samples,) or None
-        Largest soft assignment of each sample.
+    is_named : bool
+        Whether these names mean something, so that they can name clusters.
+    soft_assignments : ndarray of shape (n_samples, n_clusters) or None
+        Soft assignments of each sample.
+    points : {ndarray, sparse matrix} of shape (n_samples, n_points) or None
+        What the clusterer takes, for k-means to compare with; None compares with nothing.
+    metric : {"euclidean", "cosine"}
+        Distance between the points.
     classes : ndarray of shape (n_samples,) or None
         Known classes.
     prototypes : ndarray of shape (n_clusters, n_features) or None
@@ -70,11 +85,28 @@ class Clustering:
     Z: np.ndarray
     feature_names: Sequence[str]
     ids: pd.Series | None = None
-    confidence: np.ndarray | None = None
+    is_named: bool = False
+    soft_assignments: np.ndarray | None = None
+    points: Any = None
+    metric: str = "euclidean"
     classes: np.ndarray | None = None
     prototypes: np.ndarray | None = None
     history: Mapping[str, Any] | None = None
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def confidence(self) -> np.ndarray | None:
+        """Largest soft assignment of each sample."""
+        return None if self.soft_assignments is None else self.soft_assignments.max(axis=1)
+
+
+class _Description(NamedTuple):
+    """Columns of a table, named by their positions, and what they tell of the clusters."""
+
+    table: pd.DataFrame
+    by_cluster: pd.DataFrame
+    shown: pd.DataFrame
+    """Those that tell most."""
 
 
 def build_content(
@@ -97,8 +129,8 @@ def build_content(
         Shape of the samples as images; None shows the columns that set the clusters apart.
     random_state : int, default=0
         Seed of the layout, and of the subset of more than `max_samples` samples.
-    max_samples : int, default=100000
-        Number of samples to show, and one of each cluster that has none among them.
+    max_samples : int, default=50000
+        Number of samples to draw at most, and one of each cluster that has none among them.
 
     Returns
     -------
@@ -106,16 +138,28 @@ def build_content(
         Plain values; arrays are encoded by `encode_array`.
     """
     n_samples, n_features = clustering.X.shape
+    confidence = clustering.confidence
+    ids = [] if clustering.ids is None else [clustering.ids]
+    if image_shape is None:
+        description = _describe_columns(clustering)
+        shown = [column for _, column in description.shown.items()]
+        n_affordable = _count_affordable([*shown, *ids])
+    else:
+        description = None
+        shape = infer_image_shape(n_features, image_shape)
+        n_affordable = _count_affordable(ids, count_characters(shape))
+    max_samples = min(max_samples, n_affordable)
     # In random order, no cluster covers another in the plot.
     order = np.random.default_rng(random_state).permutation(n_samples)
     rows = _select_rows(order, clustering.labels, max_samples).astype(np.int32)
     positions = lay_out(clustering.Z[rows], clustering.labels[rows], random_state=random_state)
+    names = _name_clusters(clustering, description)
     samples: Content = {
         "positions": encode_array(rows),
         "ids": None if clustering.ids is None else _encode_column(clustering.ids.iloc[rows]),
         "x": encode_array(positions[:, 0].astype(np.float32)),
         "y": encode_array(positions[:, 1].astype(np.float32)),
-        "confidence": _encode_optional(clustering.confidence, rows),
+        "confidence": None if confidence is None else encode_array(confidence[rows]),
         "colorings": [
             _describe_coloring(name, labels[rows], positions)
             for name, labels in _list_colorings(clustering, method).items()
@@ -123,12 +167,11 @@ def build_content(
         "images": None,
         "columns": None,
     }
-    clusters = _describe_clusters(clustering, rows)
-    if image_shape is None:
-        samples["columns"] = _add_columns(clusters, clustering, rows)
-        prototypes = None
-    else:
-        shape = infer_image_shape(n_features, image_shape)
+    for group, name in zip(samples["colorings"][0]["groups"], names, strict=True):
+        group["title"] = name
+    clusters = _describe_clusters(clustering, confidence, names, rows)
+    prototypes = None
+    if description is None:
         if isinstance(clustering.X, pd.DataFrame):
             raise ValueError(
                 f"image_shape={image_shape!r} needs samples that are numbers without gaps, but X "
@@ -137,11 +180,17 @@ def build_content(
         images = to_dense(clustering.X[rows])
         value_range = float(images.min()), float(images.max())
         samples["images"] = build_sheets(images, shape, value_range)
-        centers = _get_prototypes(clustering)
-        prototypes = build_sheets(centers, shape, value_range)
+        prototypes = build_sheets(_get_prototypes(clustering), shape, value_range)
+    else:
+        _add_profiles(clusters, description, clustering.feature_names)
+        samples["columns"] = [
+            {**_encode_column(column.iloc[rows]), "name": clustering.feature_names[position]}
+            for position, column in description.shown.items()
+        ]
     return {
         "nSamples": n_samples,
         "nFeatures": n_features,
+        "found": _summarize(clustering, len(rows), random_state),
         "palettes": {"light": list(ON_LIGHT), "dark": list(ON_DARK)},
         "samples": samples,
         "clusters": clusters,
@@ -149,6 +198,88 @@ def build_content(
         "history": _describe_history(clustering.history),
         "confusion": _describe_confusion(clustering),
     }
+
+
+def _count_affordable(columns: Sequence[pd.Series], n_characters: float = 0) -> int:
+    """Return of how many samples the values, and as many characters, take four million."""
+    n_characters += 30  # of the position, cluster and confidence
+    for column in columns:
+        n_characters += 11  # of eight bytes in base64
+        if not is_number(column):
+            some = column.iloc[:1000].astype(str)
+            n_characters += some.nunique() / len(some) * (some.str.len().mean() + 3)
+    return max(1000, int(_MAX_CHARACTERS / n_characters))
+
+
+def _name_clusters(clustering: Clustering, description: _Description | None) -> list[str]:
+    """Return the names of the clusters, in the order of their labels."""
+    labels, feature_names = clustering.labels, clustering.feature_names
+    if description is None or not clustering.is_named:
+        names = number_clusters(labels)
+    elif issparse(clustering.X):
+        names = name_by_words(clustering.X, labels, feature_names)
+    else:
+        table = description.table
+        table = table.set_axis([feature_names[position] for position in table], axis=1)
+        order = [
+            [feature_names[position] for position in rows.index.get_level_values("column")]
+            for _, rows in description.by_cluster.groupby(level="cluster")
+        ]
+        names = name_described(table, labels, order)
+    return [str(name) for name in names]
+
+
+def _summarize(clustering: Clustering, n_shown: int, random_state: int) -> list[str]:
+    """Return the sentences that the page begins with."""
+    labels, q = clustering.labels, clustering.soft_assignments
+    n_samples, n_features = clustering.X.shape
+    n_clusters = int(np.count_nonzero(np.unique(labels) != -1))
+    sentences = [
+        f"{n_clusters} cluster{'s' * (n_clusters != 1)} in {n_samples:,} samples of "
+        f"{n_features:,} feature{'s' * (n_features != 1)}."
+    ]
+    if q is not None and q.shape[1] > 1:
+        second, first = np.partition(q, -2, axis=1)[:, -2:].T
+        n_between = np.count_nonzero(second > first / 2)
+        between = "no sample lies"
+        if n_between:
+            verb = "sample lies" if n_between == 1 else "samples lie"
+            between = f"{n_between:,} {verb} ({n_between / n_samples:.1%})"
+        sentences.append(
+            f"The median confidence is {np.median(first):.2f}; {between} between clusters, where "
+            "another cluster has more than half of the confidence."
+        )
+    if clustering.points is not None and n_clusters > 1:
+        sentences += _compare_with_kmeans(clustering, n_clusters, random_state)
+    if n_shown < n_samples:
+        sentences.append(f"Of the samples, a random {n_shown:,} are drawn.")
+    return sentences
+
+
+def _compare_with_kmeans(clustering: Clustering, n_clusters: int, random_state: int) -> list[str]:
+    """Return a sentence on the clusters of k-means; none if it cannot take the samples."""
+    rows = np.flatnonzero(clustering.labels != -1)
+    if len(rows) > _N_COMPARED:
+        rows = np.random.default_rng(random_state).choice(rows, _N_COMPARED, replace=False)
+    points, labels = clustering.points, clustering.labels[rows]
+    points = points[rows] if issparse(points) else np.asarray(points)[rows]
+    values = np.asarray(points.data) if issparse(points) else points
+    if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        return []
+    others = KMeans(n_clusters, n_init=3, random_state=random_state).fit_predict(points)
+    own, other = (
+        neighbor_information(points, found, metric=clustering.metric) for found in (labels, others)
+    )
+    sentence = (
+        f"k-means agrees on {clustering_accuracy(labels, others):.0%} of the samples; its clusters "
+        f"share {other:.2f} nats of information with nearest neighbors, these {own:.2f} (more is "
+        "better)"
+    )
+    if clustering.classes is not None:
+        known = clustering.classes[rows]
+        own, other = (clustering_accuracy(known, found) for found in (labels, others))
+        sentence += f"; of the classes, k-means finds {other:.1%}, these {own:.1%}"
+    return [f"{sentence}."]
 
 
 def encode_array(values: np.ndarray) -> dict[str, str]:
@@ -192,10 +323,6 @@ def _format_dates(dates: pd.DatetimeIndex) -> list[str]:
     if (dates == dates.normalize()).all():
         return dates.strftime("%Y-%m-%d").tolist()
     return [date.isoformat() for date in dates]
-
-
-def _encode_optional(values: np.ndarray | None, rows: np.ndarray) -> dict[str, str] | None:
-    return None if values is None else encode_array(values[rows])
 
 
 def _select_rows(order: np.ndarray, labels: np.ndarray, max_samples: int) -> np.ndarray:
@@ -245,20 +372,27 @@ def _name_group(group: Any) -> str:
     return "noise" if _is_noise(group) else str(group)
 
 
-def _describe_clusters(clustering: Clustering, rows: np.ndarray) -> list[Content]:
-    """Return size, confidence and, as positions in `rows`, members of each cluster."""
-    labels, confidence = clustering.labels, clustering.confidence
+def _describe_clusters(
+    clustering: Clustering,
+    confidence: np.ndarray | None,
+    names: Sequence[str],
+    rows: np.ndarray,
+) -> list[Content]:
+    """Return name, size, confidence and, as positions in `rows`, members of each cluster."""
+    labels = clustering.labels
     members = (
         {} if confidence is None else select_members(labels[rows], confidence[rows], _N_MEMBERS)
     )
     clusters = []
-    for label in np.unique(labels).tolist():
+    for label, name in zip(np.unique(labels).tolist(), names, strict=True):
         is_member = labels == label
         typical, doubtful = members.get(label, ((), ()))
         clusters.append(
             {
                 "name": _name_group(label),
+                "title": name,
                 "size": int(is_member.sum()),
+                "line": "",
                 "confidence": None
                 if confidence is None
                 else np.percentile(confidence[is_member], _PERCENTILES).tolist(),
@@ -270,15 +404,21 @@ def _describe_clusters(clustering: Clustering, rows: np.ndarray) -> list[Content
     return clusters
 
 
-def _add_columns(
-    clusters: list[Content], clustering: Clustering, rows: np.ndarray
-) -> list[Content]:
-    """Add the columns that set each cluster apart; return the values of all of them."""
+def _describe_columns(clustering: Clustering) -> _Description:
     table = _select_columns(clustering)
     described = describe_clusters(table, clustering.labels)
     information = described["information"].groupby(level="column").max()
-    best = information.sort_values(ascending=False, kind="stable").index[:_MAX_COLUMNS].tolist()
-    for cluster, (_, columns) in zip(clusters, described.groupby(level="cluster"), strict=True):
+    best = information.sort_values(ascending=False, kind="stable").index[:_MAX_COLUMNS]
+    return _Description(table, described, table[best.tolist()])
+
+
+def _add_profiles(
+    clusters: list[Content], description: _Description, feature_names: Sequence[str]
+) -> None:
+    """Add the columns that set each cluster apart, and a line of the first of them."""
+    best = description.shown.columns.tolist()
+    by_cluster = description.by_cluster.groupby(level="cluster")
+    for cluster, (_, columns) in zip(clusters, by_cluster, strict=True):
         columns = columns.droplevel("cluster")
         columns = columns[columns.index.isin(best)].iloc[:_N_COLUMNS_OF_CARD]
         cluster["profile"] = [
@@ -291,10 +431,20 @@ def _add_columns(
             }
             for position, column in columns.iterrows()
         ]
-    return [
-        {**_encode_column(table[position].iloc[rows]), "name": clustering.feature_names[position]}
-        for position in best
-    ]
+        told = columns[columns["information"] > 0].iloc[:_N_COLUMNS_OF_LINE]
+        cluster["line"] = "; ".join(
+            f"{feature_names[position]}: {_shorten(column)}" for position, column in told.iterrows()
+        )
+
+
+def _shorten(column: pd.Series) -> str:
+    """Return the median, or the most frequent value, in the cluster and in all samples."""
+    is_word = isinstance(column["value"], str)
+    inside, overall = (
+        re.split(r"(?<=\d%)(?:, |$)" if is_word else r" \(", column[name])[0]
+        for name in ("typical", "overall")
+    )
+    return f"{inside} (all: {overall})"
 
 
 def _select_columns(clustering: Clustering) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# Images with a longer side are reduced to it; 70,000 of 28 x 28 pixels take about 7 MB.
+# Images with a longer side are reduced to it.
 _MAX_SIDE = 32
 _IMAGES_PER_ROW = 50
 _IMAGES_PER_SHEET = _IMAGES_PER_ROW**2
@@ -33,7 +33,7 @@ def build_sheets(
         Size of an image, whether it is gray, images in a row and on a sheet, and the sheets as data
         URIs: PNG with 16 levels of gray, or JPEG.
     """
-    step = max(1, -(-max(image_shape[:2]) // _MAX_SIDE))
+    step = _choose_step(image_shape)
     lowest, highest = value_range
     sheets = [
         _encode(_arrange(_scale(part, image_shape, step, lowest, highest)))
@@ -48,6 +48,18 @@ def build_sheets(
         "perSheet": _IMAGES_PER_SHEET,
         "sheets": sheets,
     }
+
+
+def count_characters(image_shape: tuple[int, ...]) -> float:
+    """Return about how many characters an image takes on a sheet."""
+    step = _choose_step(image_shape)
+    per_pixel = 0.2 if len(image_shape) == 2 else 0.8
+    return per_pixel * image_shape[0] * image_shape[1] / step**2
+
+
+def _choose_step(image_shape: tuple[int, ...]) -> int:
+    """Return the side of the blocks of pixels that are averaged."""
+    return max(1, -(-max(image_shape[:2]) // _MAX_SIDE))
 
 
 def _scale(

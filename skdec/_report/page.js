@@ -44,6 +44,9 @@
     return element;
   }
   const formatCount = (count) => count.toLocaleString("en");
+  const formatFraction = (count) => `${((100 * count) / content.nSamples).toFixed(1)}%`;
+  const isNamed = (group) => Boolean(group.title) && !group.isNoise && group.title !== `cluster ${group.name}`;
+  const nameInFull = (group) => (isNamed(group) ? `${group.name}: ${group.title}` : group.title || group.name);
 
   // The shortest text that stands for a number; a gap is empty.
   function formatNumber(numbers, row) {
@@ -113,6 +116,15 @@
     };
   }
 
+  const MAX_NAMES = 10; // in the plot; more clusters have their numbers
+  const MAX_CHARACTERS = 24;
+  function nameInPlot(group) {
+    const isCrowded = plot.clientWidth < 600 || state.coloring.groups.length > MAX_NAMES;
+    if (!isNamed(group) || isCrowded) return group.name;
+    const { title } = group;
+    return title.length > MAX_CHARACTERS ? `${title.slice(0, MAX_CHARACTERS - 1)}…` : title;
+  }
+
   function buildNames() {
     return state.coloring.groups
       .map((group, code) => ({ group, code }))
@@ -120,8 +132,8 @@
       .map(({ group }) => ({
         x: group.place[0],
         y: group.place[1],
-        name: group.name,
-        text: `<b>${escape(group.name)}</b>`,
+        name: nameInPlot(group),
+        text: `<b>${escape(nameInPlot(group))}</b>`,
         xshift: 0,
         yshift: 0,
         showarrow: false,
@@ -256,7 +268,7 @@
       });
       const swatch = create("span", { className: "swatch" });
       swatch.style.background = groupColor(group);
-      return create("label", {}, box, " ", swatch, `${group.name} (${formatCount(group.size)})`);
+      return create("label", {}, box, " ", swatch, `${nameInFull(group)} (${formatCount(group.size)})`);
     });
     byId("groups").replaceChildren(...boxes);
   }
@@ -326,7 +338,7 @@
   function describe(row) {
     state.row = row;
     byId("sample").value = getId(row);
-    const rows = colorings.map(({ name, codes, groups }) => [name, groups[codes[row]].name]);
+    const rows = colorings.map(({ name, codes, groups }) => [name, nameInFull(groups[codes[row]])]);
     if (ids) rows.unshift([ids.name, getId(row)]);
     if (confidence) rows.push(["confidence", confidence[row].toFixed(3)]);
     const parts = [buildTable(rows)];
@@ -368,10 +380,14 @@
     const rows = state.selected ? state.selected.filter((row) => shown.has(row)) : [...state.rows];
     rows.sort((one, other) => positions[one] - positions[other]);
     const header = [ids ? ids.name : "sample", ...colorings.map(({ name }) => name)];
+    const [{ codes: clusters, groups: named, name: method }] = colorings;
+    const hasNames = named.some(isNamed);
+    if (hasNames) header.push(`${method}_name`);
     if (confidence) header.push("confidence");
     header.push("x", "y", ...columns.map(({ name }) => name));
     const lines = rows.map((row) => {
       const values = [getId(row), ...colorings.map(({ codes, groups }) => groups[codes[row]].name)];
+      if (hasNames) values.push(named[clusters[row]].title);
       for (const numbers of confidence ? [confidence, x, y] : [x, y]) {
         values.push(formatNumber(numbers, row));
       }
@@ -416,7 +432,7 @@
       const sign = difference < 0 ? "" : "+";
       const what = value === null ? "" : ` of being ${value}`;
       return create("tr", { title: `${sign}${difference.toFixed(2)} standard deviations${what}` },
-        create("th", { scope: "row", textContent: name }),
+        create("th", { scope: "row", textContent: name, title: name, className: "cut" }),
         create("td", {}, create("div", { className: "typical", textContent: typical }),
           create("div", { className: "overall", textContent: `in all: ${overall}` })),
         create("td", {}, create("div", { className: "difference" }, ...halves)));
@@ -429,10 +445,10 @@
   function buildCard(cluster, index) {
     const group = colorings[0].groups[index];
     const swatch = create("span", { className: "swatch", "data-group": index });
-    const isNoise = group.isNoise;
-    const heading = create("h3", {}, swatch, isNoise ? "Noise" : `Cluster ${cluster.name}`);
+    const name = group.isNoise ? "Noise" : nameInFull(group).replace(/^c/, "C");
+    const heading = create("h3", { className: "cut", title: name }, swatch, name);
     const button = create("button", { type: "button", textContent: "Show",
-      "aria-label": `Show only ${isNoise ? "noise" : `cluster ${cluster.name}`}` });
+      "aria-label": `Show only ${group.isNoise ? "noise" : `cluster ${cluster.name}`}` });
     button.addEventListener("click", () => {
       byId("coloring").value = "0";
       setColoring("0");
@@ -442,8 +458,7 @@
     const largest = Math.max(...content.clusters.map(({ size }) => size));
     const fill = create("div", { "data-group": index });
     fill.style.width = `${(100 * cluster.size) / largest}%`;
-    const share = ((100 * cluster.size) / content.nSamples).toFixed(1);
-    const facts = [`${formatCount(cluster.size)} samples (${share} %)`];
+    const facts = [`${formatCount(cluster.size)} samples (${formatFraction(cluster.size)})`];
     if (cluster.confidence) {
       const [low, , median, , high] = cluster.confidence.map((value) => value.toFixed(2));
       facts.push(`confidence ${median} (${low} to ${high})`);
@@ -458,7 +473,34 @@
     if (cluster.profile.length) parts.push(buildProfile(cluster));
     parts.push(...buildMembers("Most certain", cluster.typical));
     parts.push(...buildMembers("Least certain", cluster.doubtful));
-    return create("article", { className: "card" }, ...parts);
+    return create("article", { className: "card", id: `cluster-${index}` }, ...parts);
+  }
+
+  // In as many columns as fit, at most four; the cards of the last line fill it.
+  function arrangeCards() {
+    const cards = [...byId("cards").children];
+    const widest = Math.max(1, Math.min(4, Math.floor(byId("cards").clientWidth / 300)));
+    const nColumns = Math.ceil(cards.length / Math.ceil(cards.length / widest));
+    const nLast = cards.length % nColumns || nColumns;
+    cards.forEach((card, index) => {
+      const isLast = index >= cards.length - nLast;
+      card.style.gridColumn = `span ${12 / (isLast ? nLast : nColumns)}`;
+    });
+  }
+
+  function buildName(cluster, index) {
+    const group = colorings[0].groups[index];
+    const swatch = create("span", { className: "swatch", "data-group": index });
+    const name = nameInFull(group);
+    const link = create("a", { href: `#cluster-${index}`, textContent: name });
+    const size = create("span", { className: "size",
+      textContent: `${formatCount(cluster.size)} (${formatFraction(cluster.size)})` });
+    const parts = [swatch, link, size];
+    if (content.prototypes) parts.push(drawImage(content.prototypes, index, `Prototype of cluster ${cluster.name}`));
+    if (cluster.line) {
+      parts.push(create("span", { className: "line", textContent: cluster.line }));
+    }
+    return create("li", {}, ...parts);
   }
 
   function colorGroups() {
@@ -493,10 +535,10 @@
       const line = buildRow([classes[i], ...row.map((count) => formatCount(count))]);
       row.forEach((count, j) => {
         const cell = line.children[j + 1];
-        const percentage = Math.round((100 * count) / total);
         if (!count) cell.className = "empty";
+        // At most half of the accent: text is legible on all.
+        const percentage = Math.round((50 * count) / total);
         cell.style.background = `color-mix(in srgb, var(--accent) ${percentage}%, transparent)`;
-        if (percentage > 50) cell.style.color = "var(--on-accent)";
       });
       return line;
     });
@@ -533,11 +575,10 @@
   function showHead() {
     document.title = content.title;
     byId("title").textContent = content.title;
-    const n = content.clusters.filter((_, index) => !colorings[0].groups[index].isNoise).length;
-    const shown = positions.length < content.nSamples
-      ? `; a random ${formatCount(positions.length)} of them are shown` : "";
-    byId("summary").textContent = `${formatCount(content.nSamples)} samples of ` +
-      `${formatCount(content.nFeatures)} features in ${n} clusters${shown}.`;
+    const [summary, ...sentences] = content.found;
+    byId("summary").textContent = summary;
+    byId("sentences").append(...sentences.map((textContent) => create("p", { textContent })));
+    byId("names").append(...content.clusters.map(buildName));
     byId("version").textContent = `Written by skdec ${content.version}.`;
     for (const section of document.querySelectorAll("main > section:not([hidden])")) {
       const link = create("a", { href: `#${section.id}` });
@@ -591,31 +632,38 @@
   buildControls();
   showGroups();
   byId("cards").append(...content.clusters.map(buildCard));
+  arrangeCards();
+  new ResizeObserver(arrangeCards).observe(byId("cards"));
   if (content.comparison) showComparison();
   if (content.confusion) showConfusion();
   colorGroups();
-  draw();
-  drawHistory();
-  // Marked by the pointer itself.
-  plot.on("plotly_hover", ({ points }) => describe(state.rows[points[0].pointNumber]));
-  plot.on("plotly_click", ({ points }) => inspect(state.rows[points[0].pointNumber]));
-  plot.on("plotly_relayout", (changes) => {
-    if (Object.keys(changes).some((name) => /range/.test(name))) separateNames();
-  });
-  plot.on("plotly_selected", (event) => {
-    if (!event) return;
-    state.selected = event.points.filter((point) => point.curveNumber === 0)
-      .map((point) => state.rows[point.pointNumber]);
-    updateCounts();
-  });
-  plot.on("plotly_deselect", () => {
-    state.selected = null;
-    updateCounts();
-  });
-  darkScheme.addEventListener("change", () => {
-    showGroups();
-    colorGroups();
+  // After the script of plotly, so that what was found is seen before that has been read.
+  addEventListener("DOMContentLoaded", () => {
     draw();
     drawHistory();
+    // Marked by the pointer itself.
+    plot.on("plotly_hover", ({ points }) => describe(state.rows[points[0].pointNumber]));
+    plot.on("plotly_click", ({ points }) => inspect(state.rows[points[0].pointNumber]));
+    plot.on("plotly_relayout", (changes) => {
+      if (Object.keys(changes).some((name) => /range/.test(name))) separateNames();
+    });
+    plot.on("plotly_selected", (event) => {
+      if (!event) return;
+      state.selected = event.points.filter((point) => point.curveNumber === 0)
+        .map((point) => state.rows[point.pointNumber]);
+      updateCounts();
+    });
+    plot.on("plotly_deselect", () => {
+      state.selected = null;
+      updateCounts();
+    });
+    addEventListener("beforeprint", () => Plotly.relayout(plot, { width: 660, height: 500 }));
+    addEventListener("afterprint", () => Plotly.relayout(plot, { width: null, height: null, autosize: true }));
+    darkScheme.addEventListener("change", () => {
+      showGroups();
+      colorGroups();
+      draw();
+      drawHistory();
+    });
   });
 })();

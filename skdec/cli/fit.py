@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     with silence_stderr():
         from sklearn.pipeline import make_pipeline
 
-        from skdec._model_file import check_can_be_saved, save_model
+        from skdec._persistence import check_can_be_saved, save
         from skdec.cli.report import format_matching
         from skdec.dec._estimator import DECClusterer
     features = X
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     clusterer.fit(features)
     model = clusterer if preparer is None else make_pipeline(preparer, clusterer)
-    save_model(model, arguments.model)
+    save(model, arguments.model)
     if arguments.output is not None:
         write_predictions(
             arguments.output,

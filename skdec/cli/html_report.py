@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         y,
         ids=None if arguments.id is None else ids,
         image_shape=_get_image_shape(arguments),
-        title=arguments.data,
+        title=Path(arguments.data).name,
     )
     page.to_html(arguments.output)
     sys.stdout.write(f"{len(X):,} samples; the page is in {arguments.output}\n")
@@ -84,7 +84,9 @@ def check_image_shape(arguments: argparse.Namespace, n_features: int) -> None:
 def write_comparison(comparison: Comparison, table: Any, arguments: argparse.Namespace) -> None:
     """Write the page of a comparison of the clusters of a table."""
     shape = _get_image_shape(arguments)
-    comparison.to_html(arguments.report, image_shape=shape, title=arguments.data, table=table)
+    comparison.to_html(
+        arguments.report, image_shape=shape, title=Path(arguments.data).name, table=table
+    )
 
 
 def _add_image_shape(parser: argparse.ArgumentParser) -> None:

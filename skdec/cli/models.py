@@ -29,10 +29,10 @@ def check_model(path: Path) -> None:
 
 def load_model(path: Path) -> Any:
     """Load a model from 'skdec fit', or one that was saved in Python."""
+    from skdec._persistence import load
+
     with silence_stderr():
-        from skdec._model_file import load_model
-        from skdec.dec._estimator import DECClusterer
-    return load_model(DECClusterer, path)
+        return load(path)
 
 
 def iterate_samples(

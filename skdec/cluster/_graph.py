@@ -11,13 +11,18 @@ from skdec._utils.cache import StepCache
 from skdec._utils.data import DistinctSamples
 from skdec._utils.progress import open_bar
 from skdec._utils.threads import use_one_thread
-from skdec.cluster._nearest import find_nearest_neighbors
+from skdec.cluster._nearest import Found, find_nearest_neighbors
 
-# Distances are computed between the leading principal components, fitted on some of the samples:
-# fewer where a dense array of them would take more than 256 MB.
-_N_COMPONENTS = 50
+# With more features, distances are computed between the leading principal components. These are
+# fitted on some of the samples: fewer where a dense array of them would take more than 256 MB.
+_MAX_FEATURES, _N_COMPONENTS = 400, 50
 _MAX_PCA_SAMPLES = 20_000
 _MAX_PCA_VALUES = 2**26
+# Of more features most are zero, as of words: such samples are handled as a sparse matrix.
+_MAX_DENSE_FEATURES = 5_000
+# A value counts as at most so many typical deviations from the median, which so many of the samples
+# tell: one far outlier would be the first principal component, and overflow when it is squared.
+_MAX_DEVIATIONS, _N_LIMIT_SAMPLES, _MAX_VALUE = 1_000, 2_000, 1e15
 # The neighbor whose distance is the local scale of a sample (Zelnik-Manor and Perona).
 _SCALE_NEIGHBOR = 7
 # Keeps samples connected that are far from all others.
@@ -32,19 +37,27 @@ class Projection(NamedTuple):
     ----------
     metric : {"euclidean", "cosine"}
         With "cosine", samples are scaled to unit length first.
+    limits : tuple of ndarray of shape (d,)
+        Lowest and highest value that a feature can take, unless the direction alone counts.
     pca : PCA or None
         Leading principal components; None where there are so few features that all are used.
     """
 
     metric: str
+    limits: tuple[np.ndarray, np.ndarray]
     pca: PCA | None
 
     def apply(self, samples: Any) -> np.ndarray:
         """Return the points (n, d), float32, of dense or sparse samples."""
-        scaled = _scale(samples, self.metric)
-        if self.pca is not None:
-            return self.pca.transform(scaled).astype(np.float32, copy=False)
-        return scaled.toarray() if hasattr(scaled, "toarray") else scaled
+        scaled = _convert(samples)
+        if self.metric == "cosine":
+            # First by the largest value, whose square could overflow.
+            scaled = normalize(normalize(scaled, norm="max"))
+        else:
+            scaled = _clip(scaled, self.limits)
+        if self.pca is None:
+            return scaled
+        return self.pca.transform(scaled).astype(np.float32, copy=False)
 
 
 class Neighbors(NamedTuple):
@@ -60,12 +73,15 @@ class Neighbors(NamedTuple):
         Number of nearest neighbors of each sample.
     projection : Projection or None
         Maps further samples to such points.
+    nearest : tuple of ndarray of shape (n, n_neighbors), or None
+        Nearest neighbors of each sample, and the distances to them.
     """
 
     graph: sp.csr_array | None = None
     points: np.ndarray | None = None
     n_neighbors: int = 0
     projection: Projection | None = None
+    nearest: Found | None = None
 
 
 def find_neighbors(
@@ -102,8 +118,8 @@ def find_neighbors(
         random_state = np.random.RandomState(seed)
         projection = fit_projection(samples, metric, random_state)
         points = project(samples, projection)
-        graph = build_neighbor_graph(points, n_neighbors, random_state)
-        return Neighbors(graph, points, n_neighbors, projection)
+        nearest = find_nearest_neighbors(points, n_neighbors, random_state)
+        return Neighbors(connect_neighbors(nearest), points, n_neighbors, projection, nearest)
 
     return StepCache(memory).get("neighbors", (samples.digest, n_neighbors, seed, metric), compute)
 
@@ -111,34 +127,36 @@ def find_neighbors(
 def fit_projection(
     samples: DistinctSamples, metric: str, random_state: np.random.RandomState
 ) -> Projection:
-    """Find the leading principal components of the samples, if there are many features.
+    """Find the limits of each feature and, if there are many, the leading principal components.
 
-    They are fitted on at most 20,000 samples. Sparse samples stay sparse.
+    These are fitted on at most 20,000 samples. The arithmetic is that of dense or sparse arrays by
+    the number of features, however `samples` are stored, so that both have the same points.
     """
     n_samples, n_features = samples.shape
-    if n_features <= _N_COMPONENTS:
-        return Projection(metric, None)
+    order = random_state.permutation(n_samples)
+    is_wide = n_features > _MAX_DENSE_FEATURES
+    n_limiting = 0 if is_wide else _N_LIMIT_SAMPLES
+    scaling = Projection(metric, find_limits(samples[order[:n_limiting]]), None)
+    if n_features <= _MAX_FEATURES:
+        return scaling
     size = min(n_samples, _MAX_PCA_SAMPLES)
-    if samples.is_sparse:
-        solver, n_components = "arpack", min(_N_COMPONENTS, size - 1)
-    else:
-        solver = "auto"
+    if not is_wide:
         size = min(size, max(_N_COMPONENTS, _MAX_PCA_VALUES // n_features))
-        n_components = min(_N_COMPONENTS, size)
-    subset = _take(samples, random_state.permutation(n_samples)[:size])
+    n_components = min(_N_COMPONENTS, size - is_wide)
+    solver = "arpack" if is_wide else "auto"
     with use_one_thread():
         pca = PCA(n_components, svd_solver=solver, random_state=random_state)
-        pca.set_output(transform="default").fit(_scale(subset, metric))
-    return Projection(metric, pca)
+        pca.set_output(transform="default")
+        pca.fit(scaling.apply(_take(samples, order[:size])))
+    pca.random_state = None  # the state of a generator has no part in a file
+    return scaling._replace(pca=pca)
 
 
 def project(samples: DistinctSamples, projection: Projection) -> np.ndarray:
     """Return the points (n, d) of the samples, float32, computed block by block."""
     n_samples, n_features = samples.shape
-    if projection.pca is None and projection.metric == "euclidean":
-        return samples[np.arange(n_samples)]
     width = n_features if projection.pca is None else projection.pca.n_components_
-    block = max(1, _BLOCK_VALUES // (width if samples.is_sparse else n_features))
+    block = max(1, _BLOCK_VALUES // (width if n_features > _MAX_DENSE_FEATURES else n_features))
     points = np.empty((n_samples, width), dtype=np.float32)
     with open_bar("components", n_samples, "samples") as bar:
         for start in range(0, n_samples, block):
@@ -148,12 +166,47 @@ def project(samples: DistinctSamples, projection: Projection) -> np.ndarray:
     return points
 
 
+def find_limits(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and highest value of each feature that is no far outlier, float32.
+
+    They are a thousand typical deviations from the median: the median of those that are not zero.
+    Without samples, a feature can take any value that can be squared.
+    """
+    samples = samples.astype(np.float64)
+    center = np.median(samples, axis=0) if len(samples) else np.zeros(samples.shape[1])
+    deviations = np.abs(samples - center)
+    typical = np.full(samples.shape[1], np.inf)
+    for feature in np.flatnonzero(deviations.any(axis=0)):
+        column = deviations[:, feature]
+        typical[feature] = np.median(column[column > 0])
+    reach = _MAX_DEVIATIONS * typical
+    return tuple(
+        np.clip(limit, -_MAX_VALUE, _MAX_VALUE).astype(np.float32)
+        for limit in (center - reach, center + reach)
+    )
+
+
 def _take(samples: DistinctSamples, indices: np.ndarray) -> Any:
     return samples.take_sparse(indices) if samples.is_sparse else samples[indices]
 
 
-def _scale(samples: Any, metric: str) -> Any:
-    return normalize(samples) if metric == "cosine" else samples
+def _convert(samples: Any) -> Any:
+    """Return samples as float32: a sparse matrix if they are wide, else dense."""
+    if samples.shape[1] <= _MAX_DENSE_FEATURES:
+        dense = samples.toarray() if hasattr(samples, "toarray") else samples
+        return dense.astype(np.float32, copy=False)
+    wide = sp.csr_array(samples, dtype=np.float32, copy=True)
+    wide.eliminate_zeros()
+    wide.sort_indices()
+    return wide
+
+
+def _clip(samples: Any, limits: tuple[np.ndarray, np.ndarray]) -> Any:
+    if not hasattr(samples, "toarray"):
+        return np.clip(samples, *limits)
+    lowest, highest = (limit[samples.indices] for limit in limits)
+    samples.data = np.clip(samples.data, lowest, highest)
+    return samples
 
 
 def build_neighbor_graph(
@@ -183,9 +236,14 @@ def build_neighbor_graph(
     ----------
     .. [1] L. Zelnik-Manor and P. Perona, "Self-tuning spectral clustering", NIPS 2004.
     """
-    n_samples = len(points)
-    n_neighbors = min(n_neighbors, n_samples - 1)
-    neighbors, distances = find_nearest_neighbors(points, n_neighbors, random_state)
+    n_neighbors = min(n_neighbors, len(points) - 1)
+    return connect_neighbors(find_nearest_neighbors(points, n_neighbors, random_state))
+
+
+def connect_neighbors(nearest: Found) -> sp.csr_array:
+    """Return the graph of `build_neighbor_graph` from nearest neighbors and their distances."""
+    neighbors, distances = nearest
+    n_samples, n_neighbors = neighbors.shape
     scale = compute_scales(distances)
     affinities = compute_affinities(distances, scale[:, None] * scale[neighbors])
     ends = np.arange(0, neighbors.size + 1, n_neighbors)
@@ -193,6 +251,21 @@ def build_neighbor_graph(
     graph = (directed + directed.T).tocsr()
     graph.data /= np.repeat(graph.sum(axis=1), np.diff(graph.indptr))
     return graph
+
+
+def take_subset(
+    neighbors: Neighbors, max_samples: int, random_state: np.random.RandomState
+) -> tuple[np.ndarray, Neighbors]:
+    """Return the indices of at most so many random samples, and the neighbors among them."""
+    points = neighbors.points
+    assert points is not None
+    if len(points) <= max_samples:
+        return np.arange(len(points)), neighbors
+    subset = np.sort(random_state.permutation(len(points))[:max_samples])
+    n_neighbors = min(neighbors.n_neighbors, max_samples - 1)
+    nearest = find_nearest_neighbors(points[subset], n_neighbors, random_state)
+    graph = connect_neighbors(nearest)
+    return subset, neighbors._replace(graph=graph, points=points[subset], nearest=nearest)
 
 
 def compute_scales(distances: np.ndarray) -> np.ndarray:

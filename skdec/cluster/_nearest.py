@@ -12,6 +12,8 @@ from skdec._utils.threads import count_usable_threads, run_in_threads, use_one_t
 # Exact search is quadratic in the number of samples.
 _MAX_EXACT_SAMPLES = 70_000
 _SAMPLES_PER_SEARCH = 8192
+# A tree of the samples is faster with few features only.
+_MAX_TREE_FEATURES = 8
 # Of more samples, each is compared with about so many of the nearest k-means cells, in several
 # divisions into cells of about this size, which so many iterations on some of the samples find.
 _N_COMPARED, _CELL_SIZE, _N_DIVISIONS = 4_000, 2_000, 4
@@ -83,8 +85,9 @@ def _search(
     """Return the nearest of those that each sample is compared with."""
     shape = (len(points), n_neighbors)
     neighbors, distances = np.empty(shape, np.int32), np.empty(shape, np.float32)
+    algorithm = "kd_tree" if points.shape[1] <= _MAX_TREE_FEATURES else "brute"
     for samples, compared in comparisons:
-        search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute")
+        search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm=algorithm)
         distance, position = search.fit(points[compared]).kneighbors(points[samples])
         found = _remove_self(distance, compared[position], samples)
         distances[samples], neighbors[samples] = found

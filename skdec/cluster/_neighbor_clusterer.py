@@ -24,10 +24,10 @@ from skdec._utils.validation import (
 from skdec._utils.warnings import warn_user
 from skdec.cluster._graph import (
     Neighbors,
-    Projection,
     compute_affinities,
     compute_scales,
     find_neighbors,
+    fit_projection,
 )
 from skdec.cluster._information import neighbor_information
 from skdec.cluster._search import NeighborGraph, list_merges
@@ -35,7 +35,7 @@ from skdec.cluster._selection import NeighborClusters, find_clusters
 
 METRICS = ("euclidean", "cosine")
 PARAMETERS: Mapping[str, Constraint] = {
-    "n_clusters": Integer(1),
+    "n_clusters": Integer(1, words=("auto",)),
     "n_neighbors": Integer(1),
     "metric": Word(METRICS),
     "n_init": Integer(1, words=("auto",)),
@@ -48,22 +48,24 @@ _BLOCK_SAMPLES = 4096
 class NeighborClusterer(ClusterMixin, BaseEstimator):
     """Clusters in which samples are together with their nearest neighbors.
 
-    The search needs no network. Many small k-means clusters are merged pair by pair ([1]_), so that
-    clusters may have any shape; between the merges, each sample joins the cluster that prevails
-    among its neighbors. Of several such runs, of their combinations and of k-means, the clusters
-    that share most information with the neighbors are kept.
+    Clusterings of any shape are found in three ways, none of which needs a network: many small
+    k-means clusters are merged pair by pair, and between the merges each sample joins the cluster
+    that prevails among its neighbors ([1]_); clusters are merged along the minimum spanning tree
+    ([2]_); and k-means is run on points averaged over their neighbors. The clustering is kept
+    whose borders cost least beside the cheapest cuts elsewhere (`skdec.metrics.border_scores`).
 
     Parameters
     ----------
-    n_clusters : int, default=8
-        Number of clusters.
+    n_clusters : int or "auto", default=8
+        Number of clusters. "auto" is the number, up to 20, that
+        `skdec.model_selection.choose_n_clusters` recommends; 1 where there are no clusters.
     n_neighbors : int, default=10
         Number of nearest neighbors of each sample.
     metric : {"euclidean", "cosine"}, default="euclidean"
         Distance between samples. "cosine" is for embeddings of texts and the like, of which only
         the direction matters.
     n_init : int or "auto", default="auto"
-        Number of runs. "auto" is 12, or 4 above 20,000 samples.
+        Number of runs of the search. "auto" is 5, one for each of its settings.
     memory : str, pathlib.Path or joblib.Memory, default=None
         Cache for neighbor graphs and clusters, reused by fits on the same data with the same seed.
     verbose : int, default=0
@@ -76,13 +78,14 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     labels_ : ndarray of shape (n_samples,), int32
         Cluster of each sample, from 0 to ``n_clusters_ - 1``.
     n_clusters_ : int
-        Number of clusters found: `n_clusters`, unless there are fewer distinct samples.
+        Number of clusters found: `n_clusters`, unless there are fewer distinct samples or it is
+        "auto".
     information_ : float
         Mutual information, in nats, between the cluster of a random sample and that of a random
         neighbor of it.
     entropy_ : float
         Entropy of the clusters, in nats, which `information_` cannot exceed.
-    children_ : ndarray of shape (n_clusters_ - 1, 2), int
+    children_ : ndarray of shape (`n_clusters_` - 1, 2), int
         How the clusters would be merged further, pair by pair, those first that lose least
         information: the two clusters of each merge. Numbers below `n_clusters_` are those of
         `labels_`; ``n_clusters_ + i`` is the cluster that merge ``i`` makes, as in
@@ -95,17 +98,22 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     See Also
     --------
     skdec.DECClusterer : These clusters, learned by a network: with an embedding and a decoder.
+    skdec.metrics.border_scores : The score by which one of several clusterings is chosen.
     skdec.metrics.neighbor_information : The score of any clusters.
     sklearn.cluster.KMeans : Clusters around centers.
 
     Notes
     -----
     Scale the features alike beforehand. Distances are Euclidean, between the 50 leading principal
-    components if there are more features.
+    components if there are more than 400 features. A value further from the median of its feature
+    than a thousand typical deviations counts as one at that distance, so that one far outlier does
+    not hide all else.
 
     References
     ----------
     .. [1] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
+    .. [2] M. Gagolewski, M. Bartoszuk and A. Cena, "Genie: A new, fast, and outlier-resistant
+       hierarchical clustering algorithm", Information Sciences 363, 2016.
 
     Examples
     --------
@@ -122,7 +130,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_clusters: int = 8,
+        n_clusters: Any = 8,
         *,
         n_neighbors: int = 10,
         metric: str = "euclidean",
@@ -168,7 +176,8 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         check_parameters(self)
         with restore_features_on_failure(self):
             X = self._validate(X, reset=True)
-            samples = find_distinct_samples(X, sample_weight, self.n_clusters)
+            is_auto = isinstance(self.n_clusters, str)
+            samples = find_distinct_samples(X, sample_weight, 1 if is_auto else self.n_clusters)
             # The first of these seeds is that of the pretraining in a DECClusterer.
             seeds = check_random_state(self.random_state).randint(2**31 - 1, size=3).tolist()
             n_neighbors = min(self.n_neighbors, samples.shape[0] - 1)
@@ -187,7 +196,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
                 f"n_neighbors={self.n_neighbors} is more than the other {n_neighbors} distinct "
                 "samples, all of which are neighbors of each sample."
             )
-        if self.n_clusters_ < self.n_clusters:
+        if not is_auto and self.n_clusters_ < self.n_clusters:
             warn_user(
                 f"Only {self.n_clusters_} of n_clusters={self.n_clusters} clusters have samples, "
                 f"of which {samples.shape[0]} are distinct. Lower n_clusters.",
@@ -224,7 +233,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_clusters_), float32
+        ndarray of shape (n_samples, `n_clusters_`), float32
             Fractions of the votes; each row sums to one.
         """
         check_is_fitted(self)
@@ -288,7 +297,9 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     ) -> None:
         labels, points = clusters.labels, neighbors.points
         self.n_clusters_ = int(labels.max()) + 1
-        self._projection = neighbors.projection or Projection(self.metric, None)
+        self._projection = neighbors.projection or fit_projection(
+            samples, self.metric, np.random.RandomState(0)
+        )
         if neighbors.graph is None or points is None:  # of a single sample
             self.information_, self.entropy_ = 0.0, 0.0
             self.children_ = np.empty((0, 2), dtype=int)
@@ -299,9 +310,12 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
             self.children_ = list_merges(graph.count_joint(labels, self.n_clusters_))
         self._points, self._distinct_labels = points, labels
         self._hashes = samples.hashes  # in ascending order
-        self._search = NearestNeighbors(n_neighbors=min(self.n_neighbors + 1, len(points)))
-        self._search.fit(points)
+        self._search = self._build_search()
         self.labels_ = expand_labels(X, samples, labels, self._predict_subset)
+
+    def _build_search(self) -> NearestNeighbors:
+        n_neighbors = min(self.n_neighbors + 1, len(self._points))
+        return NearestNeighbors(n_neighbors=n_neighbors).fit(self._points)
 
     def _predict_subset(self, samples: Any) -> np.ndarray:
         return self._vote(samples[:]).argmax(axis=1)
@@ -343,8 +357,30 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         places = np.minimum(places, len(self._hashes) - 1)
         return np.where(self._hashes[places] == hashes, places, -1)
 
+    def _check_fitted(self) -> None:
+        """Raise a ValueError unless the fitted attributes, of a file, fit together."""
+        check_parameters(self)
+        points, labels = self._points, self._distinct_labels
+        if len(points) != len(labels) or len(points) != len(self._hashes):
+            raise ValueError("its samples have other numbers of points, labels and hashes")
+        if min(labels) < 0 or max(labels) + 1 != self.n_clusters_:
+            raise ValueError("its labels are not those of its clusters")
+        samples = np.random.RandomState(0).uniform(-1, 1, (4, self.n_features_in_))
+        if not np.isfinite(self._vote(samples)).all():
+            raise ValueError("its votes are not finite")
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_hashes")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The search is built again, as its tree could not be checked.
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name != "_search"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_points" in state:
+            self._search = self._build_search()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

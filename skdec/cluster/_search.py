@@ -6,16 +6,13 @@ neighbor. Clusterings are compared by the information kept times the fraction ke
 alone would prefer clusters of similar size, I / H alone few clusters, one of them very large.
 
 Each run merges many small k-means clusters pair by pair (agglomerative information bottleneck,
-[1]_), and between the merges lets neighboring samples agree on their cluster. Then the best runs
-are combined: the merging begins again with the cells in which several of them agree. A further run
-looks for clusters that hardly touch, whatever their sizes.
+[1]_), and between the merges lets neighboring samples agree on their cluster.
 
 References
 ----------
 .. [1] N. Slonim and N. Tishby, "Agglomerative information bottleneck", NIPS 1999.
 """
 
-from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -33,8 +30,6 @@ MAX_KMEANS_SAMPLES = 20_000
 _SAMPLES_PER_MICRO_CLUSTER = 5
 _MAX_MICRO_CLUSTERS = 400
 _KMEANS_ITER = 10
-# So many of the best runs are combined.
-_N_COMBINED = (3, 5, 8)
 # Rounds of agreement before each merge, and at the end.
 _N_ROUNDS, _N_LAST_ROUNDS = 3, 32
 # Fraction of the clusters merged at once, before and after neighbors begin to agree; one pair
@@ -63,18 +58,17 @@ class SearchSetting(NamedTuple):
 
 
 # The settings of the runs, in turn. The first finds clusters of similar size, the next two
-# clusters of different sizes, the last clusters of any shape that hardly touch. Chosen with the
-# criterion on the mean over the data sets of docs/benchmarks/no_tuning.md.
+# clusters of different sizes, then clusters of any shape, and those that hardly touch, whatever
+# their sizes. Chosen with the criterion on the mean over the data sets of
+# docs/benchmarks/no_tuning.md.
 SETTINGS = (
     SearchSetting(1.0, 0.0, 8),
     SearchSetting(0.5, 1.0, 8),
     SearchSetting(0.0, 1.0, 8),
     SearchSetting(0.5, 4.0, 1),
+    SearchSetting(0.0, 16.0, 8),
 )
-# Of a further run: clusters that hardly touch, whatever their sizes. On points in a plane or in
-# space, where clusters have short borders, the others would rather divide a large cluster.
-SEPARATION = SearchSetting(0.0, 16.0, 8)
-_MAX_AGREEMENT_FACTOR = max(setting.agreement_factor for setting in (*SETTINGS, SEPARATION))
+_MAX_AGREEMENT_FACTOR = max(setting.agreement_factor for setting in SETTINGS)
 
 
 class Clustering(NamedTuple):
@@ -132,15 +126,14 @@ def search_clusters(
     n_init: int,
     random_state: np.random.RandomState,
     min_clusters: int | None = None,
-    further_settings: Sequence[SearchSetting] = (),
     bar: Bar = HIDDEN_BAR,
 ) -> list[NestedClusterings]:
-    """Run the search several times, then combine the best runs.
+    """Run the search several times.
 
     Parameters
     ----------
     points : ndarray of shape (n, d)
-        Samples, as their leading principal components.
+        Samples, or their leading principal components.
     graph : sparse array of shape (n, n)
         Affinities of neighbors, each row summing to one.
     n_clusters : int
@@ -148,29 +141,24 @@ def search_clusters(
     sample_weight : ndarray of shape (n,)
         Weights of the samples.
     n_init : int
-        Number of runs that begin with micro-clusters. They use the `SETTINGS` in turn; each turn
-        has its own micro-clusters. All runs are made side by side.
+        Number of runs. They use the `SETTINGS` in turn; each turn has its own micro-clusters.
     random_state : RandomState
         Seeds the micro-clusters, the only random part.
     min_clusters : int, default=None
         Continue merging down to this number of clusters. None is `n_clusters`.
-    further_settings : sequence of SearchSetting, default=()
-        Settings of further runs, with the micro-clusters of the first, that are not combined.
     bar : Bar
-        Advances by one at the end of each run, `count_runs` in total without the further ones.
+        Advances by one at the end of each run.
 
     Returns
     -------
     list of NestedClusterings
-        One per run, then the combined ones, then the further ones.
+        One per run.
     """
 
-    def find_cells(seed: int) -> np.ndarray:
+    def sort_by_cell(seed: int) -> tuple[np.ndarray, np.ndarray, NeighborGraph]:
         with use_one_thread():
             random_state = np.random.RandomState(seed)
-            return find_micro_clusters(points, n_clusters, sample_weight, random_state)
-
-    def sort_by_cell(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray, NeighborGraph]:
+            cells = find_micro_clusters(points, n_clusters, sample_weight, random_state)
         # Reading is faster where the samples of a cell are adjacent in memory.
         order = np.argsort(cells, kind="stable")
         return order, cells[order], NeighborGraph(graph[order][:, order], sample_weight[order])
@@ -184,48 +172,11 @@ def search_clusters(
         bar.advance(1)
         return _restore_order(found, order)
 
-    def merge_all(
-        clusterings: Sequence[np.ndarray],
-        n_runs: int | None = None,
-        further_settings: Sequence[SearchSetting] = (),
-    ) -> list[NestedClusterings]:
-        sorted_by_cell = run_in_threads(sort_by_cell, clusterings, n_threads)
-        runs = list(product(sorted_by_cell, SETTINGS))[:n_runs]
-        runs += product(sorted_by_cell[:1], further_settings)
-        return run_in_threads(merge, runs, n_threads)
-
     n_threads = count_usable_threads()
     n_turns = -(-n_init // len(SETTINGS))
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
-    found = merge_all(run_in_threads(find_cells, seeds, n_threads), n_init, further_settings)
-    runs, further = found[:n_init], found[n_init:]
-    ranked = sorted(runs, key=lambda run: run.best.score, reverse=True)
-    numbers = _list_combined_numbers(n_init)
-    combined = merge_all(
-        [find_common_cells([run.best for run in ranked[:number]]) for number in numbers]
-    )
-    return runs + combined + further
-
-
-def count_runs(n_init: int) -> int:
-    """Return the number of runs of a search, the combined ones included."""
-    return n_init + len(_list_combined_numbers(n_init)) * len(SETTINGS)
-
-
-def _list_combined_numbers(n_init: int) -> list[int]:
-    """Return how many of the best runs are combined, for each combination.
-
-    Not all of them, the worst included, unless there are no more than are combined at least.
-    """
-    if n_init == 1:
-        return []
-    return [number for number in _N_COMBINED if number < n_init] or [n_init]
-
-
-def find_common_cells(clusterings: Sequence[Clustering]) -> np.ndarray:
-    """Return labels of the cells of samples that are together in all of the clusterings."""
-    labels = np.stack([clustering.labels for clustering in clusterings], axis=1)
-    return np.unique(labels, axis=0, return_inverse=True)[1]
+    runs = list(product(run_in_threads(sort_by_cell, seeds, n_threads), SETTINGS))
+    return run_in_threads(merge, runs[:n_init], n_threads)
 
 
 def find_micro_clusters(
@@ -243,7 +194,10 @@ def find_micro_clusters(
     )
     subset = random_state.permutation(n_samples)[:MAX_KMEANS_SAMPLES]
     n_micro = min(n_micro, len(subset))
-    kmeans = KMeans(n_micro, n_init=1, max_iter=_KMEANS_ITER, random_state=random_state)
+    # k-means++ would take longer than all else, and of so many centers some are everywhere.
+    kmeans = KMeans(
+        n_micro, init="random", n_init=1, max_iter=_KMEANS_ITER, random_state=random_state
+    )
     kmeans.fit(points[subset], sample_weight=sample_weight[subset])
     return np.unique(kmeans.predict(points), return_inverse=True)[1]
 
@@ -306,13 +260,6 @@ def merge_with_agreement(
         labels = merged[labels]
 
 
-def survive_agreement(neighbors: "NeighborGraph", labels: np.ndarray, power: float) -> bool:
-    """Whether each cluster still has samples after the last rounds of agreement."""
-    k = labels.max() + 1
-    agreed = _take_largest(neighbors.agree(_assign_sparsely(labels, k), _N_LAST_ROUNDS, power))
-    return len(np.unique(agreed)) == k
-
-
 class NeighborGraph:
     """Affinities of neighbors and weights of samples, for counting, measuring and agreement.
 
@@ -342,25 +289,10 @@ class NeighborGraph:
         labels = np.unique(labels, return_inverse=True)[1]
         return _measure(labels, self.count_joint(labels, labels.max() + 1))
 
-    def estimate_error(self, labels: np.ndarray) -> float:
-        """Return the standard error of `Clustering.score`, in nats.
-
-        Information and entropy are means over the samples; how much those of single samples vary
-        says how much the score would with other samples (delta method).
-        """
-        clustering = self.measure(labels)
-        labels, information, entropy = clustering
-        joint = self.count_joint(labels, labels.max() + 1)
-        if len(joint) == 1:
-            return 0.0
-        sizes, kept = joint.sum(axis=1), information / entropy
-        ratios = np.log(np.where(joint > 0, joint, 1) / np.outer(sizes, sizes))
-        of_edges = ratios[labels[self._samples], labels[self.graph.indices]] * self.graph.data
-        of_samples = np.bincount(self._samples, of_edges, len(labels))
-        # The derivatives of I^2 / H; their mean is the score.
-        influence = 2 * kept * of_samples + kept**2 * np.log(sizes)[labels]
-        variance = np.average((influence - clustering.score) ** 2, weights=self.sample_weight)
-        return float(np.sqrt(variance / len(labels)))
+    def agree_on(self, labels: np.ndarray, n_rounds: int, power: float) -> np.ndarray:
+        """Return the labels after rounds of agreement, from which clusters may be missing."""
+        q = _assign_sparsely(labels, labels.max() + 1)
+        return _take_largest(self.agree(q, n_rounds, power)).astype(np.int32)
 
     def agree(self, q: sp.csr_array, n_rounds: int, power: float) -> sp.csr_array:
         """Average sparse assignments over neighbors and sharpen them, for several rounds.

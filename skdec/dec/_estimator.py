@@ -18,7 +18,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skdec import _model_file
 from skdec._utils.assignments import cluster_frequencies
 from skdec._utils.blocks import store_blocks
 from skdec._utils.cache import StepCache
@@ -57,6 +56,7 @@ from skdec.dec._refinement import (
     refine,
     run_until_interrupted,
 )
+from skdec.dec._state import check_can_be_saved, check_fitted, describe_state, restore_state
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_not_forked, run_outside_scope
 from skdec.dec.training.identity import UnidentifiedError, describe
@@ -654,39 +654,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         check_is_fitted(self)
         return neighbor_information(X, self.predict(X))
 
-    def save(self, path: Any) -> None:
-        """Write the fitted estimator to one file, without pickle.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file, replaced if it exists. `callbacks`, `memory` and `checkpoint` are not kept.
-        """
-        check_is_fitted(self)
-        _model_file.save_model(self, path)
-
-    @classmethod
-    def load(cls, path: Any) -> "DECClusterer":
-        """Read an estimator written by `save`; no code in the file is run.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        DECClusterer
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If the file was not written by `save`, is damaged, was written by a newer version, or
-            has a scaler as well, which `skdec.load` reads.
-        """
-        return _model_file.load_model(cls, path, allow_scaler=False)
-
     @classmethod
     def classic(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
         """Create DEC as in the paper, for samples scaled so that their mean square is 1.
@@ -1108,4 +1075,23 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         # Keras models are rebuilt from the weights on demand, the augmentation from its parameter.
         state = super().__getstate__()
         rebuilt = ("_networks", "model_", "_augmentation")
-        return {name: state[name] for name in state if name not in rebuilt}
+        return describe_state({name: state[name] for name in state if name not in rebuilt})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(restore_state(state))
+
+    def _check_can_be_saved(self) -> None:
+        check_can_be_saved(self.get_params(deep=False))
+        check_can_be_saved({"autoencoder": self._weights.architecture.source})
+
+    def _check_fitted(self) -> None:
+        check_fitted(self)
+
+    def _describe_networks(self) -> str:
+        """Return the widths of the encoder, or the call that builds networks of another kind."""
+        source = self._weights.architecture.source
+        arguments = {**getattr(source, "keywords", {})}
+        if self.autoencoder is None:
+            return "-".join(map(str, [self.n_features_in_, *arguments["dims"]]))
+        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        return f"{getattr(source, 'func', source).__name__}({shown})"

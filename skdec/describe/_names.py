@@ -154,12 +154,15 @@ def _compare_with_all(name: str, column: pd.Series) -> list[_Claim]:
 
 def _state_fractions(name: str, column: pd.Series, is_member: np.ndarray) -> list[_Claim]:
     """Say how many samples of the cluster have what a column of yes and no is about."""
+    verb, _, noun = name.replace("_", " ").partition(" ")
+    text = shorten_name(noun if verb in ("is", "has") and noun else name)
+    is_adjective = verb == "is" or name.endswith("ed")
     claims = []
-    for word, answer in (("with", True), ("without", False)):
+    for answer, words in ((True, ("", "with ")), (False, ("not ", "without "))):
         holds = (column == answer).to_numpy(bool, na_value=False)
         fraction = holds[is_member].mean()
         amount = "" if fraction == 1 else f"{int(100 * fraction)}% "  # never more than holds
-        claims.append(_Claim(f"{amount}{word} {shorten_name(name)}", holds))
+        claims.append(_Claim(f"{amount}{words[not is_adjective]}{text}", holds))
     return claims
 
 
@@ -226,12 +229,12 @@ def _select_claims(
 
 def _measure(holds: np.ndarray, is_member: np.ndarray) -> float:
     """Return what a statement tells about being a member; 0 unless it holds for most of them."""
-    counts = np.bincount(2 * is_member + holds, minlength=4)
-    outside, inside = counts[:2], counts[2:]
-    if not _holds_for_most(holds, is_member):
+    size, n_inside = np.count_nonzero(is_member), np.count_nonzero(holds & is_member)
+    n_others, n_outside = len(holds) - size, np.count_nonzero(holds) - n_inside
+    if 3 * n_inside < 2 * size or n_inside / size <= n_outside / n_others:
         return 0.0
-    if inside[1] / inside.sum() <= outside[1] / outside.sum():
-        return 0.0
+    inside = np.array([size - n_inside, n_inside])
+    outside = np.array([n_others - n_outside, n_outside])
     return compute_information(inside, outside)
 
 

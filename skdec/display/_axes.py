@@ -1,9 +1,66 @@
 """Axes, colors and texts that all displays share; matplotlib is imported when they are used."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from textwrap import indent
+from types import FunctionType
+from typing import Any, TypeVar
 
 import numpy as np
+
+_SHARED_DOCSTRINGS = {
+    "ax": """\
+ax : matplotlib.axes.Axes, default=None
+    Axes to plot on. If None, a new figure is created.""",
+    "divided_ax": """\
+ax : matplotlib.axes.Axes, default=None
+    Axes to divide among the plots. If None, a new figure is created.""",
+    "estimator": """\
+estimator : object
+    Fitted clusterer with a `predict`, or a Pipeline that ends in one.
+X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    Samples.""",
+    "names": """\
+names : mapping of int to str, default=None
+    Names of the clusters, such as those of `skdec.name_clusters`.""",
+    "figure": """\
+ax_ : matplotlib.axes.Axes
+    Axes of the plot.
+figure_ : matplotlib.figure.Figure
+    Figure of the plot.""",
+    "plot": """\
+Returns
+-------
+DISPLAY
+    The plot.""",
+    "itself": """\
+Returns
+-------
+DISPLAY
+    The object itself, with the attributes set.
+
+Raises
+------
+ImportError
+    If matplotlib is not installed.""",
+}
+_Display = TypeVar("_Display", bound=type)
+
+
+def share_docstrings(display: _Display) -> _Display:
+    """Replace lines such as ``{ax}`` in the docstrings of a class by what all displays share."""
+    for member in (display, *vars(display).values()):
+        documented = getattr(member, "__func__", member)  # of a class method
+        if isinstance(documented, (type, FunctionType)) and documented.__doc__:
+            documented.__doc__ = re.sub(
+                r"^( *)\{(\w+)\}$",
+                lambda found: indent(
+                    _SHARED_DOCSTRINGS[found[2]].replace("DISPLAY", display.__name__), found[1]
+                ),
+                documented.__doc__,
+                flags=re.MULTILINE,
+            )
+    return display
 
 
 def import_pyplot() -> Any:

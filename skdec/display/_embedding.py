@@ -6,13 +6,20 @@ from typing import Any
 import numpy as np
 
 from skdec._utils.colors import assign_colors
-from skdec.describe._layout import find_medoid, lay_out
-from skdec.describe._summary import embed, predict_clusters
-from skdec.display._axes import create_axes, get_text_color, is_dark, outline, separate_texts
+from skdec.describe._summary import embed, find_medoid, lay_out, predict_clusters
+from skdec.display._axes import (
+    create_axes,
+    get_text_color,
+    is_dark,
+    outline,
+    separate_texts,
+    share_docstrings,
+)
 
 _COLORINGS = ("cluster", "class", "confidence")
 
 
+@share_docstrings
 class EmbeddingDisplay:
     """Plot of the embedded samples in a plane, with the clusters' names at their places.
 
@@ -33,10 +40,7 @@ class EmbeddingDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-        Axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        Figure of the plot.
+    {figure}
     scatter_ : matplotlib.collections.PathCollection
         The samples.
     texts_ : dict of matplotlib.text.Text
@@ -98,21 +102,16 @@ class EmbeddingDisplay:
             Samples.
         y : array-like of shape (n_samples,), default=None
             Known classes.
-        names : mapping of int to str, default=None
-            Names of the clusters.
+        {names}
         random_state : int, default=0
             Seed of the layout.
         color_by : {"cluster", "class", "confidence"}, default="cluster"
             What the colors show.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
         **scatter_kwargs : dict
             Further arguments of `matplotlib.axes.Axes.scatter`.
 
-        Returns
-        -------
-        EmbeddingDisplay
-            The plot.
+        {plot}
         """
         labels, confidence = predict_clusters(estimator, X)
         return cls.from_predictions(
@@ -153,21 +152,16 @@ class EmbeddingDisplay:
             Largest soft assignment of each sample.
         y : array-like of shape (n_samples,), default=None
             Known classes.
-        names : mapping of int to str, default=None
-            Names of the clusters.
+        {names}
         random_state : int, default=0
             Seed of the layout.
         color_by : {"cluster", "class", "confidence"}, default="cluster"
             What the colors show.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
         **scatter_kwargs : dict
             Further arguments of `matplotlib.axes.Axes.scatter`.
 
-        Returns
-        -------
-        EmbeddingDisplay
-            The plot.
+        {plot}
         """
         labels = np.asarray(labels)
         display = cls(
@@ -188,20 +182,11 @@ class EmbeddingDisplay:
         ----------
         color_by : {"cluster", "class", "confidence"}, default="cluster"
             What the colors show.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
         **scatter_kwargs : dict
             Further arguments of `matplotlib.axes.Axes.scatter`, such as ``s`` or ``alpha``.
 
-        Returns
-        -------
-        EmbeddingDisplay
-            The object itself, with the attributes set.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
+        {itself}
         ValueError
             If `color_by` is unknown, or the display has no classes or confidence.
         """
@@ -229,7 +214,7 @@ class EmbeddingDisplay:
         ax.set_title(_format_title(groups, color_by))
         if color_by == "confidence":
             ax.figure.colorbar(self.scatter_, ax=ax, label="Largest soft assignment", shrink=0.8)
-        self._add_names(ax, groups, {} if color_by == "class" else self.names or {})
+        self._add_names(ax, groups, {} if color_by == "class" or self.names is None else self.names)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 

@@ -14,11 +14,12 @@ from skdec.describe._summary import (
     select_members,
     to_dense,
 )
-from skdec.display._axes import create_axes, is_dark
+from skdec.display._axes import create_axes, is_dark, share_docstrings
 
 _MAX_RECONSTRUCTED = 2000
 
 
+@share_docstrings
 class PrototypesDisplay:
     """Images of each cluster: its center, and its most and least certain members.
 
@@ -37,10 +38,7 @@ class PrototypesDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-        Axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        Figure of the plot.
+    {figure}
     image_ : matplotlib.image.AxesImage
         All images, one row for each cluster.
 
@@ -88,13 +86,9 @@ class PrototypesDisplay:
             Height and width of the images, and 3 or 4 if they have colors. None is a square.
         n_members : int, default=5
             Number of the most, and of the least, certain members.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
 
-        Returns
-        -------
-        PrototypesDisplay
-            The plot.
+        {plot}
 
         Raises
         ------
@@ -126,18 +120,9 @@ class PrototypesDisplay:
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
 
-        Returns
-        -------
-        PrototypesDisplay
-            The object itself, with the attributes set.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
+        {itself}
         """
         n_typical, n_doubtful = max(map(len, self.typical)), max(map(len, self.doubtful))
         # Columns: the prototype, a gap, typical members, a gap, doubtful members.
@@ -162,6 +147,7 @@ class PrototypesDisplay:
         return self
 
 
+@share_docstrings
 class ReconstructionDisplay:
     """Images above their reconstructions by the autoencoder, from the best to the worst.
 
@@ -176,10 +162,7 @@ class ReconstructionDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib.axes.Axes
-        Axes of the plot.
-    figure_ : matplotlib.figure.Figure
-        Figure of the plot.
+    {figure}
     image_ : matplotlib.image.AxesImage
         All images.
 
@@ -222,13 +205,9 @@ class ReconstructionDisplay:
             most 2,000 samples.
         random_state : int, default=0
             Seed of the random subset of more samples.
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
 
-        Returns
-        -------
-        ReconstructionDisplay
-            The plot.
+        {plot}
 
         Raises
         ------
@@ -249,18 +228,9 @@ class ReconstructionDisplay:
 
         Parameters
         ----------
-        ax : matplotlib.axes.Axes, default=None
-            Axes to plot on. If None, a new figure is created.
+        {ax}
 
-        Returns
-        -------
-        ReconstructionDisplay
-            The object itself, with the attributes set.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
+        {itself}
         """
         mosaic = Mosaic(2, len(self.originals), self.image_shape)
         for column, pair in enumerate(zip(self.originals, self.reconstructions, strict=True)):

@@ -41,7 +41,7 @@ def test_the_page_of_a_model_has_its_samples_and_classes(folder, tmp_path, capsy
     assert out == f"150 samples; the page is in {output}\n"
     assert err == ""
     content = read_content(output)
-    assert content["title"] == data
+    assert content["title"] == "table.csv"
     assert content["nSamples"] == 150
     names = sorted(column["name"] for column in content["samples"]["columns"])
     assert names == [f"<b>{name}" for name in "abcdef"]
@@ -95,7 +95,7 @@ def test_mistakes_are_explained_in_one_line(
 
 
 def test_without_plotly_nothing_is_computed(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("skdec._report.page.find_spec", lambda name: None)
+    monkeypatch.setattr("skdec._report.find_spec", lambda name: None)
     arguments = ["compare", str(folder / "table.csv"), "--n-clusters", "2", "--label", "kind"]
     assert main([*arguments, "--report", str(tmp_path / "page.html")]) == 2
     out, err = capsys.readouterr()

@@ -6,7 +6,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from hostile import STATE, members_of, with_state, write_members
 
 from skdec.cli import main
 
@@ -152,69 +151,26 @@ def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def write_damaged_model(kind, content, members, path):
-    """Write a model that is damaged in some way."""
-    if kind in ("empty", "truncated", "padded", "text", "corrupt"):
-        damaged = {
-            "empty": b"",
-            "truncated": content[:-30],
-            "padded": content + bytes(30),
-            "text": b"a,b\n1,2\n",
-            "corrupt": content[:500] + bytes(20) + content[520:],
-        }
-        path.write_bytes(damaged[kind])
-    elif kind == "newer":
-        write_members(path, with_state(members, lambda state: state.update(format=99)))
-    elif kind == "unknown member":
-        write_members(path, members | {"../../evil": ("U8", [0], b"")})
-    elif kind == "checkpoint":
-        write_members(path, {STATE: '{"identity": {}, "numbers": {}}'})
-    elif kind == "other zip":
-        with zipfile.ZipFile(path, "w") as archive:
+@pytest.mark.parametrize("kind", ["empty", "truncated", "padded", "text", "other zip"])
+@pytest.mark.parametrize("command", ["predict", "info"])
+def test_damaged_models_are_an_error(kind, command, directory, run_and_fail, tmp_path):
+    content = (directory / "model").read_bytes()
+    damaged = {
+        "empty": b"",
+        "truncated": content[:-30],
+        "padded": content + bytes(30),
+        "text": b"a,b\n1,2\n",
+    }
+    if kind == "other zip":
+        with zipfile.ZipFile(tmp_path / "model", "w") as archive:
             archive.writestr("letter.txt", "hello")
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "empty", "truncated", "padded", "text", "corrupt", "newer", "unknown member", "checkpoint",
-        "other zip",
-    ],
-)  # fmt: skip
-def test_damaged_models_are_an_error(kind, directory, run_and_fail, tmp_path):
-    path = directory / "model"
-    write_damaged_model(kind, path.read_bytes(), members_of(path), tmp_path / "model")
-    line = run_and_fail("predict", "model", directory / "table.csv", "--output", "out.csv")
+    else:
+        (tmp_path / "model").write_bytes(damaged[kind])
+    data = [directory / "table.csv"] if command == "predict" else []
+    line = run_and_fail(command, "model", *data)
     assert line.startswith("skdec: model cannot be read as a saved estimator: ")
 
 
 def test_models_that_are_not_a_file_are_an_error(directory, run_and_fail):
     assert "is not a file" in run_and_fail("predict", "absent", directory / "table.csv")
     assert "is not a file" in run_and_fail("predict", directory, directory / "table.csv")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"class": "RobustScaler"}, {"class": None}, {"parameters": []}, {"parameters": {}},
-        {"more": 1}, {"feature_names": ["a", "b"]}, {"feature_names": [1, 2, 3]},
-        {"feature_names": "abc"}, {"feature_names": None}, {"steps": ["a", "a"]}, {"steps": 1},
-        {"parameters": {"with_mean": 1, "with_std": True}},
-        {"parameters": {"with_mean": True, "with_std": False}},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_damaged_scaler_is_an_error(change, directory, run_and_fail, tmp_path):
-    members = members_of(directory / "model")
-    members = with_state(members, lambda state: state["scaler"].update(change))
-    write_members(tmp_path / "model", members)
-    line = run_and_fail("predict", "model", directory / "table.csv")
-    assert line.startswith("skdec: model cannot be read as a saved estimator: ")
-
-
-@pytest.mark.parametrize("values", [[1, 1], [1, 0, 1], [1, np.nan, 1], [1, 1, np.inf]], ids=str)
-def test_a_damaged_scale_is_an_error(values, directory, run_and_fail, tmp_path):
-    scale = {"scaler.scale_": ("F64", [len(values)], np.array(values, "<f8").tobytes())}
-    write_members(tmp_path / "model", members_of(directory / "model") | scale)
-    line = run_and_fail("predict", "model", directory / "table.csv")
-    assert line.startswith("skdec: model cannot be read as a saved estimator: ")

@@ -215,7 +215,7 @@ def test_info_shows_columns_preparation_clusters_and_versions(directory, capsys)
 
 
 def test_info_of_an_array_and_of_what_is_no_model(fitted, tmp_path, capsys):
-    fitted.save(tmp_path / "model")
+    skdec.save(fitted, tmp_path / "model")
     assert main(["info", str(tmp_path / "model")]) == 0
     assert "preparation  none" in capsys.readouterr().out
     (tmp_path / "model").write_text("no model")

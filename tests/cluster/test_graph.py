@@ -67,12 +67,40 @@ def test_graph_equals_brute_force(random, k, kind):
 
 
 def test_many_features_are_reduced_to_principal_components(random):
-    """In samples of rank 4 with 80 features, 50 components preserve the distances."""
-    X = random(1).normal(size=(70, 4)) @ random(2).normal(size=(4, 80))
+    """In samples of rank 4 with 480 features, 50 components preserve the distances."""
+    X = random(1).normal(size=(70, 4)) @ random(2).normal(size=(4, 480))
+    assert compute_points(Samples(X)).shape == (70, 50)
     dense = build_graph(X, 5).toarray()
     np.testing.assert_allclose(dense, build_graph_by_brute_force(X, 5), rtol=1e-2, atol=1e-5)
-    sparse = build_graph(sp.csr_array(X), 5).toarray()
-    np.testing.assert_allclose(sparse, build_graph_by_brute_force(X, 5), rtol=1e-2, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_features", [5, 480, 5100])
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_sparse_samples_have_the_points_of_dense_ones(random, n_features, metric):
+    X = sp.random_array((90, n_features), density=0.3, rng=random(0), format="csr")
+    X = sp.csr_array(X.toarray() + (np.arange(n_features) == 0))
+    of_kinds = []
+    for kind in (X, X.toarray()):
+        samples = Samples(kind)
+        of_kinds.append(project(samples, fit_projection(samples, metric, get_random_state())))
+    np.testing.assert_array_equal(*of_kinds)
+
+
+def test_a_far_outlier_in_one_feature_does_not_lead_the_others(random):
+    X = random(0).normal(size=(300, 3))
+    outlying = X.copy()
+    outlying[7, 1] = 1e30
+    points = compute_points(Samples(outlying))
+    others = np.arange(300) != 7
+    np.testing.assert_allclose(points[others], X[others], rtol=1e-6)
+    assert 100 < points[7, 1] < 10_000
+    wide = np.hstack([outlying, random(1).normal(size=(300, 420))])
+    assert np.isfinite(compute_points(Samples(wide))).all()
+
+
+def test_features_of_few_values_are_not_clipped(random):
+    X = (random(0).random((500, 4)) < 0.01) * np.array([1, 50, 2000, 1e6])
+    np.testing.assert_array_equal(compute_points(Samples(X)), X)
 
 
 def test_rows_of_the_graph_sum_to_one_and_its_diagonal_is_zero(random):
@@ -115,19 +143,21 @@ def test_neighbors_of_many_samples_are_found_in_cells(random, monkeypatch):
     assert (distances >= exact_distances - 2e-3).all()
 
 
-def test_components_of_sparse_samples_are_computed_in_blocks(random, monkeypatch):
+@pytest.mark.parametrize("n_features", [480, 5100])
+def test_components_are_computed_in_blocks(random, monkeypatch, n_features):
     class Recorded(Samples):
         def take_sparse(self, indices):
             sizes.append(len(indices))
             return super().take_sparse(indices)
 
-    X = sp.random_array((300, 80), density=0.1, rng=random(0), format="csr")
+    X = sp.random_array((300, n_features), density=0.1, rng=random(0), format="csr")
     sizes = []
     whole = compute_points(Recorded(X))
-    monkeypatch.setattr(neighbors, "_BLOCK_VALUES", 50 * 70)
+    width = 50 if n_features > 5000 else n_features
+    monkeypatch.setattr(neighbors, "_BLOCK_VALUES", width * 70)
     in_blocks = compute_points(Recorded(X))
     assert sizes == [300, 300, 300, 70, 70, 70, 70, 20]
-    np.testing.assert_array_equal(in_blocks, whole)
+    np.testing.assert_allclose(in_blocks, whole, atol=1e-6)
 
 
 def test_components_of_wide_sparse_samples_use_all_of_them(random):

@@ -187,7 +187,7 @@ def test_it_is_searched_over_cached_copied_and_pickled(moons, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"n_clusters": 0}, ValueError, "n_clusters must be an integer of at least 1; got 0"),
+        ({"n_clusters": 0}, ValueError, "n_clusters must be an integer of at least 1 or 'auto'"),
         ({"n_clusters": 500}, ValueError, "n_clusters=500 clusters need at least as many samples"),
         ({"n_neighbors": 0}, ValueError, "n_neighbors must be an integer of at least 1; got 0"),
         ({"n_neighbors": 2.5}, TypeError, "n_neighbors must be an integer"),

@@ -11,16 +11,12 @@ from skdec._utils.assignments import compute_neighbor_targets
 from skdec.cluster._graph import build_neighbor_graph
 from skdec.cluster._search import (
     SETTINGS,
-    Clustering,
     NeighborGraph,
     compute_merge_losses,
-    count_runs,
-    find_common_cells,
     find_micro_clusters,
     merge_clusters,
     search_clusters,
 )
-from skdec.cluster._selection import select_candidate
 
 
 def build_graph(X, n_neighbors=10):
@@ -101,29 +97,6 @@ def test_agreement_with_power_one_is_the_target_of_neighbors(random):
     np.testing.assert_array_equal(agreed.argmax(axis=1), expected.argmax(axis=1))
 
 
-def test_the_error_of_the_score_is_that_of_samples_drawn_again(random):
-    X, y = make_blobs([120, 60, 40], 2, cluster_std=3, random_state=0)
-    graph = build_graph(X)
-    weights = random(0).integers(1, 4, size=220)
-    scores = [
-        NeighborGraph(graph, random(seed).multinomial(220, weights / weights.sum()))
-        .measure(y)
-        .score
-        for seed in range(400)
-    ]
-    uniform = [
-        NeighborGraph(graph, random(seed).multinomial(220, np.full(220, 1 / 220))).measure(y).score
-        for seed in range(400)
-    ]
-    assert NeighborGraph(graph, weights).estimate_error(y) == pytest.approx(
-        np.std(scores), rel=0.15
-    )
-    assert NeighborGraph(graph, np.ones(220)).estimate_error(y) == pytest.approx(
-        np.std(uniform), rel=0.15
-    )
-    assert NeighborGraph(graph, np.ones(220)).estimate_error(np.zeros(220, int)) == 0
-
-
 def test_clusters_of_different_sizes_are_found():
     X, y = make_blobs([300, 150, 75, 75], 4, cluster_std=0.8, random_state=1)
     best, _ = search(X, 4, 4)
@@ -133,53 +106,22 @@ def test_clusters_of_different_sizes_are_found():
 def test_one_run_finds_clusters_of_very_different_sizes_that_do_not_touch():
     X, y = make_blobs([1000, 200, 50, 50], 4, cluster_std=0.8, random_state=1)
     _, runs = search(X, 4, len(SETTINGS))
-    assert max(adjusted_rand_score(y, run.best.labels) for run in runs) > 0.98
+    assert max(adjusted_rand_score(y, run.best.labels) for run in runs) > 0.95
 
 
 def test_digits_are_found_without_labels():
     X, y = load_digits(return_X_y=True)
-    neighbors = NeighborGraph(build_graph(X / 16), np.ones(len(X)))
     for seed in range(2):
-        _, runs = search(X / 16, 10, 12, seed=seed)
-        best, _ = select_candidate([(run.best, 1.0) for run in runs], neighbors)
-        assert normalized_mutual_info_score(y, best.labels) > 0.9  # k-means: 0.74
-
-
-def test_combined_runs_begin_with_the_cells_on_which_runs_agree(random):
-    labels = random(0).integers(3, size=(2, 50))
-    clusterings = [Clustering(one.astype(np.int32), 0.0, 0.0) for one in labels]
-    cells = find_common_cells(clusterings)
-    pairs = {(a, b): cell for a, b, cell in zip(*labels, cells, strict=True)}
-    assert len(set(pairs.values())) == len(pairs) == cells.max() + 1
-    for a, b, cell in zip(*labels, cells, strict=True):
-        assert pairs[a, b] == cell
-
-
-def test_combining_four_runs_finds_what_twelve_runs_find():
-    X, _ = load_digits(return_X_y=True)
-
-    def score_runs(n_init, seed):
-        _, runs = search(X / 16, 10, n_init, seed=seed)
-        scores = [run.best.score for run in runs]
-        return max(scores[:n_init]), max(scores[n_init:])
-
-    found = [max(score_runs(4, seed)) for seed in range(3)]
-    single, combined = score_runs(12, 0)
-    assert combined > single - 0.0001
-    assert np.mean(found) > single - 0.002  # with any number of threads
+        best, _ = search(X / 16, 10, len(SETTINGS), seed=seed)
+        assert normalized_mutual_info_score(y, best.best.labels) > 0.9  # k-means: 0.74
 
 
 @pytest.mark.parametrize("number_type", [int, np.int32])
-@pytest.mark.parametrize(
-    ("n_init", "n_combinations"), [(1, 0), (2, 1), (3, 1), (4, 1), (6, 2), (12, 3)]
-)
-def test_the_worst_runs_are_not_combined(number_type, n_init, n_combinations):
-    assert count_runs(number_type(n_init)) == n_init + n_combinations * len(SETTINGS)
-
-
-def test_a_single_run_has_nothing_to_combine(random):
-    _, runs = search(random(0).normal(size=(60, 2)), 3, 1)
-    assert len(runs) == 1
+@pytest.mark.parametrize("n_init", [1, 5, 7])
+def test_the_number_of_runs_is_n_init(random, number_type, n_init):
+    _, runs = search(random(0).normal(size=(60, 2)), 3, number_type(n_init))
+    assert len(runs) == n_init
+    assert [run.setting for run in runs] == [SETTINGS[i % 5] for i in range(n_init)]
 
 
 def test_clusterings_are_nested_down_to_the_smallest_number():

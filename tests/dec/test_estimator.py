@@ -26,6 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
 
+import skdec
 from skdec import DECClusterer, NeighborClusterer
 from skdec._utils import data
 from skdec._utils import validation as _validation
@@ -447,8 +448,8 @@ def test_partial_fit_refines_on_further_samples(tiny, samples):
     np.testing.assert_array_equal(dec.labels_, dec.predict(samples[:64]))
 
 
-def test_each_partial_fit_trains_on_other_batches(tiny, samples, monkeypatch):
-    """Also after the estimator was pickled; with equal seeds, the same ones."""
+def test_each_partial_fit_trains_on_other_batches(tiny, samples, monkeypatch, tmp_path):
+    """Also after the estimator was saved and loaded; with equal seeds, the same ones."""
     batches = []
     run = Trainer.run
 
@@ -461,7 +462,8 @@ def test_each_partial_fit_trains_on_other_batches(tiny, samples, monkeypatch):
         patch.setattr(Trainer, "run", record)
         dec.partial_fit(samples)
         dec.partial_fit(samples)
-        pickle.loads(pickle.dumps(dec)).partial_fit(samples)
+        skdec.save(dec, tmp_path / "model.skdec")
+        skdec.load(tmp_path / "model.skdec").partial_fit(samples)
         assert len(batches) == len({repr(batch) for batch in batches}) == 3
         for _ in range(3):
             same.partial_fit(samples)
@@ -767,7 +769,14 @@ def copy_by_deepcopy(dec, directory):
     return copy.deepcopy(dec)
 
 
-@pytest.mark.parametrize("make_copy", [copy_by_pickle, copy_by_joblib, copy_by_deepcopy])
+def copy_by_save(dec, directory):
+    skdec.save(dec, directory / "dec.skdec")
+    return skdec.load(directory / "dec.skdec")
+
+
+@pytest.mark.parametrize(
+    "make_copy", [copy_by_pickle, copy_by_joblib, copy_by_deepcopy, copy_by_save]
+)
 @pytest.mark.parametrize("models_built", [False, True])
 def test_copies_are_bit_identical(tiny, samples, tmp_path, make_copy, models_built):
     frame = pd.DataFrame(samples, columns=[f"size {i}" for i in range(6)])

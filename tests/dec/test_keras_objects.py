@@ -13,6 +13,7 @@ from keras.callbacks import (
     TensorBoard,
 )
 
+import skdec
 from skdec import DECClusterer
 from skdec.dec.training.identity import describe
 
@@ -134,7 +135,7 @@ def make_decaying(exclusions=(), **settings):
     return optimizer
 
 
-def test_exclusions_from_weight_decay_are_copied(tiny, samples):
+def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
     def fit(*exclusions, **options):
         optimizer = make_decaying(exclusions)
         return DECClusterer(**tiny, optimizer=optimizer, **options).fit(samples)
@@ -147,6 +148,8 @@ def test_exclusions_from_weight_decay_are_copied(tiny, samples):
     assert (
         describe(make_decaying("ab")) == describe(make_decaying("ba")) != describe(make_decaying())
     )
+    with pytest.raises(ValueError, match=r"^optimizer=.* cannot be saved"):
+        skdec.save(nothing, tmp_path / "model.skdec")
 
 
 def test_settings_without_effect_are_refused(tiny, samples):

@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from test_scikit_learn_checks import assert_all_pass, run_checks
 
-from skdec import DECClusterer, NeighborClusterer, load
+import skdec
+from skdec import DECClusterer, NeighborClusterer
 from skdec.dec._parameters import resolve
 from skdec.dec.training import checkpoint as checkpoint_module
 from skdec.dec.training.trainer import Trainer
@@ -145,11 +146,11 @@ def test_pickle_predicts_alike(variant_fit, samples):
 def test_saved_file_predicts_alike(variant, variant_fit, samples, tmp_path):
     if variant in NOT_SAVED:
         with pytest.raises(ValueError, match=r"autoencoder.* cannot be saved.* pickle"):
-            variant_fit.save(tmp_path / "model.skdec")
+            skdec.save(variant_fit, tmp_path / "model.skdec")
         assert not list(tmp_path.iterdir())
         return
-    variant_fit.save(tmp_path / "model.skdec")
-    again = load(tmp_path / "model.skdec")
+    skdec.save(variant_fit, tmp_path / "model.skdec")
+    again = skdec.load(tmp_path / "model.skdec")
     np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
     z = variant_fit.transform(samples)
     np.testing.assert_array_equal(again.inverse_transform(z), variant_fit.inverse_transform(z))

@@ -6,7 +6,7 @@ from sklearn.datasets import make_blobs
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_info
 
-from skdec.describe._layout import find_medoid, lay_out
+from skdec.describe._summary import find_medoid, lay_out
 
 
 @pytest.fixture(scope="module")

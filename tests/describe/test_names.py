@@ -109,7 +109,13 @@ def test_names_say_what_a_reader_would():
         2: "Chinstrap",
     }
     assert names.equals(name_clusters(pl.from_pandas(table), labels))
-    assert name_clusters(table[["garage"]], labels)[0] == "83% with garage"
+    for name, said in (
+        ("garage", "83% with garage"),
+        ("is_rich", "83% rich"),
+        ("has_car", "83% with car"),
+        ("insured", "83% insured"),
+    ):
+        assert name_clusters(table[["garage"]].set_axis([name], axis=1), labels)[0] == said
 
 
 def test_clusters_of_one_column_are_told_apart_by_ranges_and_dates_by_spans():

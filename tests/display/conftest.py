@@ -22,9 +22,9 @@ def style(request):
         yield request.param
 
 
-@pytest.fixture(params=[3, 10, 30])
+@pytest.fixture(params=[3, 30])
 def clustered(request):
-    """Samples in the plane, labels and confidence of 3, 10 or 30 clusters."""
+    """Samples in the plane, labels and confidence of 3 or 30 clusters."""
     random = np.random.default_rng(0)
     n = request.param
     X, labels = make_blobs(20 * n, 2, centers=n, random_state=0)

@@ -6,7 +6,7 @@ from matplotlib import pyplot
 from sklearn.metrics import confusion_matrix
 
 from skdec.display import ConfusionDisplay
-from skdec.display._agreement import _shorten
+from skdec.display._clusters import _format_count
 
 
 def test_matched_clusters_are_on_the_diagonal(clustered, style, assert_no_overlap, random):
@@ -40,8 +40,8 @@ def test_counts_are_left_out_where_they_do_not_fit():
     ("count", "text"),
     [(7, "7"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (1_500_000, "1.5M")],
 )
-def test_large_counts_are_shortened(count, text):
-    assert _shorten(count) == text
+def test_large_counts_are_format_counted(count, text):
+    assert _format_count(count) == text
 
 
 def test_predictions_of_an_estimator_are_counted(fitted, samples):

@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_matrix
 
-import skdec
 from skdec.display import (
     ClusterSizesDisplay,
     EmbeddingDisplay,
@@ -41,13 +40,3 @@ def test_samples_of_any_container_are_shown(fitted, contained):
         SilhouetteDisplay: {"space": "input"},
     }.items():
         assert display.from_estimator(fitted, contained, **arguments).figure_ is not None
-
-
-@pytest.mark.filterwarnings("ignore:X has feature names")
-def test_samples_of_any_container_are_reported(fitted, contained):
-    shown = skdec.report(fitted, contained).content["samples"]["columns"]
-    columns = [column["name"] for column in shown]
-    has_names = hasattr(contained, "columns")
-    assert sorted(columns) == (list("abcdef") if has_names else [f"x{i}" for i in range(6)])
-    images = skdec.report(fitted, contained, **IMAGES).content["samples"]["images"]
-    assert images["width"] == 3

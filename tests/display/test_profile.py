@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from skdec.display import ProfileDisplay
-from skdec.display._profile import order_features
+from skdec.display._clusters import order_features
 
 NAMES = ["<script>$a$", "n_children", "x" * 50]
 

@@ -1,6 +1,7 @@
 """Sizes, confidence and silhouettes of clusters."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import silhouette_samples
@@ -22,8 +23,9 @@ def test_bars_are_as_long_as_the_clusters_large(clustered, style, assert_no_over
 
 
 def test_without_confidence_there_are_only_sizes():
-    display = ClusterSizesDisplay.from_predictions([0, 0, 1])
+    display = ClusterSizesDisplay.from_predictions([0, 0, 1], names=pd.Series({1: "rich"}))
     assert len(display.axes_) == 1
+    assert [label.get_text() for label in display.axes_[0].get_yticklabels()] == ["0", "rich"]
     assert [text.get_text() for text in display.axes_[0].texts] == ["2", "1"]
 
 

@@ -1,6 +1,7 @@
 """A page of hostile names, shared by the tests."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hostile_page import CLASSES, COLUMNS
 from sklearn.mixture import GaussianMixture
@@ -12,8 +13,13 @@ pytest.importorskip("plotly", reason="plotly is in the extra plot")
 
 
 @pytest.fixture(scope="session")
+def fitted(samples):
+    """Reports use public methods alone, so that no network is needed."""
+    return skdec.NeighborClusterer(3, n_init=1, random_state=0).fit(samples)
+
+
+@pytest.fixture(scope="session")
 def table(samples):
-    pd = pytest.importorskip("pandas")
     return pd.DataFrame(samples, columns=COLUMNS)
 
 
@@ -46,7 +52,6 @@ def built(fitted, table, classes):
 @pytest.fixture(scope="session")
 def mixed_table():
     """A table of words, one of them a tag, dates, codes and gaps, and an identifier."""
-    pd = pytest.importorskip("pandas")
     random = np.random.default_rng(0)
     kind = np.repeat([0, 1, 2], 20)
     table = pd.DataFrame(

@@ -1,6 +1,7 @@
 """What a report shows, against the samples that it was built from."""
 
 import base64
+import json
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import skdec
-from skdec import DECClusterer
+from skdec import DECClusterer, NeighborClusterer
 from skdec._report.content import Clustering, _encode_column, build_content, encode_array
 from skdec.callbacks import LabelHistory
 from skdec.describe._summary import select_members
-from skdec.metrics import clustering_accuracy
+from skdec.metrics import clustering_accuracy, neighbor_information
 
 
 def decode(encoded):
@@ -85,21 +86,70 @@ def test_cards_have_sizes_profiles_and_members(content, fitted, table):
             assert [one[name] for one in card["profile"]] == expected[name].tolist()
 
 
-def test_history_and_confusion_are_those_of_the_fit(content, fitted, classes):
-    loss = next(one for one in content["history"] if one["title"] == "Pretraining: loss")
-    assert loss["values"] == fitted.history_["pretrain"]["loss"].tolist()
+def test_the_confusion_is_that_of_the_clusters(content, fitted, classes):
     confusion = content["confusion"]
     assert confusion["accuracy"] == clustering_accuracy(classes, fitted.labels_)
     assert np.sum(confusion["counts"]) == 150
-    assert np.trace(confusion["counts"]) == confusion["accuracy"] * 150
+    assert np.trace(confusion["counts"]) == pytest.approx(confusion["accuracy"] * 150)
     assert confusion["classes"] == sorted(set(classes.tolist()))
 
 
-def test_labels_in_the_history_are_no_curve(samples, tiny):
+def test_the_page_begins_with_what_was_found(mixed_table):
+    table = mixed_table.drop(columns="id")
+    model = make_pipeline(skdec.TablePreparer(random_state=0), NeighborClusterer(3, random_state=0))
+    labels = model.fit_predict(table)
+    classes = np.repeat(["a", "b", "c"], 20)
+    content = skdec.report(model, table, classes).content
+    summary, sure, kmeans = content["found"]
+    assert summary == "3 clusters in 60 samples of 4 features."
+    q = np.sort(model.predict_proba(table), axis=1)
+    assert f"median confidence is {np.median(q[:, -1]):.2f}; " in sure
+    n_between = np.count_nonzero(q[:, -2] > q[:, -1] / 2)
+    assert (f"{n_between} sample" if n_between else "no sample lies") in sure
+    points = model[0].transform(table)
+    other = KMeans(3, n_init=3, random_state=0).fit_predict(points)
+    assert f"agrees on {clustering_accuracy(labels, other):.0%}" in kmeans
+    assert f"{neighbor_information(points, other):.2f} nats" in kmeans
+    assert f"these {neighbor_information(points, labels):.2f} (" in kmeans
+    assert f"k-means finds {clustering_accuracy(classes, other):.1%}" in kmeans
+    names = skdec.name_clusters(table, labels).tolist()
+    assert [cluster["title"] for cluster in content["clusters"]] == names
+    groups = content["samples"]["colorings"][0]["groups"]
+    assert [group["title"] for group in groups] == names
+    assert any("Bern" in name for name in names)
+    row = skdec.describe_clusters(table, labels).loc[0].iloc[0]
+    assert row["typical"].split(" (")[0].split("%")[0] in content["clusters"][0]["line"]
+
+
+def test_clusters_of_texts_are_named_by_their_words(random):
+    labels = np.repeat([0, 1], 20)
+    X = csr_matrix(random(0).random((40, 3)) * np.c_[labels == 0, labels == 1, np.ones(40)])
+    model = KMeans(2, n_init=1, random_state=0).fit(X)
+    content = skdec.report(model, X, feature_names=["goal", "engine", "the"]).content
+    titles = {cluster["title"].split(", ")[0] for cluster in content["clusters"]}
+    assert titles == {"goal", "engine"}
+    assert [column["name"] for column in content["samples"]["columns"]] != ["x0", "x1", "x2"]
+    with pytest.raises(ValueError, match="feature_names has 1 names, but X has 3 features"):
+        skdec.report(model, X, feature_names=["goal"])
+
+
+def test_of_many_values_fewer_samples_are_drawn_so_that_the_page_stays_small(random):
+    X = pd.DataFrame(random(0).random((20_000, 30)))
+    X["id"] = [f"a rather long name of sample {i}" for i in range(len(X))]
+    labels = random(1).integers(2, size=len(X))
+    clustering = Clustering(X, labels, X[[0, 1]].to_numpy(), [f"{name}" for name in X])
+    content = build_content(clustering)
+    assert 3_500_000 < len(json.dumps(content)) < 5_000_000
+    n_drawn = len(decode(content["samples"]["positions"]))
+    assert content["found"][-1] == f"Of the samples, a random {n_drawn:,} are drawn."
+
+
+def test_the_history_is_that_of_the_fit_without_labels(samples, tiny):
     dec = DECClusterer(**tiny, callbacks=[LabelHistory(samples, np.arange(150) % 3)]).fit(samples)
-    titles = [one["title"] for one in skdec.report(dec, samples).content["history"]]
-    assert "Refinement: NMI" in titles
-    assert "Refinement: labels" not in titles
+    curves = {one["title"]: one["values"] for one in skdec.report(dec, samples).content["history"]}
+    assert curves["Pretraining: loss"] == dec.history_["pretrain"]["loss"].tolist()
+    assert "Refinement: NMI" in curves
+    assert "Refinement: labels" not in curves
 
 
 def test_images_replace_the_columns(fitted, samples):
@@ -108,6 +158,15 @@ def test_images_replace_the_columns(fitted, samples):
     assert (content["samples"]["images"]["width"], content["prototypes"]["height"]) == (3, 2)
     assert content["clusters"][0]["profile"] == []
     assert content["confusion"] is None
+
+
+@pytest.mark.parametrize("convert", [np.ndarray.tolist, csr_matrix])
+def test_samples_of_any_container_are_reported(fitted, samples, convert):
+    content = skdec.report(fitted, convert(samples)).content
+    names = [column["name"] for column in content["samples"]["columns"]]
+    assert sorted(names) == [
+        f"{'column_' if convert is pl.DataFrame else 'x'}{i}" for i in range(6)
+    ]
 
 
 def test_of_many_samples_a_subset_is_shown(samples, random):

@@ -3,12 +3,13 @@
 import sys
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hostile_page import CLASSES, COLUMNS, parse_content
 
 import skdec
-from skdec._report.page import escape_json
+from skdec._report import escape_json
 
 
 class Elements(HTMLParser):
@@ -47,6 +48,11 @@ def test_names_are_in_the_json_and_nowhere_else(page):
     assert page.count("alert(") == page.count("\\u003cscript\\u003ealert(")
 
 
+def test_the_logo_is_that_of_the_documentation(page):
+    logo = Path(__file__).parents[2] / "docs" / "images" / "logo.svg"
+    assert logo.read_text().strip() in page
+
+
 def test_json_cannot_end_its_element():
     text = escape_json({"</script>": "<!-- & -->"})
     assert not set("<>&") & set(text)
@@ -70,7 +76,7 @@ def test_notebooks_show_the_page_in_a_frame(built, page):
 
 
 def test_without_plotly_the_error_names_the_extra(built, monkeypatch):
-    monkeypatch.setattr("skdec._report.page.find_spec", lambda name: None)
+    monkeypatch.setattr("skdec._report.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install '\.\[plot\]'"):
         built.to_html()
 

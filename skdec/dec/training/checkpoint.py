@@ -4,6 +4,8 @@ Each phase has a file of its own, replaced as a whole. A state is used only by a
 samples, parameters and versions.
 """
 
+import io
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,14 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skdec._utils.archive import open_archive, write_archive
 from skdec._utils.cache import describe_versions
 from skdec._utils.files import write_atomically
 from skdec._utils.threads import count_usable_threads
 from skdec.dec.training.distribute import is_chief
 from skdec.dec.training.identity import describe
 
-_FORMAT = 1
+_FORMAT = 2
+_CONTENT = "identity and numbers"  # a member, as JSON, beside the arrays
 _PHASES = ("layer_*", "pretrain", "refine", "rebuilt")  # as patterns of file names
 # Parameters that do not change the result of a fit.
 _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
@@ -82,10 +84,16 @@ class Checkpoint:
         if self._directory is None or not self._get_path(phase).exists():
             return None
         path = self._get_path(phase)
-        with open_archive(path, "a checkpoint") as archive:
-            theirs, ours = archive.state["identity"], self._identity
-            differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
-            state = CheckpointState(archive.state["numbers"], archive.arrays)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            content = json.loads(str(arrays.pop(_CONTENT)))
+            theirs, state = content["identity"], CheckpointState(content["numbers"], arrays)
+        # zipfile, NumPy and json raise half a dozen kinds of errors for damaged files.
+        except Exception as error:
+            raise ValueError(f"{path} cannot be read as a checkpoint: {error}.") from error
+        ours = self._identity
+        differing = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
         if differing:
             raise ValueError(
                 f"{path} is the checkpoint of another fit, which differs in "
@@ -103,10 +111,13 @@ class Checkpoint:
             return
         start = time.monotonic()
         numbers, arrays = get_state()
-        content = {"identity": self._identity, "numbers": numbers}
+        content = json.dumps({"identity": self._identity, "numbers": numbers})
+        members: dict[str, Any] = {_CONTENT: np.array(content), **arrays}
+        buffer = io.BytesIO()
+        np.savez(buffer, **members)
         try:
             with write_atomically(self._get_path(phase)) as part:
-                write_archive(part, content, arrays)
+                part.write_bytes(buffer.getbuffer())
         except OSError as error:
             raise OSError(
                 error.errno,

@@ -1,0 +1,202 @@
+"""The criterion by which clusterings are compared: borders that are cheap where others are not.
+
+Of the information that a sample's cluster carries, its entropy H, a fraction is lost in the step to
+a random neighbor: borders between clusters cost information. What a border costs by itself says
+little, since every cut through a dense cloud is dearer than one through a thin line. So the
+clusterings ask each other: the clusters of one are cut as the others would cut them, and the
+cheapest of these cuts is what a border costs at this place. A clustering that merges two clusters
+is given away by those that divide them, and one that divides a cluster by those that do not.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+# A cut counts if it divides a cluster at least as evenly as 20 to 80, about .5 nats.
+_MIN_CUT_ENTROPY = 0.5
+# Weight of the differences in size. Any number from 3 to 6 is as good on shapes, texts and tables,
+# while less is better for blobs of very different sizes.
+_UNEVENNESS_WEIGHT = 4.0
+# Costs below this fraction of a typical cut count as equal, below the second as none.
+_SMALL_COST, _NO_COST = 0.01, 1e-6
+# Tables of up to so many times the values are filled without sorting these, so many at a time.
+_DENSE_FACTOR, _MAX_CODES = 4, 2**18
+
+
+class Costs(NamedTuple):
+    """What the borders of several clusterings cost, in the order of the clusterings.
+
+    Attributes
+    ----------
+    entropy : ndarray of shape (m,)
+        Entropy of the clusters, in nats.
+    lost : ndarray of shape (m,)
+        Fraction of the entropy that is lost in the step to a neighbor.
+    cheapest : list of ndarray of shape (k,)
+        For each cluster of each clustering, the fraction that the cheapest cut of it loses; NaN
+        where no other clustering cuts it.
+    sizes : list of ndarray of shape (k,)
+        Fraction of the samples in each cluster.
+    """
+
+    entropy: np.ndarray
+    lost: np.ndarray
+    cheapest: list[np.ndarray]
+    sizes: list[np.ndarray]
+
+
+def compute_border_scores(costs: Costs) -> np.ndarray:
+    """Return log(cheapest / lost) - 4 (1 - H / log k) of each clustering, where k is its number.
+
+    `cheapest` is the mean over the clusters by size. The entropy H is log k if all clusters have
+    the same size; without the last term, a few samples far from all others would be a cluster. A
+    single cluster has no borders, and a score of zero.
+    """
+    scores = np.zeros(len(costs.lost))
+    for i, (cuts, sizes) in enumerate(zip(fill_cuts(costs), costs.sizes, strict=True)):
+        if len(sizes) > 1:
+            cheapest = np.average(cuts, weights=sizes)
+            unevenness = 1 - costs.entropy[i] / np.log(len(sizes))
+            ratio = compute_log_ratio(costs, cheapest, costs.lost[i])
+            scores[i] = ratio - _UNEVENNESS_WEIGHT * unevenness
+    return scores
+
+
+def fill_cuts(costs: Costs) -> list[np.ndarray]:
+    """Return the cheapest cuts, those that are missing as the median of the others.
+
+    Where there are none at all, they are 1: random labels lose everything.
+    """
+    typical = _get_typical_cut(costs)
+    return [np.where(np.isnan(cuts), typical, cuts) for cuts in costs.cheapest]
+
+
+def compute_log_ratio(costs: Costs, cheapest: float, lost: float) -> float:
+    """Return log(cheapest / lost); differences far below a typical cut are none."""
+    floor = _SMALL_COST * _get_typical_cut(costs)
+    return float(np.log(max(cheapest, floor) / max(lost, floor)))
+
+
+def _get_typical_cut(costs: Costs) -> float:
+    """Return the median of the cuts that cost something: others are where clusters do not touch."""
+    cuts = np.concatenate(costs.cheapest)
+    cuts = cuts[cuts > _NO_COST]
+    return float(np.median(cuts)) if len(cuts) else 1.0
+
+
+def measure_costs(
+    graph: sp.csr_array,
+    sample_weight: np.ndarray,
+    labelings: Sequence[np.ndarray],
+    min_cut_entropy: float = _MIN_CUT_ENTROPY,
+) -> Costs:
+    """Measure what the borders of clusterings cost, and the cheapest cuts through their clusters.
+
+    Parameters
+    ----------
+    graph : sparse array of shape (n, n)
+        Affinities of neighbors, each row summing to one.
+    sample_weight : ndarray of shape (n,)
+        Weights of the samples.
+    labelings : sequence of ndarray of shape (n,)
+        Cluster of each sample, from 0 without gaps.
+    min_cut_entropy : float, default=0.5
+        A cut counts if its entropy is at least this, in nats.
+
+    Returns
+    -------
+    Costs
+        Entropy, lost fraction and cheapest cuts.
+    """
+    # Samples that are together in all clusterings are counted as one.
+    cells = find_common_cells(labelings)
+    joint = _count_joint(graph, sample_weight, cells)
+    first = np.unique(cells, return_index=True)[1]
+    of_cells = np.stack([labels[first] for labels in labelings]).astype(np.intp)
+    entropy, lost = np.zeros(len(labelings)), np.zeros(len(labelings))
+    cheapest, sizes = [], []
+    for i, labels in enumerate(of_cells):
+        k, row = labels.max() + 1, labels[joint.row]
+        whole = np.zeros_like(row)
+        entropy[i], lost[i] = _measure_cuts(whole, joint, labels[None], 1)[0].ravel()
+        sizes.append(np.bincount(row, joint.data, k))
+        is_inside = row == labels[joint.col]
+        inside = sp.coo_array(
+            (joint.data[is_inside], (joint.row[is_inside], joint.col[is_inside])), joint.shape
+        )
+        cuts = np.full(k, np.nan)
+        size = max(1, _MAX_CODES // max(1, inside.nnz))
+        others = np.delete(of_cells, i, axis=0)
+        for start in range(0, len(others), size):
+            part = others[start : start + size]
+            h, fraction = _measure_cuts(row[is_inside], inside, part, k).transpose(2, 0, 1)
+            found = np.where(h >= min_cut_entropy, fraction, np.inf).min(axis=0)
+            cuts = np.fmin(cuts, np.where(np.isinf(found), np.nan, found))
+        cheapest.append(cuts)
+    return Costs(entropy, lost, cheapest, sizes)
+
+
+def find_common_cells(labelings: Sequence[np.ndarray]) -> np.ndarray:
+    """Return labels of the cells of samples that are together in all of the clusterings."""
+    cells = np.zeros(len(labelings[0]), dtype=np.int64)
+    for labels in labelings:
+        cells = np.unique(cells * (int(labels.max()) + 1) + labels, return_inverse=True)[1]
+    return cells
+
+
+def _count_joint(graph: sp.csr_array, sample_weight: np.ndarray, cells: np.ndarray) -> sp.coo_array:
+    """Return the symmetric joint distribution of a sample's and a random neighbor's cell."""
+    n_neighbors = np.diff(graph.indptr)
+    fractions = np.repeat(sample_weight / sample_weight.sum(), n_neighbors) * graph.data
+    shape = (cells.max() + 1, cells.max() + 1)
+    places = (np.repeat(cells, n_neighbors), cells[graph.indices])
+    joint = sp.coo_array((fractions, places), shape).tocsr()
+    return ((joint + joint.T) / 2).tocoo()
+
+
+def _measure_cuts(
+    inside: np.ndarray, joint: sp.coo_array, others: np.ndarray, n_clusters: int
+) -> np.ndarray:
+    """Return entropy and lost fraction of several labelings inside each cluster, (m, k, 2).
+
+    Parameters
+    ----------
+    inside : ndarray of shape (n_edges,)
+        Cluster that each edge of `joint` is inside.
+    joint : sparse array of shape (n_cells, n_cells)
+        Symmetric joint distribution; its edges.
+    others : ndarray of shape (m, n_cells)
+        Labelings that cut the clusters.
+    n_clusters : int
+        Number of clusters.
+    """
+    n_labels = others.max() + 1
+    clusters = inside + n_clusters * np.arange(len(others))[:, None]
+    row = clusters * n_labels + others[:, joint.row]
+    total = np.maximum(np.bincount(inside, joint.data, n_clusters), 1e-300)
+    total, weights = np.tile(total, len(others)), np.tile(joint.data, len(others))
+    entropy = _compute_entropy(row, weights, total, n_labels)
+    pair = row * n_labels + others[:, joint.col]
+    joint_entropy = _compute_entropy(pair, weights, total, n_labels**2)
+    lost = np.clip((joint_entropy - entropy) / np.maximum(entropy, 1e-12), 0, 1)
+    return np.stack([np.maximum(entropy, 0), lost], axis=1).reshape(len(others), n_clusters, 2)
+
+
+def _compute_entropy(
+    codes: np.ndarray, weights: np.ndarray, total: np.ndarray, n_codes: int
+) -> np.ndarray:
+    """Return the entropy of weighted codes in each cluster, which has `n_codes` of its own."""
+    codes, size = codes.ravel(), len(total) * n_codes
+    if size <= _DENSE_FACTOR * len(codes):
+        sums = _xlogx(np.bincount(codes, weights, size)).reshape(-1, n_codes).sum(axis=1)
+    else:
+        found, places = np.unique(codes, return_inverse=True)
+        terms = _xlogx(np.bincount(places, weights))
+        sums = np.bincount(found // n_codes, terms, len(total))
+    return np.log(total) - sums / total
+
+
+def _xlogx(x: np.ndarray) -> np.ndarray:
+    return x * np.log(np.where(x > 0, x, 1))
