@@ -566,14 +566,9 @@ def test_verbose_writes_progress_to_standard_error(tiny, samples, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     steps = [line.replace(",", " ").split()[0] for line in err.splitlines()]
-    assert list(dict.fromkeys(steps)) == [
-        "neighbors",
-        "search",
-        "pretrain",
-        "refine",
-        "decoder",
-        "3",  # clusters were found
-    ]
+    trained = [step for step in dict.fromkeys(steps) if step in ("pretrain", "refine", "decoder")]
+    assert trained == ["pretrain", "refine", "decoder"]
+    assert err.splitlines()[-1].startswith("3 clusters in ")
     n_steps = 5 * 5  # epochs of 150 samples in batches of 32
     assert f"pretrain {n_steps}/{n_steps}, " in err
     DECClusterer(**tiny).fit(samples)
