@@ -566,13 +566,9 @@ def test_verbose_writes_progress_to_standard_error(tiny, samples, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     steps = [line.replace(",", " ").split()[0] for line in err.splitlines()]
-    assert list(dict.fromkeys(steps)) == [
-        "neighbors",
-        "pretrain",
-        "initialize",
-        "refine",
-        "decoder",
-    ]
+    trained = [step for step in dict.fromkeys(steps) if step in ("pretrain", "refine", "decoder")]
+    assert trained == ["pretrain", "refine", "decoder"]
+    assert err.splitlines()[-1].startswith("3 clusters in ")
     n_steps = 5 * 5  # epochs of 150 samples in batches of 32
     assert f"pretrain {n_steps}/{n_steps}, " in err
     DECClusterer(**tiny).fit(samples)
@@ -752,7 +748,7 @@ def test_cached_fit_is_identical(tiny, samples, fitted, tmp_path):
     )
 
 
-# ---- copies and model files
+# ---- copies
 
 
 def copy_by_pickle(dec, directory):
@@ -795,9 +791,7 @@ def test_copies_are_bit_identical(tiny, samples, tmp_path, make_copy, models_bui
     for phase, series in dec.history_.items():
         for name, values in series.items():
             np.testing.assert_array_equal(copied.history_[phase][name], values)
-    parameters = copied.get_params()
-    assert parameters.pop("optimizer").get_config() == dec.optimizer.get_config()
-    assert parameters == {name: dec.get_params()[name] for name in parameters}
+    assert repr(copied) == repr(dec)
     assert_same_fit(copied.fit(frame), dec)
 
 
