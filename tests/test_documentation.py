@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 # Blocks that cannot run here are preceded by a comment with the reason.
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
-N_NOT_RUN = 5
+N_NOT_RUN = 6
 FAST = {DECClusterer: {"pretrain_epochs": 1, "max_iter": 2}, NeighborClusterer: {"n_init": 1}}
 
 
@@ -40,7 +40,7 @@ def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
     for estimator, defaults in FAST.items():
         for name, value in defaults.items():
             monkeypatch.setitem(estimator.__init__.__kwdefaults__, name, value)
-    monkeypatch.setattr("skdec.describe._layout._N_ITERATIONS", 250)  # the least that t-SNE takes
+    monkeypatch.setattr("skdec.describe._summary._N_ITERATIONS", 250)  # the least that t-SNE takes
     monkeypatch.chdir(tmp_path)
     X = random(0).random((80, 6)).astype(np.float32)
     # What the pages assume.
