@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 # Blocks that cannot run here are preceded by a comment with the reason.
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
-N_NOT_RUN = 5
+N_NOT_RUN = 6
 FAST = {DECClusterer: {"pretrain_epochs": 1, "max_iter": 2}, NeighborClusterer: {"n_init": 1}}
 
 

@@ -31,7 +31,7 @@ print(f"{len(X):,} images of {shape[0]} x {shape[1]} pixels")
 # The changes
 # -----------
 # What the networks see: an image, and five random copies of it.
-layer = RandomAffine((*shape, 1), seed=0)
+layer = RandomAffine((*shape, 1))
 copies = np.array(layer(np.repeat(X[:3], 5, axis=0), training=True)).reshape(3, 5, *shape)
 figure, axes = plt.subplots(3, 6, figsize=(7, 3.6), layout="constrained")
 for row, image, changed in zip(axes, X, copies, strict=False):
