@@ -8,7 +8,10 @@ from pathlib import Path
 
 _SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
 assert _SKLEARN is not None
-_INTERNAL = tuple(str(Path(file).parent) + os.sep for file in (__file__, str(_SKLEARN.origin)))
+_INTERNAL = tuple(
+    str(folder) + os.sep
+    for folder in (Path(__file__).parents[1], Path(str(_SKLEARN.origin)).parent)
+)
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
