@@ -1,10 +1,14 @@
 """The code blocks of the pages and the examples of the gallery run to the end."""
 
+import ast
+import importlib
+import inspect
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pandas as pd
@@ -18,6 +22,8 @@ EXAMPLES = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 # Blocks that cannot run here are preceded by a comment with the reason.
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
 N_NOT_RUN = 6
+# Pages whose blocks are run by default; the names in the others are looked up.
+QUICK = {"README.md", "embeddings.md", "number_of_clusters.md", "scaling.md", "why_dec.md"}
 FAST = {DECClusterer: {"pretrain_epochs": 1, "max_iter": 2}, NeighborClusterer: {"n_init": 1}}
 
 
@@ -34,7 +40,33 @@ def get_id(path):
     return path.name
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if find_blocks(page)], ids=get_id)
+PAGES_WITH_BLOCKS = [page for page in PAGES if find_blocks(page)]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_BLOCKS, ids=get_id)
+def test_names_in_blocks_exist(page):
+    for _, code, _ in find_blocks(page):
+        imported = {}
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "skdec":
+                module = importlib.import_module(node.module)
+                imported |= {name.name: getattr(module, name.name) for name in node.names}
+        for node in ast.walk(ast.parse(code)):
+            name = getattr(getattr(node, "func", None), "id", None)
+            if name in imported and isinstance(imported[name], type | FunctionType):
+                known = inspect.signature(imported[name]).parameters
+                given = {keyword.arg for keyword in node.keywords} - {None}
+                assert given <= set(known), f"{name}{known}"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page if page.name in QUICK else pytest.param(page, marks=pytest.mark.slow)
+        for page in PAGES_WITH_BLOCKS
+    ],
+    ids=get_id,
+)
 def test_blocks_of_page_run(page, tmp_path, monkeypatch, random):
     # Whether it runs matters, not the result.
     for estimator, defaults in FAST.items():
