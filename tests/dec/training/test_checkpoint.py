@@ -229,6 +229,7 @@ KILLS = """
 import os, random, signal, sys, time
 import keras
 import numpy as np
+import skdec
 from skdec import DECClusterer
 from skdec.dec.training import checkpoint
 
@@ -257,9 +258,8 @@ def fit(path, moment):
     if child == 0:
         reporter = EpochReporter()
         reporter.pipe, reporter.moment = writing, moment
-        DECClusterer(**PARAMETERS, checkpoint=path and directory, callbacks=[reporter]).fit(X).save(
-            directory + "/" + (path or "uninterrupted")
-        )
+        dec = DECClusterer(**PARAMETERS, checkpoint=path and directory, callbacks=[reporter])
+        skdec.save(dec.fit(X), directory + "/" + (path or "uninterrupted"))
         os._exit(0)
     os.close(writing)
     reported = ""
@@ -284,7 +284,7 @@ for moment in kills:
     n_killed += 1
 assert fit("resumed", None)[0] == 0
 uninterrupted, resumed = (
-    DECClusterer.load(f"{directory}/{name}") for name in ("uninterrupted", "resumed")
+    skdec.load(f"{directory}/{name}") for name in ("uninterrupted", "resumed")
 )
 for one, other in zip(uninterrupted._weights.autoencoder, resumed._weights.autoencoder):
     assert np.array_equal(one, other)
