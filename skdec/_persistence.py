@@ -29,17 +29,11 @@ TRUSTED_TYPES = [
     "skdec.cluster._graph.Projection",
     "skdec.cluster._neighbor_clusterer.NeighborClusterer",
     "skdec.dec._estimator.DECClusterer",
+    "skdec.tables._cells.ColumnFormat",
     "skdec.tables._preparer.TablePreparer",
-    "skrub._clean_categories.CleanCategories",
-    "skrub._clean_null_strings.CleanNullStrings",
-    "skrub._datetime_encoder.DatetimeEncoder",
-    "skrub._datetime_encoder._CircularEncoder",
-    "skrub._duration_to_float.DurationToFloat",
     "skrub._squashing_scaler.SquashingScaler",
     "skrub._squashing_scaler._MinMaxScaler",
     "skrub._string_encoder.StringEncoder",
-    "skrub._to_datetime.ToDatetime",
-    "skrub._to_float.ToFloat",
     "skrub._to_str.ToStr",
 ]
 
@@ -427,7 +421,7 @@ def _check_steps(model: Any, n_features: int) -> None:
             raise ValueError(f"its step {type(step).__name__} transforms nothing")
     first: Any = transformers[0] if transformers else None
     kinds = getattr(first, "column_kinds_", {})
-    texts = [first.transformers_[name][-1].vectorizer_ for name in kinds if kinds[name] == "text"]
+    texts = [first.transformers_[name].vectorizer_ for name in kinds if kinds[name] == "text"]
     for step in (*texts, *transformers):
         vocabulary = getattr(step, "vocabulary_", {})
         are_words = all(isinstance(word, str) for word in vocabulary)
@@ -455,7 +449,7 @@ def _create_samples(transformer: Any) -> Any:
         return None
     names = getattr(transformer, "feature_names_in_", None)
     if getattr(transformer, "column_kinds_", None):
-        return pd.DataFrame({name: [None, "0"] for name in names}, dtype=object)  # type: ignore[union-attr]
+        return pd.DataFrame({name: [None, "?"] for name in names}, dtype=object)  # type: ignore[union-attr]
     samples = np.random.RandomState(0).uniform(-1, 1, (4, transformer.n_features_in_))
     return samples if names is None else pd.DataFrame(samples, columns=names)
 

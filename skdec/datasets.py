@@ -1,15 +1,42 @@
-"""Public data sets with labels, read from disk or else downloaded with Keras."""
+"""Public data sets with labels, and images as samples."""
 
 import gzip
 import os
+import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["load_digits", "load_fashion_mnist", "load_mnist"]
+from skdec._utils.warnings import warn_user
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["flatten_images", "load_digits", "load_fashion_mnist", "load_images", "load_mnist"]
+
+# Of images; a folder may have other files as well.
+_IMAGE_SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".pgm",
+    ".ppm",
+)
+_MAX_SIDE = 64  # of images of a folder, unless their shape is given
+_IMAGES_PER_CHUNK = 1024
+_N_IMAGES_LOOKED_AT = 50
+_COLORS = ("red", "green", "blue")
+_PIXEL = re.compile(rf"pixel_(\d+)_(\d+)(?:_({'|'.join(_COLORS)}))?")
 
 LabeledData = tuple[np.ndarray, np.ndarray]
 
@@ -136,6 +163,176 @@ def load_fashion_mnist() -> LabeledData:
     return _download("fashion_mnist", "fashion_mnist.npz")
 
 
+def flatten_images(images: Any) -> np.ndarray:
+    """Return images as samples: one row per image, one feature per pixel and color.
+
+    Parameters
+    ----------
+    images : array-like of shape (n, height, width) or (n, height, width, n_colors)
+        The images.
+
+    Returns
+    -------
+    ndarray of shape (n, height * width * n_colors), float32
+        Unsigned integers are divided by the largest number of their type, so that they are from 0
+        to 1; other numbers are kept.
+
+    Raises
+    ------
+    ValueError
+        If the array has another number of dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdec.datasets import flatten_images
+    >>> flatten_images(np.full((5, 28, 28, 3), 255, dtype=np.uint8)).shape
+    (5, 2352)
+    """
+    images = np.asarray(images)
+    if images.ndim not in (3, 4):
+        raise ValueError(
+            "images must have the shape (n, height, width) or (n, height, width, n_colors); got "
+            f"{images.shape}."
+        )
+    return _flatten(images)
+
+
+def load_images(
+    folder: str | os.PathLike[str], shape: Sequence[int] | None = None
+) -> "pd.DataFrame":
+    """Load the images of a folder, and of those in it, as samples of one shape.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder. Files that are no images that can be read are left out, with a warning.
+    shape : (height, width) or (height, width, 3), default=None
+        The shape that all images are resized to, in gray or color. By default that of most images,
+        at most 64 pixels high and wide, in color if any image has color.
+
+    Returns
+    -------
+    DataFrame of shape (n, height * width * n_colors), float32
+        Values from 0 to 1. The index has the names of the files, relative to the folder; the names
+        of the columns tell the pixels.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is not installed.
+    ValueError
+        If the folder has no image that can be read.
+
+    Examples
+    --------
+    >>> from skdec.datasets import load_images
+    >>> X = load_images("photographs", shape=(32, 32))  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    chunks = list(iterate_images(Path(folder), shape))
+    for note in (note for _, _, notes in chunks for note in notes[1:]):
+        warn_user(note)
+    return pd.concat([X.set_axis(names) for X, names, _ in chunks])
+
+
+def iterate_images(
+    folder: Path, shape: Sequence[int] | None = None
+) -> Iterator[tuple["pd.DataFrame", list[str], tuple[str, ...]]]:
+    """Iterate over the images of a folder in chunks: pixels, names of files, and what was done."""
+    import pandas as pd
+
+    files = find_images(folder)
+    shape = tuple(shape or _choose_image_shape(files))
+    colors = [f"_{color}" for color in _COLORS] if len(shape) == 3 else [""]
+    names = [f"pixel_{y}_{x}{c}" for y in range(shape[0]) for x in range(shape[1]) for c in colors]
+    kind = "color" if len(shape) == 3 else "gray"
+    notes = [f"images are resized to {shape[0]} x {shape[1]} pixels, {kind}"]
+    n_read = 0
+    for start in range(0, len(files), _IMAGES_PER_CHUNK):
+        read: dict[str, np.ndarray] = {}
+        for path in files[start : start + _IMAGES_PER_CHUNK]:
+            name = path.relative_to(folder).as_posix()
+            try:
+                read[name] = _read_image(path, shape)
+            except (OSError, ValueError, SyntaxError) as error:
+                notes.append(f"{name} is no image that can be read, and left out ({error})")
+        if read:
+            n_read += len(read)
+            X = flatten_images(np.stack(list(read.values())))
+            yield pd.DataFrame(X, columns=names), list(read), tuple(notes)
+            notes = []
+    if not n_read:
+        raise ValueError(f"{folder} has no image that can be read.")
+
+
+def find_images(folder: Path) -> list[Path]:
+    """Return the files that may be images, in the order of their names."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
+
+
+def find_image_shape(names: Any) -> tuple[int, ...] | None:
+    """Return the shape of images by the names of their features, or None for other features."""
+    names = [] if names is None else list(names)
+    last = _PIXEL.fullmatch(str(names[-1])) if names else None
+    if last is None:
+        return None
+    shape = (int(last[1]) + 1, int(last[2]) + 1, *([len(_COLORS)] if last[3] else []))
+    return shape if int(np.prod(shape)) == len(names) else None
+
+
+def _choose_image_shape(files: Sequence[Path]) -> tuple[int, ...]:
+    """Return the size of most images, made smaller, and whether any of them has color."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    has_color = False
+    for i, path in enumerate(files):
+        try:
+            with _import_pillow().open(path) as image:
+                sizes[image.height, image.width] += 1
+                if i < _N_IMAGES_LOOKED_AT and not has_color:
+                    pixels = np.asarray(image.convert("RGB"))
+                    has_color = bool((pixels != pixels[..., :1]).any())
+        except (OSError, ValueError, SyntaxError):
+            continue  # named when it is read
+    if not sizes:
+        raise ValueError(f"{files[0].parent} has no image that can be read.")
+    height, width = sizes.most_common(1)[0][0]
+    factor = min(1.0, _MAX_SIDE / max(height, width))
+    shape = (max(1, round(height * factor)), max(1, round(width * factor)))
+    return (*shape, len(_COLORS)) if has_color else shape
+
+
+def _read_image(path: Path, shape: Sequence[int]) -> np.ndarray:
+    """Return the pixels of an image of this shape, as bytes; what is transparent is white."""
+    pillow = _import_pillow()
+    with pillow.open(path) as image:
+        if image.mode.startswith(("I", "F")):  # of 16 bits
+            values = np.asarray(image, dtype=np.float64)
+            image = pillow.fromarray((values / max(values.max(), 1) * 255).astype(np.uint8))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image)
+        image = image.convert("RGB" if len(shape) == 3 else "L")
+        if image.size != (shape[1], shape[0]):
+            image = image.resize((shape[1], shape[0]), pillow.Resampling.BILINEAR, reducing_gap=3.0)
+        return np.asarray(image)
+
+
+def _import_pillow() -> Any:
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise ImportError(
+            "Reading images needs Pillow: run pip install '.[plot]' in a clone of skdec."
+        ) from error
+    return PIL.Image
+
+
 def load_keras_archive(path: Path) -> LabeledData:
     """Load images and labels from an ``.npz`` file in the layout of Keras' ``mnist.npz``.
 
@@ -255,16 +452,16 @@ def _concatenate(parts: list[np.ndarray], source: Path) -> LabeledData:
                 f"{source}: images of shape {images.shape} and labels of shape {labels.shape} "
                 "do not match."
             )
-    X = np.concatenate([_flatten_images(x_train), _flatten_images(x_test)])
+    X = np.concatenate([_flatten(x_train), _flatten(x_test)])
     y = np.concatenate([y_train, y_test])
     return X, y.astype(np.int64) if y.dtype.kind in "iu" else y
 
 
-def _flatten_images(images: np.ndarray) -> np.ndarray:
-    """Flatten each image; bytes are scaled to numbers from 0 to 1, other numbers are kept."""
+def _flatten(images: np.ndarray) -> np.ndarray:
+    """Flatten each image; unsigned integers are scaled to numbers from 0 to 1."""
     X = images.reshape(len(images), -1)
-    if X.dtype == np.uint8:
-        return np.divide(X, 255, dtype=np.float32)
+    if X.dtype.kind == "u":
+        return np.divide(X, np.iinfo(X.dtype).max, dtype=np.float32)
     return X.astype(np.float32, copy=False)
 
 

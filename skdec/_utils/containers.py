@@ -1,5 +1,6 @@
 """Samples in arrays, sparse matrices and data frames of all kinds, as arrays of numbers."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,11 +11,38 @@ from sklearn.utils import check_array
 _MAX_VALUE = 80  # characters of a value in a message
 
 
+def unpack_anndata(X: Any) -> Any:
+    """Return the matrix `X` of an AnnData, and everything else as it is."""
+    return X.X if hasattr(X, "obsm") and hasattr(X, "var_names") else X
+
+
+def to_frame_or_array(X: Any) -> Any:
+    """Return a data frame of any library as one of pandas, and an AnnData as its matrix `X`.
+
+    Everything else is returned as it is.
+    """
+    X = unpack_anndata(X)
+    if hasattr(X, "iloc"):
+        return X
+    if hasattr(X, "to_pandas"):  # polars, Arrow, Ibis and others
+        return X.to_pandas()
+    if hasattr(X, "__arrow_c_stream__"):
+        import pyarrow
+
+        return pyarrow.table(X).to_pandas()
+    if hasattr(X, "__dataframe__"):
+        import pandas as pd
+
+        return pd.api.interchange.from_dataframe(X)
+    return X
+
+
 def check_samples(X: Any) -> Any:
     """Return `X` as a numeric array or CSR matrix of two dimensions, as `fit` does.
 
     Raises a ValueError or TypeError for what is no table of numbers; values are not checked.
     """
+    X = unpack_anndata(X)
     check_no_dates(X)
     with name_columns_without_numbers(X):
         X = check_array(
@@ -29,6 +57,10 @@ def name_columns_without_numbers(X: Any) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
+        if re.search("Found array with dim [34]", str(error)):
+            raise ValueError(
+                f"{error} skdec.datasets.flatten_images makes a row of each image."
+            ) from error
         found = _find_value_without_number(X)
         if found is None:
             raise

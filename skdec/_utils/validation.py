@@ -9,7 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
 
-from skdec._utils.containers import check_no_dates, convert_objects, name_columns_without_numbers
+from skdec._utils.containers import (
+    check_no_dates,
+    convert_objects,
+    name_columns_without_numbers,
+    unpack_anndata,
+)
 from skdec._utils.data import DistinctSamples, SampleSubset
 from skdec._utils.memory_map import read_selection
 from skdec._utils.warnings import warn_user
@@ -21,6 +26,7 @@ _MAX_RANGE_RATIO = 30
 
 def validate_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or CSR matrix of finite numbers, and record or check its features."""
+    X = unpack_anndata(X)
     check_no_dates(X)
     with name_columns_without_numbers(X):
         X = validate_data(

@@ -7,22 +7,33 @@ from pathlib import Path
 
 from skdec._utils.files import write_atomically
 from skdec._version import __version__
-from skdec.cli import html_report
+from skdec.cli import report
+from skdec.cli.fit import (
+    build_preparation,
+    describe_preparation,
+    get_n_clusters,
+    read_table,
+    say_preparation,
+)
 from skdec.cli.options import (
     add_columns,
     add_data,
     add_fit,
     add_messages,
     check_outputs,
-    get_columns,
-    get_n_clusters,
     get_network_parameters,
     parse_count,
 )
-from skdec.cli.output import build_callbacks, log, show_reading, silence_stderr
-from skdec.cli.preparation import build_preparation, report_preparation
-from skdec.tables._reader import load_table
+from skdec.cli.output import (
+    build_callbacks,
+    explain_fault,
+    format_comparison,
+    log,
+    silence_stderr,
+)
+from skdec.tables._reader import check_data
 
+USAGE = "[DATA]"
 HELP = "compare k-means, autoencoder + k-means, neighbors and DEC on the same samples"
 _METHODS = ("kmeans", "autoencoder+kmeans", "neighbors", "dec")
 
@@ -47,28 +58,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit with N seeds in a row, and print means and standard deviations (1)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores to FILE")
-    html_report.add_report_option(parser)
+    report.add_report_option(parser)
     add_messages(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     check_outputs([arguments.json, arguments.report], arguments.data)
-    html_report.check_report(arguments)
-    with show_reading():
-        table = load_table(arguments.data, get_columns(arguments))
-    n_clusters = get_n_clusters(arguments, table)
-    preparer, X = build_preparation(arguments, table.X)
-    preparation = f"scale {arguments.scale}"
-    if preparer is not None:
-        X = preparer.fit_transform(X)
-        report_preparation(preparer)
-        if arguments.scale == "none":
-            preparation = "columns prepared"
-    html_report.check_image_shape(arguments, X.shape[1])
+    report.check_report(arguments)
+    check_data(arguments.data)
+    table = read_table(arguments)
+    preparer = build_preparation(arguments, table.X)
+    with explain_fault(arguments.data):
+        X = table.X if preparer is None else preparer.fit_transform(table.X)
+    say_preparation(describe_preparation(preparer))
+    is_prepared = preparer is not None and arguments.scale == "none" and arguments.prepare == "auto"
+    preparation = "columns prepared" if is_prepared else f"scale {arguments.scale}"
+    n_clusters = get_n_clusters(arguments, table, X)
+    report.check_image_shape(arguments, X.shape[1])
     with silence_stderr():
         from skdec._comparison import compare
-        from skdec.cli.report import format_comparison
         from skdec.tables._preparer import clean_table
     comparison = compare(
         X,
@@ -100,7 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
     if arguments.report is not None:
-        html_report.write_comparison(comparison, clean_table(preparer, table.X), arguments)
+        report.write_comparison(comparison, clean_table(preparer, table.X), arguments)
 
 
 def _parse_methods(text: str) -> tuple[str, ...]:

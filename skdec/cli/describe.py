@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from skdec._utils.text_table import format_table
-from skdec.cli.models import add_model, check_model, load_model, load_samples
 from skdec.cli.options import (
     add_data,
     add_id,
@@ -17,11 +16,13 @@ from skdec.cli.options import (
     parse_table_file,
 )
 from skdec.cli.output import open_output
+from skdec.cli.predict import add_model, check_model, load_model, load_samples
 from skdec.tables._reader import check_data
 
 if TYPE_CHECKING:
     import pandas as pd
 
+USAGE = "MODEL DATA"
 HELP = "describe the clusters of a table with a model from 'fit'"
 
 
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     from skdec.describe._description import describe_clusters, find_examples
     from skdec.tables._preparer import clean_table
 
-    X, _, ids, _ = load_samples(model, arguments.data, arguments.id)
+    X, _, ids, *_ = load_samples(model, arguments)
     examples = find_examples(model, X, arguments.n_examples)
     described = describe_clusters(clean_table(model, X), model.predict(X))
     if arguments.output is not None:

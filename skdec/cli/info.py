@@ -5,9 +5,10 @@ import sys
 
 from skdec._persistence import read_header
 from skdec._utils.text_table import format_table
-from skdec.cli.models import add_model, check_model
 from skdec.cli.options import add_messages
+from skdec.cli.predict import add_model, check_model
 
+USAGE = "MODEL"
 HELP = "show what is in a model: columns, preparation, clusters, versions"
 
 

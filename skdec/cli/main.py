@@ -4,18 +4,55 @@ Results are written to standard output, progress and warnings to standard error.
 an error that the user can correct; one line on standard error says how.
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
+from skdec._version import __version__
+from skdec.cli import compare, describe, fit, info, predict, report
 from skdec.cli.output import log, show_warnings_in_one_line
-from skdec.cli.parser import build_parser
 
 # TensorFlow, Keras, pandas and scikit-learn are imported by the functions that need them, so that
 # --help and refused arguments take no time.
 
+# In the order of --help.
+_COMMANDS = {
+    "compare": compare,
+    "fit": fit,
+    "predict": predict,
+    "describe": describe,
+    "report": report,
+    "info": info,
+}
+
 # A message may quote the user's file, whose names and fields may be of any length.
 MAX_MESSAGE_LENGTH = 600
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise a ValueError of one line, without the usage that --help shows."""
+        raise ValueError(f"{message} (see '{self.prog} --help')")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; the function of the command is in the attribute `run` of its result."""
+    parser = _Parser(
+        prog="skdec", description="Deep Embedded Clustering of the samples in a table."
+    )
+    parser.add_argument("--version", action="version", version=f"skdec {__version__}")
+    commands = parser.add_subparsers(
+        title="commands", dest="command", required=True, metavar="COMMAND"
+    )
+    for name, command in _COMMANDS.items():
+        command_parser = commands.add_parser(
+            name, help=command.HELP, usage=f"skdec {name} [options] {command.USAGE}"
+        )
+        command.add_arguments(command_parser)
+        command_parser.set_defaults(run=command.run)
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

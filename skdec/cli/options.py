@@ -6,30 +6,44 @@ from pathlib import Path
 from typing import Any
 
 from skdec._utils.files import check_writable
-from skdec.cli.output import OUTPUT_SUFFIXES
-from skdec.tables._reader import DATASETS, Columns, Table
+from skdec.cli.output import OUTPUT_SUFFIXES, is_standard_output
+from skdec.tables._reader import DATASETS, Columns
 
 SCALES = ("none", "minmax", "standard")
 
 
 def add_data(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add the table."""
-    parser.add_argument(
+    """Add the table, and which part of it is read."""
+    add = parser.add_argument
+    add(
         "data",
         nargs="?" if default else None,
         default=default,
         metavar="DATA",
-        help="a .csv, .tsv, .txt (also .gz), .parquet, .xlsx, .npy or .npz file, - for CSV from "
+        help="a table (.csv, .tsv, .txt, also .gz, .xlsx, .parquet, .feather, .json, .jsonl, "
+        ".arff, .sqlite), an array (.npy, .npz, .mat, .h5ad), a folder of images, - for CSV from "
         "standard input, or digits, mnist, fashion_mnist" + (f" ({default})" if default else ""),
+    )
+    add(
+        "--sheet",
+        "--key",
+        dest="part",
+        metavar="NAME",
+        help="sheet of an Excel file, array of a .npz, .mat or .h5ad file, table of a database",
     )
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
     """Add which columns are what, and what is done to them."""
     add = parser.add_argument
-    add("--label", metavar="COLUMN", help="column with the classes, used for evaluation only")
+    add(
+        "--label",
+        metavar="COLUMN",
+        help="column with the classes, used for evaluation only; folder: of images",
+    )
     add_id(parser)
     add("--columns", type=_parse_names, metavar="NAME,...", help="use these columns only (all)")
+    add("--drop", type=_parse_names, default=(), metavar="NAME,...", help="leave out columns")
     add(
         "--categories",
         type=_parse_names,
@@ -37,15 +51,32 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="columns whose numbers are names, such as zip codes",
     )
-    add("--drop", type=_parse_names, default=(), metavar="NAME,...", help="leave out columns")
+    add(
+        "--missing",
+        type=_parse_names,
+        default=(),
+        metavar="VALUE,...",
+        help="values that stand for a gap, such as -999 (--missing=-9,-99 for several)",
+    )
     add(
         "--prepare",
         choices=("auto", "none"),
         default="auto",
-        help="encode words, dates and gaps and bring the columns of a table to like scales; none "
-        "takes numbers as they are (auto)",
+        help="encode words, dates and gaps and bring columns to like scales; none: only numbers, "
+        "as they are (auto)",
     )
     add("--scale", choices=SCALES, default="none", help="scale numbers instead of --prepare (none)")
+    add_image_shape(parser)
+
+
+def add_image_shape(parser: argparse.ArgumentParser) -> None:
+    """Add the shape of images."""
+    parser.add_argument(
+        "--image-shape",
+        type=_parse_shape,
+        metavar="HEIGHT,WIDTH",
+        help="shape of the samples as images; those of a folder are resized to it (,3 for color)",
+    )
 
 
 def add_id(parser: argparse.ArgumentParser) -> None:
@@ -55,20 +86,16 @@ def add_id(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(parser: argparse.ArgumentParser, default: str = "standard output") -> None:
     """Add where the clusters are written, and what with them."""
     add = parser.add_argument
     add(
         "--output",
         type=parse_table_file,
         metavar="FILE",
-        help="write the cluster of each row to a .csv or .parquet file",
+        help=f"write the cluster of each row to a .csv or .parquet file ({default})",
     )
-    add(
-        "--soft-assignments",
-        action="store_true",
-        help="write the soft assignments to all clusters as well",
-    )
+    add("--soft-assignments", action="store_true", help="write all soft assignments as well")
     add("--embedding", action="store_true", help="write the embedding as well")
 
 
@@ -82,7 +109,12 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
 def add_fit(parser: argparse.ArgumentParser) -> None:
     """Add the parameters of a fit."""
     add = parser.add_argument
-    add("--n-clusters", type=int, metavar="N", help="number of clusters (that of the classes)")
+    add(
+        "--n-clusters",
+        type=int,
+        metavar="N",
+        help="number of clusters (that of --label, or a recommended one)",
+    )
     add(
         "--dims",
         type=_parse_widths,
@@ -120,18 +152,17 @@ def get_network_parameters(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def get_columns(arguments: argparse.Namespace) -> Columns:
     """Return which columns are what, from the arguments that `add_columns` has added."""
-    return Columns(arguments.label, arguments.id, arguments.columns, arguments.drop)
-
-
-def get_n_clusters(arguments: argparse.Namespace, table: Table) -> int:
-    """Return the number of clusters given, or else the number of classes."""
-    if arguments.n_clusters is not None:
-        return int(arguments.n_clusters)
-    if table.y is None:
-        raise ValueError(
-            f"{arguments.data} has no labels to count; give --n-clusters, or --label COLUMN."
-        )
-    return len(set(table.y.tolist()))
+    only = arguments.columns
+    if only is not None:
+        only = tuple(name for name in only if name != arguments.label)
+    return Columns(
+        arguments.label,
+        arguments.id,
+        only,
+        arguments.drop,
+        arguments.part,
+        arguments.image_shape,
+    )
 
 
 def check_outputs(outputs: Sequence[Path | None], data: str, model: Path | None = None) -> None:
@@ -143,7 +174,7 @@ def check_outputs(outputs: Sequence[Path | None], data: str, model: Path | None 
     if model is not None:
         used[model.resolve()] = "the model"
     for path in outputs:
-        if path is None:
+        if path is None or is_standard_output(path):
             continue
         check_writable(path)
         if path.resolve() in used:
@@ -185,4 +216,13 @@ def _parse_widths(text: str) -> tuple[int, ...] | str:
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a list of whole numbers such as 500,500,2000,10"
+        ) from None
+
+
+def _parse_shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(side) for side in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a height and width such as 28,28"
         ) from None

@@ -1,4 +1,4 @@
-"""What the command line writes besides reports: messages, warnings, progress and predictions."""
+"""What the command line writes: messages, warnings, progress, tables, and clusters as text."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skdec._utils.files import write_atomically
 from skdec._utils.progress import show_progress
+from skdec._utils.text_table import format_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from skdec._comparison import Comparison
 
 # Of tables; CSV without one, as that of /dev/stdout.
 OUTPUT_SUFFIXES = ("", ".csv", ".txt", ".parquet")
@@ -57,8 +60,6 @@ def show_warnings_in_one_line() -> Iterator[None]:
         log.write(" ".join(str(message).split()), "warning")
 
     with warnings.catch_warnings():
-        # Of pandas, about rows that are too long, which are refused.
-        warnings.filterwarnings("ignore", "Length of header or names does not match")
         warnings.showwarning = show
         yield
 
@@ -82,6 +83,19 @@ def silence_stderr() -> Iterator[None]:
         os.close(saved)
 
 
+@contextmanager
+def explain_fault(data: str) -> Iterator[None]:
+    """Name the data in an error about them."""
+    try:
+        yield
+    except ValueError as error:
+        text = str(error)
+        if data in text:
+            raise
+        separator = ", " if text.startswith(("line ", "row ")) else ": "
+        raise ValueError(f"{data}{separator}{text}") from error
+
+
 def build_callbacks() -> list[Any]:
     """Return the Keras callbacks that report the progress of a fit as JSON, if that is wanted."""
     return [_build_json_callback()] if log.is_json and not log.is_quiet else []
@@ -101,6 +115,11 @@ def _build_json_callback() -> Any:
     return JsonCallback()
 
 
+def is_standard_output(path: Path) -> bool:
+    """Whether a path is another name of standard output."""
+    return str(path) in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
+
 @contextmanager
 def open_output(path: Path | None) -> Iterator[Any]:
     """Yield a function that appends the rows of a data frame to a file.
@@ -108,7 +127,7 @@ def open_output(path: Path | None) -> Iterator[Any]:
     The format is Parquet for the suffix ``.parquet``, else CSV, also on standard output if `path`
     is None. The file replaces an earlier one only when complete.
     """
-    if path is None:
+    if path is None or is_standard_output(path):
         yield _CsvWriter(sys.stdout)
         return
     with write_atomically(path) as temporary:
@@ -156,3 +175,60 @@ class _ParquetWriter:
     def __exit__(self, *_: Any) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def format_comparison(
+    comparison: Comparison, y: Any = None, methods: Sequence[str] = ("kmeans", "dec")
+) -> str:
+    """Format the table of a comparison and, given classes `y`, the matching of some methods."""
+    parts = [str(comparison)]
+    if y is not None:
+        detailed = [result for result in comparison.results if result.method in methods]
+        parts += [
+            f"{result.method}, clusters matched to classes\n\n{format_matching(y, result.labels)}"
+            for result in detailed
+        ]
+    return "\n\n".join(parts)
+
+
+def format_matching(y_true: Any, y_pred: Any) -> str:
+    """Format confusion matrix and classification report of clusters after matching to classes.
+
+    Examples
+    --------
+    >>> from skdec.cli.output import format_matching
+    >>> text = format_matching(["No", "Yes", "Yes"], [1, 0, 0])
+    >>> "accuracy" in text
+    True
+    """
+    from sklearn.metrics import classification_report
+
+    from skdec.metrics import convert_labels, match_labels
+
+    classes = convert_labels(y_true, "y_true")
+    # The precision of a class to which no cluster is matched is undefined; 0 avoids a warning.
+    report = classification_report(
+        classes, match_labels(classes, y_pred), digits=3, zero_division=0
+    )
+    return f"{format_confusion_matrix(classes, y_pred)}\n\n{report.rstrip()}"
+
+
+def format_confusion_matrix(y_true: Any, y_pred: Any) -> str:
+    """Format the number of samples of each class in each cluster, one line per class.
+
+    The clusters have their own numbers, in the order of the classes that they are matched to.
+
+    Examples
+    --------
+    >>> from skdec.cli.output import format_confusion_matrix
+    >>> print(format_confusion_matrix(["No", "Yes", "Yes"], [1, 0, 0]))
+    class \\ cluster  1  0
+    No               1  0
+    Yes              0  2
+    """
+    from skdec.metrics import count_matches
+
+    counts, classes, clusters = count_matches(y_true, y_pred)
+    rows = [["class \\ cluster", *clusters]]
+    rows += [[name, *map(str, row)] for name, row in zip(classes, counts, strict=True)]
+    return format_table(rows)

@@ -1,13 +1,30 @@
-"""``skdec predict``: the clusters of the rows of a table, read and written in chunks."""
+"""``skdec predict``: the clusters of the rows of a table, read and written in chunks.
+
+What the commands that read a model share is here as well.
+"""
+
+from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from skdec.cli.models import add_model, check_model, iterate_samples, load_model
+import numpy as np
+
 from skdec.cli.options import add_data, add_id, add_messages, add_output, check_outputs
-from skdec.cli.predictions import check_id, write_predictions
-from skdec.tables._reader import check_data
+from skdec.cli.output import explain_fault, log, open_output, show_reading, silence_stderr
+from skdec.datasets import find_image_shape
+from skdec.tables._reader import Columns, Table, check_data, has_named_columns, iterate_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HELP = "predict clusters with a model from 'fit'"
+USAGE = "MODEL DATA"
+
+_OUTPUT_COLUMN = re.compile(r"cluster(_name)?|confidence|deviation|(assignment|embedding)_\d+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +43,132 @@ def run(arguments: argparse.Namespace) -> None:
     check_data(arguments.data)
     check_model(arguments.model)
     model = load_model(arguments.model)
-    write_predictions(
-        arguments.output,
-        model,
-        iterate_samples(model, arguments.data, arguments.id),
-        soft_assignments=arguments.soft_assignments,
-        embedding=arguments.embedding,
-    )
+    write_predictions(arguments, model, iterate_samples(model, arguments))
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the file of the model to the arguments of a command."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a file from 'skdec fit'")
+
+
+def check_model(path: Path) -> None:
+    """Raise a FileNotFoundError unless there is a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; 'skdec fit' writes a model.")
+
+
+def check_id(name: str | None) -> None:
+    """Raise a ValueError if predictions have a column of this name besides that of the ids."""
+    if name is not None and _OUTPUT_COLUMN.fullmatch(name):
+        raise ValueError(
+            f"--id {name}: the output has a column of this name itself; rename that of the table."
+        )
+
+
+def load_model(path: Path) -> Any:
+    """Load a model from 'skdec fit', or one that was saved in Python."""
+    from skdec._persistence import load
+
+    with silence_stderr():
+        return load(path)
+
+
+def iterate_samples(model: Any, arguments: argparse.Namespace) -> Iterator[Table]:
+    """Iterate over the rows of a table in chunks, each with the columns that the model uses."""
+    data, label = arguments.data, getattr(arguments, "label", None)
+    names = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    only = names or None if has_named_columns(data) else None
+    columns = Columns(label, arguments.id, only, (), arguments.part, find_image_shape(names))
+    match = _Matcher(model, data)
+    unused: tuple[str, ...] = ()
+    with show_reading():
+        for table in iterate_table(data, columns):
+            for note in table.notes:
+                log.write(note)
+            if table.unused != unused:
+                unused = table.unused
+                log.write(f"columns that the model does not use: {', '.join(unused)}.")
+            with explain_fault(data):
+                yield table._replace(X=match(table.X))
+
+
+def load_samples(model: Any, arguments: argparse.Namespace) -> Table:
+    """Load all rows of a table, with the columns that the model uses."""
+    import pandas as pd
+
+    tables = list(iterate_samples(model, arguments))
+    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
+    y = None if tables[0].y is None else np.concatenate([table.y for table in tables])
+    ids = pd.concat([table.ids for table in tables], ignore_index=True)
+    return Table(X if hasattr(model, "feature_names_in_") else X.to_numpy(), y, ids)
+
+
+class _Matcher:
+    """Samples as the model has seen them in its fit: with or without names, text or numbers."""
+
+    def __init__(self, model: Any, data: str) -> None:
+        self._model, self._data = model, data
+        self._parser: Any = None
+
+    def __call__(self, X: Any) -> Any:
+        import pandas as pd
+
+        from skdec.tables._preparer import TablePreparer
+
+        model = self._model
+        if X.shape[1] != model.n_features_in_:
+            raise ValueError(
+                f"it has {X.shape[1]} columns, but the model was fitted on {model.n_features_in_}."
+            )
+        names = getattr(model, "feature_names_in_", None)
+        if not isinstance(X, pd.DataFrame):
+            return X if names is None else pd.DataFrame(X, columns=names, copy=False)
+        parser = split_model(model)[0]
+        if not isinstance(parser, TablePreparer):
+            # A model that was saved in Python: the first chunk tells what the columns are.
+            parser = self._parser = self._parser or TablePreparer(passthrough=True).fit(X)
+        if not parser.column_kinds_:  # numbers as they are
+            X = pd.DataFrame(parser.transform(X), X.index, X.columns, copy=False)
+        return X if names is not None else X.to_numpy()
+
+
+def split_model(model: Any) -> tuple[Any, Any]:
+    """Return the first transformer of a model, or None, and its clusterer."""
+    return (model[0], model[-1]) if hasattr(model, "steps") else (None, model)
+
+
+def write_predictions(arguments: argparse.Namespace, model: Any, tables: Iterable[Table]) -> None:
+    """Write the clusters of tables, one after the other, to a file or to standard output."""
+    with open_output(arguments.output) as write:
+        for table in tables:
+            with explain_fault(arguments.data):
+                predictions = build_predictions(
+                    model, table, arguments.soft_assignments, arguments.embedding
+                )
+            write(predictions)
+
+
+def build_predictions(
+    model: Any, table: Table, soft_assignments: bool = False, embedding: bool = False
+) -> pd.DataFrame:
+    """Return id, cluster and its name, confidence and deviation of each row, and on request more.
+
+    A deviation above one means that the row is unlike those of the fit.
+    """
+    import pandas as pd
+
+    clusterer = split_model(model)[1]
+    X = table.X
+    if hasattr(model, "steps") and len(model.steps) > 1:
+        X = model[:-1].transform(X)
+    q = clusterer.predict_proba(X)
+    labels = q.argmax(axis=1)
+    columns = {str(table.ids.name): table.ids.to_numpy(), "cluster": labels}
+    if hasattr(model, "cluster_names_"):  # of a table, as the fit has named them
+        columns["cluster_name"] = np.array(model.cluster_names_, dtype=object)[labels]
+    columns |= {"confidence": q.max(axis=1), "deviation": -clusterer.score_samples(X)}
+    if soft_assignments:
+        columns |= {f"assignment_{i}": column for i, column in enumerate(q.T)}
+    if embedding:
+        columns |= {f"embedding_{i}": column for i, column in enumerate(clusterer.transform(X).T)}
+    return pd.DataFrame(columns)

@@ -1,65 +1,96 @@
-"""Clusters compared with classes as plain text: scores, confusion matrix, classification report."""
+"""``skdec report``, and the option ``--report`` of ``skdec compare``: clusters as an HTML page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sklearn.metrics import classification_report
-
-from skdec._utils.text_table import format_table
-from skdec.metrics import convert_labels, count_matches, match_labels
+from skdec.cli.options import add_data, add_id, add_image_shape, add_messages, check_outputs
+from skdec.cli.predict import add_model, check_model, load_model, load_samples
+from skdec.datasets import find_image_shape
+from skdec.tables._reader import check_data
 
 if TYPE_CHECKING:
     from skdec._comparison import Comparison
 
+USAGE = "MODEL DATA"
+HELP = "show the clusters of a model from 'fit' in a web page"
 
-def format_comparison(
-    comparison: Comparison, y: Any = None, methods: Sequence[str] = ("kmeans", "dec")
-) -> str:
-    """Format the table of a comparison and, given classes `y`, the matching of some methods."""
-    parts = [str(comparison)]
-    if y is not None:
-        detailed = [result for result in comparison.results if result.method in methods]
-        parts += [
-            f"{result.method}, clusters matched to classes\n\n{format_matching(y, result.labels)}"
-            for result in detailed
-        ]
-    return "\n\n".join(parts)
+IMAGE_SHAPES = {"digits": (8, 8), "mnist": (28, 28), "fashion_mnist": (28, 28)}
 
 
-def format_matching(y_true: Any, y_pred: Any) -> str:
-    """Format confusion matrix and classification report of clusters after matching to classes.
-
-    Examples
-    --------
-    >>> from skdec.cli.report import format_matching
-    >>> text = format_matching(["No", "Yes", "Yes"], [1, 0, 0])
-    >>> "accuracy" in text
-    True
-    """
-    classes = convert_labels(y_true, "y_true")
-    # The precision of a class to which no cluster is matched is undefined; 0 avoids a warning.
-    report = classification_report(
-        classes, match_labels(classes, y_pred), digits=3, zero_division=0
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_model(parser)
+    add_data(parser)
+    parser.add_argument("--label", metavar="COLUMN", help="column with the classes, to compare")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="the page to write (report.html)",
     )
-    return f"{format_confusion_matrix(classes, y_pred)}\n\n{report.rstrip()}"
+    add_id(parser)
+    add_image_shape(parser)
+    add_messages(parser)
 
 
-def format_confusion_matrix(y_true: Any, y_pred: Any) -> str:
-    """Format the number of samples of each class in each cluster, one line per class.
+def add_report_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option to write a comparison as a page."""
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a web page to FILE")
 
-    The clusters have their own numbers, in the order of the classes that they are matched to.
 
-    Examples
-    --------
-    >>> from skdec.cli.report import format_confusion_matrix
-    >>> print(format_confusion_matrix(["No", "Yes", "Yes"], [1, 0, 0]))
-    class \\ cluster  1  0
-    No               1  0
-    Yes              0  2
-    """
-    counts, classes, clusters = count_matches(y_true, y_pred)
-    rows = [["class \\ cluster", *clusters]]
-    rows += [[name, *map(str, row)] for name, row in zip(classes, counts, strict=True)]
-    return format_table(rows)
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    check_outputs([arguments.output], arguments.data, arguments.model)
+    check_data(arguments.data)
+    check_model(arguments.model)
+    from skdec._report import check_plotly, report
+
+    check_plotly()
+    model = load_model(arguments.model)
+    X, y, ids, *_ = load_samples(model, arguments)
+    page = report(
+        model,
+        X,
+        y,
+        ids=None if ids.name == "index" else ids,
+        image_shape=_get_image_shape(arguments)
+        or find_image_shape(getattr(model, "feature_names_in_", None)),
+        title=Path(arguments.data).name,
+    )
+    page.to_html(arguments.output)
+    sys.stdout.write(f"{len(X):,} samples; the page is in {arguments.output}\n")
+
+
+def check_report(arguments: argparse.Namespace) -> None:
+    """Check before the comparison that its page can be written."""
+    if arguments.report is not None:
+        from skdec._report import check_plotly
+
+        check_plotly()
+
+
+def check_image_shape(arguments: argparse.Namespace, n_features: int) -> None:
+    """Check before the comparison that its page can show the samples as images."""
+    shape = _get_image_shape(arguments)
+    if arguments.report is not None and shape is not None:
+        from skdec.describe._summary import infer_image_shape
+
+        infer_image_shape(n_features, shape)
+
+
+def write_comparison(comparison: Comparison, table: Any, arguments: argparse.Namespace) -> None:
+    """Write the page of a comparison of the clusters of a table."""
+    shape = _get_image_shape(arguments)
+    comparison.to_html(
+        arguments.report, image_shape=shape, title=Path(arguments.data).name, table=table
+    )
+
+
+def _get_image_shape(arguments: argparse.Namespace) -> tuple[int, ...] | None:
+    shape: tuple[int, ...] | None = arguments.image_shape
+    return IMAGE_SHAPES.get(arguments.data) if shape is None else shape

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -11,26 +10,44 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdec._utils.containers import to_frame_or_array
 from skdec._utils.warnings import warn_user
+from skdec.tables._cells import (
+    ColumnFormat,
+    find_sentinel,
+    format_values,
+    is_missing,
+    is_number,
+    needs_comma,
+    understand,
+)
 
-# Names of skrub's kinds of columns in the words of this module.
-_KINDS = {
-    "numeric": "number",
-    "low_cardinality": "category",
-    "high_cardinality": "text",
-    "datetime": "date",
-}
+# Parts of a date that recur, and after how many.
+_PERIODS = {"month": 12, "day": 30, "hour": 24}
+_DATE_PARTS = [
+    "year",
+    "total_seconds",
+    *(f"{part}_circular_{i}" for part in _PERIODS for i in range(2)),
+]
 
 # The total variance of a category with two values, one of which has 5 percent of the samples. What
 # varies less is not magnified as much: a few samples would be far from all others.
 _MIN_VARIANCE = 2 * 0.05 * 0.95
+
+# How far a sample with a gap is from one without, in standard deviations of a number. More, and the
+# samples with gaps were clusters of their own.
+_MARK_OF_GAPS = 0.5
+
+_MAX_ROWS_REGRESSED = 20_000
 
 # The samples of a number with so few values are in as few points, like those of a category.
 _FEW_VALUES = 10
@@ -39,21 +56,17 @@ _FEW_VALUES = 10
 _MIN_COLUMNS_ON_ONE_SCALE = 16
 # In fewer rows, numbers without gaps may be anything.
 _MIN_COUNTED_ROWS = 20
-_MAX_NAMES_IN_MESSAGE = 5
-# Words that are meant as numbers: 12 %, $1,234.56, 61.6 kg.
-_NUMBER_WITH_UNIT = re.compile(
-    r"(?P<currency>[$€£¥]\s?)?[+-]?\d[\d.,]*(?(currency)|(\s?[%$€£¥]|\s[^\W\d_]{1,4}))"
-)
-_MOSTLY = 0.9
+_MAX_FAULTS = 8
 
 
 class TablePreparer(TransformerMixin, BaseEstimator):
     """Turn a table of numbers, words, texts and dates into features on like scales.
 
-    The kinds of the columns are found by `skrub.TableVectorizer`. Then all features that come from
-    one column are divided by one number, so that their variances add up to one, or to
-    `category_weight`: on average over all pairs of samples, an income contributes as much to the
-    squared distance as a date or a text, and a category with two values as much as one with ten.
+    Each column is understood from all of its cells, at the fit, and what was understood parses the
+    cells of any further table. Then all features that come from one column are divided by one
+    number, so that their variances add up to one, or to `category_weight`: on average over all
+    pairs of samples, an income contributes as much to the squared distance as a date or a text, and
+    a category with two values as much as one with ten.
 
     Parameters
     ----------
@@ -71,6 +84,11 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         Values of a category in a smaller fraction of the samples become one feature together.
     n_text_components : int, default=10
         Number of features of a text.
+    missing_values : sequence of float or str, default=()
+        Values that stand for a gap, such as -999, beside the usual marks.
+    passthrough : bool, default=False
+        Return the numbers of the table as they are: no column is encoded, scaled or left out, and
+        words and gaps are an error.
     random_state : int, RandomState instance or None, default=None
         Seed of the singular value decomposition of texts.
 
@@ -80,12 +98,18 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         The kind of each column that is used; empty if the samples stay as they are.
     dropped_columns_ : dict of str to str
         The columns that are not used, with the reason.
-    transformers_ : dict of str to list of transformers
-        The fitted steps of each column, in order.
+    formats_ : dict of str to ColumnFormat
+        What the cells of each column mean; empty for an array of numbers.
+    transformers_ : dict of str to transformer
+        The fitted encoder of each column that is used.
     mean_ : ndarray of shape (n_features_out,), float64
         Subtracted from the features.
     scale_ : ndarray of shape (n_features_out,), float64
-        What the features are divided by then, one number for all features of a column.
+        What the features are divided by then, one number for all features of a column but the
+        mark of gaps.
+    gap_weights_ : ndarray of shape (n_columns_with_gaps, n_features_out + 3), float64
+        What predicts the missing numbers of a column from the features of the others: weights,
+        intercept, and the smallest and largest prediction.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -94,23 +118,25 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     See Also
     --------
     DECClusterer : The estimator that it prepares tables for.
-    skrub.TableVectorizer : Finds the kinds of the columns and encodes them.
+    skrub.TableVectorizer : Encodes tables for supervised learning.
 
     Notes
     -----
     What becomes of a column:
 
-    - **numbers** (also numbers that are words, and booleans) are centered at the median and divided
-      by the interquartile range, outliers squashed to at most three in absolute value
-      (`skrub.SquashingScaler`). Missing values become the median, and are marked by a feature.
+    - **numbers**, in any spelling ("$1,234.56", "(3,5 %)", "61.7 kg", "30.7k"), truth values, and
+      durations (as seconds) are centered at the median and divided by the interquartile range,
+      outliers squashed to at most three in absolute value (`skrub.SquashingScaler`). Missing values
+      are predicted from the other columns, by a ridge regression, and marked by a feature that
+      moves a sample by half a standard deviation.
     - **categories**, also codes with leading zeros such as 007, are one-hot encoded, with the
       missing value as a category. Values that `fit` has not seen are encoded like the rare ones,
       all zeros if there are none, with a warning.
     - **texts** are counted in 3- and 4-grams of letters, weighted by tf-idf and reduced by a
       singular value decomposition (`skrub.StringEncoder`).
-    - **dates** become year, and month, day, hour as angles, and seconds since 1970
-      (`skrub.DatetimeEncoder`), each standardized, with the missing ones imputed and marked. Times
-      of a time zone are converted to UTC; durations are numbers of seconds.
+    - **dates** become year, seconds since 1970, and month, day and hour (if any) as angles, each
+      standardized, with the missing ones imputed and marked. Times of a time zone are converted to
+      UTC.
     - **constant columns and identifiers** are dropped: words without a blank that are different in
       each row, and whole numbers that count the rows.
 
@@ -148,6 +174,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         max_categories: int = 30,
         min_frequency: float = 0.01,
         n_text_components: int = 10,
+        missing_values: Sequence[Any] = (),
+        passthrough: bool = False,
         random_state: Any = None,
     ) -> None:
         self.categories = categories
@@ -155,6 +183,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         self.max_categories = max_categories
         self.min_frequency = min_frequency
         self.n_text_components = n_text_components
+        self.missing_values = missing_values
+        self.passthrough = passthrough
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> TablePreparer:
@@ -177,8 +207,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         ImportError
             If a table is to be prepared and skrub is not installed.
         ValueError
-            If no column is left, `categories` names one that `X` does not have, or a parameter is
-            out of its range.
+            If no column is left, `categories` names one that `X` does not have, a column has
+            numbers in different units, or a parameter is out of its range.
         """
         self.fit_transform(X)
         return self
@@ -199,43 +229,53 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             The features; samples that pass through are returned as they are.
         """
         self._check_parameters()
+        self.formats_: dict[str, ColumnFormat] = {}
         self.column_kinds_: dict[str, str] = {}
         self.dropped_columns_: dict[str, str] = {}
-        self.transformers_: dict[str, list[Any]] = {}
+        self.transformers_: dict[str, Any] = {}
+        self._marked: list[str] = []
         table = self._validate(X, reset=True)
-        if not isinstance(table, pd.DataFrame) or is_on_one_scale(table):
-            self._names_out = self._name_samples(table)
-            return _to_matrix(table)
-        self.dropped_columns_ = find_uninformative_columns(table)
-        kept = table.drop(columns=list(self.dropped_columns_))
+        if not isinstance(table, pd.DataFrame):
+            self._names_out = _name_columns(table)
+            return table
+        self.formats_ = _understand_table(table, self.categories, self.missing_values)
+        cleaned = self._parse(table)
+        if self.passthrough or is_on_one_scale(cleaned):
+            self._names_out = _name_columns(cleaned)
+            return _to_matrix(table, cleaned)
+        _warn_about_sentinels(cleaned)
+        self.dropped_columns_ = find_uninformative_columns(cleaned)
+        kept = cleaned.drop(columns=list(self.dropped_columns_))
         if kept.empty:
             raise ValueError(
                 f"No column of X is left to cluster by: {format_dropped(self.dropped_columns_)}."
             )
-        marked = _mark_categories(kept, self.categories)
-        _warn_about_numbers_in_words(marked)
-        vectorizer = self._build_vectorizer().fit(marked)
-        self.column_kinds_ = {
-            name: _KINDS[vectorizer.column_to_kind_[name]] for name in kept.columns
-        }
-        self.transformers_ = {
-            name: _use_utc(_select_steps(vectorizer.all_processing_steps_[name]), kept[name])
-            for name in kept.columns
-        }
+        self.column_kinds_ = {name: self._get_kind(kept[name]) for name in kept.columns}
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        with sklearn.config_context(transform_output="default"):
+            self.transformers_ = {
+                name: self._build_encoder(kind, seed).fit(_to_input(kept[name], kind, None))
+                for name, kind in self.column_kinds_.items()
+            }
+        numbers = [name for name, kind in self.column_kinds_.items() if kind in ("number", "date")]
+        self._marked = [name for name in numbers if kept[name].isna().any()]
         blocks = self._encode(kept)
-        self._names_out = [name for block in blocks for name in block.columns]
-        features = np.concatenate([block.to_numpy(np.float32) for block in blocks], axis=1)
-        self.mean_ = features.mean(axis=0, dtype=np.float64)
-        is_category = kept.nunique() <= _FEW_VALUES
-        for name, kind in self.column_kinds_.items():
-            is_category[name] |= kind == "category"
+        widths = [block.shape[1] for block in blocks.values()]
+        self._starts = [sum(widths[:i]) for i in range(len(widths))]
+        names = [f"{part}" for name, block in blocks.items() for part in self._name(name, block)]
+        self._names_out = _make_unique(names)
+        self.mean_ = np.concatenate([block.mean(axis=0) for block in blocks.values()])
+        few = {name for name in kept.columns if kept[name].nunique() <= _FEW_VALUES}
+        few |= {name for name, kind in self.column_kinds_.items() if kind == "category"}
         self.scale_ = np.concatenate(
             [
-                _compute_scale(block, self.category_weight if is_category[name] else 1.0)
-                for name, block in zip(kept.columns, blocks, strict=True)
+                self._compute_scale(name, block, self.category_weight if name in few else 1.0)
+                for name, block in blocks.items()
             ]
         )
-        return self._scale(features)
+        features = self._scale(blocks)
+        self.gap_weights_ = self._regress_gaps(features, kept, seed)
+        return self._fill_gaps(features, kept)
 
     def transform(self, X: Any) -> Any:
         """Return the features of a table.
@@ -253,14 +293,17 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the columns are not those of `fit`.
+            If the columns are not those of `fit`, or one has dates where it had numbers, or the
+            reverse.
         """
         check_is_fitted(self)
         table = self._validate(X, reset=False)
+        if not isinstance(table, pd.DataFrame):
+            return table
+        cleaned = self._parse(table)
         if not self.transformers_:
-            return _to_matrix(table)
-        blocks = [block.to_numpy(np.float32) for block in self._encode(table)]
-        return self._scale(np.concatenate(blocks, axis=1))
+            return _to_matrix(table, cleaned)
+        return self._fill_gaps(self._scale(self._encode(cleaned)), cleaned)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names of the features.
@@ -291,6 +334,10 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         weight: Any = self.category_weight
         if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
             raise ValueError(f"category_weight must be a number above 0; got {weight!r}.")
+        if isinstance(self.missing_values, str) or not isinstance(
+            self.missing_values, Sequence | np.ndarray
+        ):
+            raise TypeError(f"missing_values must be a list; got {self.missing_values!r}.")
         if not 0 <= self.min_frequency < 1:
             raise ValueError(
                 f"min_frequency must be a fraction from 0 to below 1; got {self.min_frequency!r}."
@@ -298,85 +345,153 @@ class TablePreparer(TransformerMixin, BaseEstimator):
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
         """Return a pandas data frame with strings as names, or a numeric array or sparse matrix."""
-        if hasattr(X, "to_pandas"):  # polars
-            X = X.to_pandas()
+        X = to_frame_or_array(X)
+        is_known = not reset and bool(self.formats_)
         if isinstance(X, pd.DataFrame):
             _check_names(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
             if not len(X):
                 raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}).")
-            return self._convert(X.rename(columns=str))
+            if reset or is_known:
+                table = X.set_axis(list(self.formats_) if is_known else X.columns.map(str), axis=1)
+                self._check_categories(table)
+                return table
+            X = X.to_numpy()  # by position, as the fit has seen an array
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
         )
-        if X.dtype.kind in "biuf" and len(self.categories) == 0:
-            return X
         if X.dtype.kind == "c":
             check_array(X)  # raises: complex numbers cannot be clustered
+        if X.dtype.kind in "biuf" and not is_known and not len(self.categories):
+            return X
+        if not reset and not is_known:  # objects where there were numbers
+            return check_array(X, dtype="numeric", ensure_all_finite=False)
         X = X.toarray() if sp.issparse(X) else X
-        return self._convert(pd.DataFrame(X, columns=self._name_samples(X)).infer_objects())
+        names = list(self.formats_) if is_known else _name_columns(X)
+        table = pd.DataFrame(X, columns=names).infer_objects()
+        self._check_categories(table)
+        return table
 
-    def _convert(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Return the table with dates in UTC, durations in seconds, and categories as words."""
+    def _check_categories(self, table: pd.DataFrame) -> None:
         unknown = [name for name in self.categories if name not in table]
         if unknown:
             raise ValueError(
                 f"categories has the name {unknown[0]!r}; X has the columns "
-                f"{_format_values(table.columns.tolist())}."
+                f"{format_values(table.columns.tolist())}."
             )
-        table = _convert_columns(table)
-        for name in self.categories:
-            table[name] = _name_numbers(table[name])
-        return table
 
-    @staticmethod
-    def _name_samples(X: Any) -> list[str]:
-        if isinstance(X, pd.DataFrame):
-            return X.columns.tolist()
-        return [f"x{i}" for i in range(X.shape[1])]
+    def _parse(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns that are used, parsed."""
+        formats = {n: f for n, f in self.formats_.items() if n not in self.dropped_columns_}
+        columns = {
+            name: column_format.parse(table[name]) for name, column_format in formats.items()
+        }
+        return pd.DataFrame(columns, index=table.index, copy=False)
 
-    def _build_vectorizer(self) -> Any:
-        skrub = _import_skrub()
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        impute = SimpleImputer(strategy="median", add_indicator=True)
-        return skrub.TableVectorizer(
-            cardinality_threshold=self.max_categories + 1,
-            numeric=make_pipeline(skrub.SquashingScaler(), impute),
-            low_cardinality=OneHotEncoder(
+    def _get_kind(self, column: pd.Series) -> str:
+        kind = self.formats_[str(column.name)].kind
+        if kind in ("word", "code"):
+            return "category" if column.nunique() <= self.max_categories else "text"
+        return "date" if kind == "date" else "number"
+
+    def _build_encoder(self, kind: str, seed: int) -> Any:
+        impute = SimpleImputer(strategy="median")
+        if kind == "date":
+            return make_pipeline(StandardScaler(), impute)
+        if kind == "category":
+            return OneHotEncoder(
                 min_frequency=self.min_frequency or None,
                 handle_unknown="infrequent_if_exist",
                 sparse_output=False,
                 dtype=np.float32,
-            ),
-            high_cardinality=skrub.StringEncoder(self.n_text_components, random_state=seed),
-            datetime=make_pipeline(
-                skrub.DatetimeEncoder(periodic_encoding="circular"), StandardScaler(), impute
-            ),
-        )
+            )
+        skrub = _import_skrub()
+        if kind == "text":
+            return skrub.StringEncoder(self.n_text_components, random_state=seed)
+        return make_pipeline(skrub.SquashingScaler(), impute)
 
-    def _clean(self, X: Any) -> pd.DataFrame:
-        """Return the columns that are used, with numbers and dates parsed."""
-        table = self._validate(X, reset=False)
-        columns = {
-            # What is a number already would lose precision: the steps make it float32.
-            name: table[name]
-            if pd.api.types.is_numeric_dtype(table[name])
-            else _clean_column(table[name], steps)
-            for name, steps in self.transformers_.items()
-        }
-        return pd.DataFrame(columns, index=table.index)
+    def _encode(self, cleaned: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return the features of each column as float64, before they are centered and scaled."""
+        blocks = {}
+        with sklearn.config_context(transform_output="default"), warnings.catch_warnings():
+            # Said by name.
+            warnings.filterwarnings("ignore", "Found unknown categories", UserWarning)
+            for name, encoder in self.transformers_.items():
+                column, kind = cleaned[name], self.column_kinds_[name]
+                if kind == "category":
+                    _warn_about_new_categories(column, encoder)
+                block = np.asarray(encoder.transform(_to_input(column, kind, encoder)), np.float64)
+                is_marked = name in self._marked
+                blocks[name] = np.column_stack([block, column.isna()]) if is_marked else block
+        return blocks
 
-    def _encode(self, table: pd.DataFrame) -> list[pd.DataFrame]:
-        """Return the features of each column, before they are scaled."""
-        return [
-            _encode_column(table[name], steps, self.column_kinds_[name])
-            for name, steps in self.transformers_.items()
-        ]
+    def _name(self, name: str, block: np.ndarray) -> list[str]:
+        """Return the names of the features of a column."""
+        kind = self.column_kinds_[name]
+        if kind == "category":
+            encoder = self.transformers_[name]
+            return [str(part) for part in encoder.get_feature_names_out([name])]
+        if kind == "text":
+            return [f"{name}_{i}" for i in range(block.shape[1])]
+        is_marked = name in self._marked
+        parts = [name]
+        if kind == "date":
+            parts = [f"{name}_{part}" for part in _DATE_PARTS[: block.shape[1] - is_marked]]
+        return [*parts, f"missingindicator_{name}"] if is_marked else parts
 
-    def _scale(self, features: np.ndarray) -> np.ndarray:
-        features -= self.mean_.astype(np.float32)
-        features /= self.scale_.astype(np.float32)
+    def _compute_scale(self, name: str, block: np.ndarray, total_variance: float) -> np.ndarray:
+        """Return what to divide the features of a column by, one number but for a mark of gaps."""
+        is_marked = name in self._marked
+        variances = block.var(axis=0)
+        variance = float(variances[:-1].sum() if is_marked else variances.sum())
+        scale = np.full(block.shape[1], np.sqrt(max(variance, _MIN_VARIANCE) / total_variance))
+        if is_marked:
+            scale[-1] = 1 / _MARK_OF_GAPS
+        return scale
+
+    def _scale(self, blocks: dict[str, np.ndarray]) -> np.ndarray:
+        features = np.empty((len(next(iter(blocks.values()))), len(self.mean_)), np.float32)
+        first = 0
+        for block in blocks.values():
+            part = slice(first, first + block.shape[1])
+            features[:, part] = (block - self.mean_[part]) / self.scale_[part]
+            first = part.stop
         return features
+
+    def _regress_gaps(self, features: np.ndarray, cleaned: pd.DataFrame, seed: int) -> np.ndarray:
+        """Return what predicts each number with gaps from the features of the other columns.
+
+        In each row weights, intercept, and the smallest and largest value to predict.
+        """
+        rows = []
+        for name, part in self._find_gaps():
+            observed = np.flatnonzero(cleaned[name].notna())
+            if len(observed) > _MAX_ROWS_REGRESSED:
+                chosen = np.random.RandomState(seed).permutation(len(observed))
+                observed = np.sort(observed[chosen[:_MAX_ROWS_REGRESSED]])
+            X = features[observed].astype(np.float64)
+            y = X[:, part.start].copy()
+            X[:, part] = 0
+            ridge = Ridge().fit(X, y)
+            rows.append([*ridge.coef_, ridge.intercept_, y.min(), y.max()])
+        return np.array(rows, dtype=np.float64).reshape(len(rows), features.shape[1] + 3)
+
+    def _fill_gaps(self, features: np.ndarray, cleaned: pd.DataFrame) -> np.ndarray:
+        """Predict numbers that are missing from the other columns, in place."""
+        gaps = [(part.start, cleaned[name].isna().to_numpy()) for name, part in self._find_gaps()]
+        filled = [
+            np.clip(features[gap] @ row[:-3] + row[-3], row[-2], row[-1])
+            for row, (_, gap) in zip(self.gap_weights_, gaps, strict=True)
+        ]
+        for (position, gap), values in zip(gaps, filled, strict=True):
+            features[gap, position] = values
+        return features
+
+    def _find_gaps(self) -> list[tuple[str, slice]]:
+        """Return the numbers that had gaps in the fit, and where their features are."""
+        starts = dict(zip(self.transformers_, self._starts, strict=True))
+        numbers = (name for name in self._marked if self.column_kinds_[name] == "number")
+        return [(name, slice(starts[name], starts[name] + 2)) for name in numbers]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -389,7 +504,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
 def is_on_one_scale(table: pd.DataFrame) -> bool:
     """Whether all columns are numbers that seem to be measured alike, such as pixels."""
     if table.shape[1] < _MIN_COLUMNS_ON_ONE_SCALE or any(
-        not pd.api.types.is_numeric_dtype(dtype) for dtype in table.dtypes
+        dtype.kind not in "biuf" for dtype in table.dtypes
     ):
         return False
     low, high = table.min(), table.max()
@@ -397,20 +512,14 @@ def is_on_one_scale(table: pd.DataFrame) -> bool:
     return 2 * n_full >= table.shape[1] and not table.isna().to_numpy().any()
 
 
-def find_uninformative_columns(table: pd.DataFrame) -> dict[str, str]:
+def find_uninformative_columns(cleaned: pd.DataFrame) -> dict[str, str]:
     """Return the columns that cannot tell groups of samples apart, with the reason."""
     reasons = {}
-    for name in table.columns:
-        column = table[name]
-        try:
-            is_constant = column.nunique(dropna=False) <= 1
-        except TypeError as error:  # lists and dicts have no hash
-            raise ValueError(
-                f"Column {name!r} has values such as {str(column.iloc[0])[:40]}, which are no "
-                "numbers, words or dates. Leave it out, or split it into columns."
-            ) from error
-        if is_constant:
-            reasons[name] = "it has only missing values" if column.isna().all() else "constant"
+    for name, column in cleaned.items():
+        if column.isna().all():
+            reasons[name] = "it has only missing values"
+        elif column.nunique(dropna=False) <= 1:
+            reasons[name] = "constant"
         elif _counts_rows(column):
             reasons[name] = "it counts the rows"
         elif _identifies_rows(column):
@@ -423,80 +532,77 @@ def format_dropped(dropped: dict[str, str]) -> str:
     return "; ".join(f"{name!r}: {reason}" for name, reason in dropped.items())
 
 
-def _name_numbers(column: pd.Series) -> pd.Series:
-    """Return a column with numbers as words, whole ones without a decimal point."""
-    if not pd.api.types.is_numeric_dtype(column):
-        return column
-    names = [
-        None if pd.isna(value) else str(int(value) if value % 1 == 0 else value) for value in column
-    ]
-    return pd.Series(names, column.index, dtype=object, name=column.name)
+def describe_columns(preparer: TablePreparer) -> list[str]:
+    """Return a line for each column: what it is, its unit and gaps, or why it is not used."""
+    lines = []
+    for name, column_format in preparer.formats_.items():
+        kind = preparer.column_kinds_.get(name, "")
+        what = column_format.describe()
+        if name in preparer.dropped_columns_:
+            what = f"not used: {preparer.dropped_columns_[name]}"
+        elif kind in ("category", "text"):
+            what = what.replace("names", kind).replace("words", kind)
+        lines.append(f"{name}: {what}")
+    return lines
 
 
-def _mark_categories(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return the table with these columns, and codes such as 007, as categories.
+def clean_table(estimator: Any, X: Any) -> Any:
+    """Return the columns that a fitted preparer uses, parsed, before they are encoded.
 
-    Their values are not parsed as numbers.
+    The preparer is `estimator` or the first step of it. If neither is one, or it has seen an array
+    of numbers, `X` itself is returned.
     """
-    categories = {
-        name: "category"
-        for name in table.columns
-        if name in names
-        or (
-            pd.api.types.is_string_dtype(table[name])
-            and table[name].astype(str).str.fullmatch(r"0\d+").any()
-        )
+    preparer = estimator[0] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(preparer, TablePreparer) or not preparer.formats_:
+        return X
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # said by `transform`
+        cleaned = preparer._parse(preparer._validate(X, reset=False))
+    for name, column_format in preparer.formats_.items():
+        if column_format.kind == "truth" and name in cleaned and cleaned[name].notna().all():
+            cleaned[name] = cleaned[name].astype(bool)
+    return cleaned
+
+
+def _understand_table(
+    table: pd.DataFrame, categories: Sequence[str], missing: Sequence[Any]
+) -> dict[str, ColumnFormat]:
+    """Understand each column; where 1,234 leaves the decimal mark open, the others tell."""
+    formats = {
+        name: understand(column, missing=missing, is_code=name in categories)
+        for name, column in table.items()
     }
-    return table.astype(categories)
+    if any(map(needs_comma, formats.values())):
+        for name, found in formats.items():
+            if found.note and found.kind == "number":
+                formats[name] = understand(table[name], decimal=",", missing=missing)
+    return formats
 
 
-def _warn_about_numbers_in_words(table: pd.DataFrame) -> None:
-    """Warn about columns of words most of which are numbers, alone or with a unit."""
-    for name, column in table.items():
-        given = column.dropna()
-        if column.dtype == "category" or not pd.api.types.is_string_dtype(given):
-            continue
-        words = given.astype(str).str.strip()
-        is_number = pd.to_numeric(words, errors="coerce").notna()
-        has_unit = ~is_number & words.str.fullmatch(_NUMBER_WITH_UNIT)
-        fraction = (is_number | has_unit).mean()
-        if has_unit.any() and fraction >= _MOSTLY:
-            what = f"numbers with a unit, such as {words[has_unit].iloc[0]!r}"
-        elif _MOSTLY <= fraction < 1:
-            what = f"numbers, and words such as {words[~is_number].iloc[0]!r}"
-        else:
-            continue
-        warn_user(
-            f"Column {name!r} has {what}: its values are taken as words. Write numbers alone, and "
-            "leave out what is unknown, if they are measurements.",
-        )
+def _warn_about_sentinels(cleaned: pd.DataFrame) -> None:
+    for name, column in cleaned.items():
+        found = find_sentinel(column) if column.dtype.kind == "f" else None
+        if found is not None:
+            warn_user(
+                f"Column {name!r} has {found[0]:.15g} in {found[1]:,} rows, far from all other "
+                f"values. If it stands for a gap, give missing_values=[{found[0]:.15g}] (--missing "
+                f"{found[0]:.15g} on the command line)."
+            )
 
 
 def _counts_rows(column: pd.Series) -> bool:
     """Whether the values are all whole numbers from a first to a last one, in any order."""
     n_rows = len(column)
-    if n_rows < _MIN_COUNTED_ROWS or column.dtype.kind not in "iuf" or not column.is_unique:
+    if n_rows < _MIN_COUNTED_ROWS or column.dtype.kind != "f" or not column.is_unique:
         return False
     return bool(column.max() - column.min() == n_rows - 1 and (column % 1 == 0).all())
 
 
 def _identifies_rows(column: pd.Series) -> bool:
-    """Whether the values are words without a blank, different in each row, and no dates."""
-    if not pd.api.types.is_string_dtype(column) or not column.is_unique or column.hasnans:
+    """Whether the values are words without a blank, different in each row."""
+    if column.dtype != object or not column.is_unique or column.hasnans:
         return False
-    if column.astype(str).str.contains(r"\s").any():
-        return False
-    cleaned = _import_skrub().Cleaner(parse_numbers=True).fit_transform(column.to_frame())
-    return bool(pd.api.types.is_string_dtype(cleaned.iloc[:, 0]))
-
-
-def _select_steps(steps: list[Any]) -> list[Any]:
-    """Return skrub's steps of a column without those that change nothing here."""
-    return [
-        step
-        for step in steps
-        if isinstance(step, BaseEstimator) and type(step).__name__ != "DropUninformative"
-    ]
+    return not column.str.contains(r"\s").any()
 
 
 def _check_names(table: pd.DataFrame) -> None:
@@ -512,116 +618,96 @@ def _check_names(table: pd.DataFrame) -> None:
         raise ValueError(f"X has the columns {repeated} more than once; rename them.")
 
 
-def _convert_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with dates in UTC without a time zone, and durations in seconds.
-
-    They may be of NumPy, Arrow or Python. Raises a ValueError for complex numbers.
-    """
-    columns = {}
-    for name, column in table.items():
-        match pd.api.types.infer_dtype(column):
-            case "datetime64" | "datetime" | "date" if column.dtype.type is not np.datetime64:
-                columns[name] = column.astype("datetime64[us, UTC]").dt.tz_convert(None)
-            case "timedelta64" | "timedelta":
-                columns[name] = pd.to_timedelta(column).dt.total_seconds().astype(np.float64)
-            case "complex":
-                raise ValueError(f"Column {name!r} has complex numbers; split it into two columns.")
-    return table.assign(**columns)
+def _name_columns(X: Any) -> list[str]:
+    return (
+        X.columns.tolist() if isinstance(X, pd.DataFrame) else [f"x{i}" for i in range(X.shape[1])]
+    )
 
 
-def _use_utc(steps: list[Any], column: pd.Series) -> list[Any]:
-    """Return the steps of a column with times of a time zone, parsed from words, as UTC."""
-    for step in steps:
-        if getattr(step, "output_time_zone_", None) is not None:
-            step.output_dtype_ = np.dtype(f"datetime64[{step.output_dtype_.unit}]")
-            step.output_time_zone_ = None
-            steps[-1].fit(_clean_column(column, steps).to_frame())
-    return steps
+def _make_unique(names: list[str]) -> list[str]:
+    """Return names of which no two are equal, by a number after the later ones."""
+    unique: dict[str, None] = {}
+    for name in names:
+        number, tried = 2, name
+        while tried in unique:
+            tried, number = f"{name}_{number}", number + 1
+        unique[tried] = None
+    return list(unique)
 
 
-def clean_table(estimator: Any, X: Any) -> Any:
-    """Return a table with numbers and dates parsed, as a fitted preparer does before it encodes.
-
-    The preparer is `estimator` or the first step of it. If neither is one, or it passes samples
-    through unchanged, `X` itself is returned.
-    """
-    preparer = estimator[0] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(preparer, TablePreparer) or not preparer.transformers_:
-        return X
-    return preparer._clean(X)
-
-
-def _clean_column(column: pd.Series, steps: list[Any]) -> pd.Series:
-    for cleaner in steps[:-1]:
-        column = cleaner.transform(column)
-    return column
+def _to_input(column: pd.Series, kind: str, encoder: Any) -> Any:
+    """Return a column as its encoder takes it, which is None before it is fitted."""
+    if kind == "text":
+        return column
+    if kind == "category":
+        return column.where(column.notna(), np.nan).to_frame()
+    if kind == "date":
+        parts = _split_dates(column)
+        if encoder is not None:
+            return parts[:, : encoder.n_features_in_]
+        has_hours = np.nanstd(parts[:, -2:], axis=0).any()
+        return parts if has_hours else parts[:, :-2]
+    return column.to_numpy(np.float64)[:, None]
 
 
-def _encode_column(column: pd.Series, steps: list[Any], kind: str) -> pd.DataFrame:
-    """Apply the steps: those that clean the column, then the one that encodes it."""
-    cleaned, encoder = _clean_column(column, steps), steps[-1]
-    if kind in ("number", "date"):
-        _warn_about_new_gaps(column, cleaned, kind)
-        _warn_about_first_gaps(column, encoder)
-    elif kind == "category":
-        _warn_about_new_categories(cleaned, encoder)
-    with warnings.catch_warnings():
-        # Said above, with the name of the column.
-        warnings.filterwarnings("ignore", "Found unknown categories", UserWarning)
-        features: pd.DataFrame = encoder.transform(
-            cleaned if kind == "text" else cleaned.to_frame()
-        )
-    return features
-
-
-def _warn_about_new_gaps(column: pd.Series, cleaned: pd.Series, kind: str) -> None:
-    is_new = cleaned.isna().to_numpy() & ~column.isna().to_numpy()
-    values = sorted({str(value) for value in column[is_new]} - {""})
-    if values:
-        warn_user(
-            f"Column {column.name!r} has values that are no {kind}s and count as missing: "
-            f"{_format_values(values)}.",
-        )
-
-
-def _warn_about_first_gaps(column: pd.Series, encoder: Pipeline) -> None:
-    """Warn about missing values that no feature marks, as there were none in the fit."""
-    n_gaps = int(column.isna().sum())
-    if n_gaps and not encoder[-1].indicator_.features_.size:
-        values = "value" if n_gaps == 1 else "values"
-        warn_user(
-            f"Column {column.name!r} has {n_gaps:,} missing {values}, of which fit has seen none: "
-            "the median takes their place.",
-        )
+def _split_dates(column: pd.Series) -> np.ndarray:
+    """Return year, seconds, and the sine and cosine of month, day and hour of each date."""
+    dates = column.dt
+    times = column.to_numpy("datetime64[us]")
+    seconds = np.where(np.isnat(times), np.nan, times.astype(np.int64) / 1e6)
+    parts = [dates.year.to_numpy(np.float64), seconds]
+    for part, period in _PERIODS.items():
+        angle = getattr(dates, part).to_numpy(np.float64) / period * 2 * np.pi
+        parts += [np.sin(angle), np.cos(angle)]
+    return np.column_stack(parts)
 
 
 def _warn_about_new_categories(column: pd.Series, encoder: OneHotEncoder) -> None:
     known = set(encoder.categories_[0])
-    values = sorted({str(value) for value in column.dropna().unique() if value not in known})
+    values = sorted({value for value in column.dropna().unique() if value not in known})
     if values:
         warn_user(
             f"Column {column.name!r} has values that fit has not seen, encoded like rare ones: "
-            f"{_format_values(values)}.",
+            f"{format_values(values)}.",
         )
 
 
-def _format_values(values: list[str]) -> str:
-    dots = ", ..." if len(values) > _MAX_NAMES_IN_MESSAGE else ""
-    return ", ".join(repr(value[:40]) for value in values[:_MAX_NAMES_IN_MESSAGE]) + dots
+def _to_matrix(table: pd.DataFrame, cleaned: pd.DataFrame) -> np.ndarray:
+    """Return the numbers of a table, in their own type where they have one, or name the faults."""
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in table.dtypes):
+        matrix = table.to_numpy()
+        if np.isfinite(matrix).all():
+            return matrix
+    faults, n_faults, label = [], 0, table.index.name or "row"
+    for name, column in cleaned.items():
+        is_fault = ~np.isfinite(column) if column.dtype.kind == "f" else _find_words(column)
+        n_faults += int(is_fault.sum())
+        for row in np.flatnonzero(is_fault)[:_MAX_FAULTS].tolist():
+            what = _explain_fault(table[name].iloc[row], column.iloc[row])
+            faults.append((row, f"{label} {table.index[row]}, column {name!r}: {what}"))
+    if not faults:
+        return cleaned.to_numpy(np.float64)
+    shown = [text for _, text in sorted(faults)[:_MAX_FAULTS]]
+    more = f"; and {n_faults - len(shown):,} more" if n_faults > len(shown) else ""
+    raise ValueError(
+        f"{'; '.join(shown)}{more}. Leave such columns out (--drop), name the one with the classes "
+        "(--label), or have the table prepared (--prepare auto, without --scale)."
+    )
 
 
-def _compute_scale(block: pd.DataFrame, total_variance: float) -> np.ndarray:
-    """Return what to divide the features of a column by, the same number for each of them."""
-    variance = float(block.to_numpy(np.float64).var(axis=0).sum())
-    scale = np.sqrt(max(variance, _MIN_VARIANCE) / total_variance)
-    return np.full(block.shape[1], scale)
+def _find_words(column: pd.Series) -> pd.Series:
+    """Return which cells are no numbers; all of them if each is one, such as 007."""
+    is_word = ~column.map(lambda cell: is_number(str(cell)))
+    return is_word if is_word.any() else ~is_word
 
 
-def _to_matrix(X: Any) -> Any:
-    if not isinstance(X, pd.DataFrame):
-        return X
-    matrix = X.to_numpy()
-    return matrix.astype(np.float64) if matrix.dtype == object else matrix  # pandas' own integers
+def _explain_fault(given: Any, parsed: Any) -> str:
+    """Return why a value, given as it is in the table, is no finite number."""
+    if isinstance(parsed, float) and np.isinf(parsed):
+        return "the value is infinite"
+    if pd.isna(given) or is_missing(str(given)):
+        return "the value is missing"
+    return f"{str(given).strip()[:40]!r} is not a number"
 
 
 def _import_skrub() -> Any:

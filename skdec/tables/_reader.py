@@ -1,39 +1,41 @@
-"""Read a table from a CSV, Parquet, Excel or NumPy file, or from standard input, in chunks.
+"""Read a table from a file of any common kind, or from standard input, in chunks.
 
-No file is ever unpickled. pandas is imported by the functions that need it, so that a file that
-does not exist is refused without delay.
+The fields of a text file stay text: what they mean is for the preparer to decide. No file is ever
+unpickled. pandas is imported by the functions that need it, so that a file that does not exist is
+refused without delay.
 """
 
 from __future__ import annotations
 
+import codecs
+import csv
+import gzip
 import io
-import shutil
+import json
+import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+import zlib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
 import numpy as np
 
 from skdec._utils.progress import open_bar
+from skdec._utils.warnings import warn_user
 from skdec.datasets import (
     KERAS_KEYS,
+    find_images,
+    iterate_images,
     load_digits,
     load_fashion_mnist,
     load_keras_archive,
     load_mnist,
     read_npz,
-)
-from skdec.tables._csv import (
-    CsvFormat,
-    Watched,
-    detect_format,
-    find_ragged_rows,
-    is_missing,
-    open_text,
 )
 
 if TYPE_CHECKING:
@@ -41,29 +43,44 @@ if TYPE_CHECKING:
 
 DATASETS = {"digits": load_digits, "mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
 STANDARD_INPUT = "-"
-
-_CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
-_EXCEL_SUFFIXES = (".xlsx", ".xls", ".ods")
-_SUFFIXES = (*_CSV_SUFFIXES, ".parquet", *_EXCEL_SUFFIXES, ".npy", ".npz")
+FOLDER = "folder"  # the label of images
 
 _ROWS_PER_CHUNK = 16_384
 # Files that are read faster than one can look need no progress bar.
 _MEGABYTE = 2**20
 _MIN_BYTES_SHOWN = 64 * _MEGABYTE
 _BUFFER_BYTES = 2**20
-# A larger copy of standard input is in a file.
-_MAX_COPY_IN_MEMORY = 2**26
 _MAX_FAULTS = 8
 _MAX_NAMES = 20
 # Names of the first column with which pandas and others write the names of rows.
 _INDEX_NAMES = ("", "Unnamed: 0")
-# The column of values beyond the last one that has a name.
-_SURPLUS = "\0surplus"
+
+# Separator and header are detected in the beginning of a text.
+_HEAD_LENGTH = 2**18
+_MIN_LINES = 10  # of a text with long lines
+_SEPARATORS = ",;\t|"
+_COMMENTS = ("#", "//")
+_SEPARATOR_LINE = re.compile("sep=(.)", re.I)
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_YEAR = re.compile(r"(19|20)\d\d")
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*")
+# The first cell of a line that is no sample.
+_TOTALS = re.compile(
+    r"(grand |sub-?)?totals?\b.*|sums?|averages?|avg\.?|means?|medians?|summe|gesamt\w*|mittelwert"
+    r"|durchschnitt|moyenne|somme|totale|totaal|media|suma|promedio|Σ|Ø",
+    re.I,
+)
+_MAX_LINES_AT_END = 5
+_MIN_ROWS_BEFORE_TOTALS = 10
+_MAX_COLUMNS_WITH_TOTALS = 500
+
+csv.field_size_limit(2**31 - 1)  # a long text is no error
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are what.
+    """Which part of a file, and which of its columns, are what.
 
     Attributes
     ----------
@@ -75,18 +92,18 @@ class Columns:
         The features, in this order; all other columns by default.
     drop : collection of str
         Columns to leave out.
-    as_text : collection of str
-        Columns whose digits are no numbers.
-    as_number : collection of str
-        Columns whose numbers are to be read as such, also where there are words among them.
+    part : str or None
+        The sheet, array or table to read; the only one by default.
+    image_shape : tuple of int or None
+        The shape that images are brought to; that of most of them by default.
     """
 
     label: str | None = None
     id: str | None = None
     only: Sequence[str] | None = None
     drop: Collection[str] = ()
-    as_text: Collection[str] = field(default=(), repr=False)
-    as_number: Collection[str] = field(default=(), repr=False)
+    part: str | None = None
+    image_shape: tuple[int, ...] | None = None
 
 
 class Table(NamedTuple):
@@ -94,38 +111,25 @@ class Table(NamedTuple):
 
     `X` is a data frame, or an array where columns have no names. `y` are the labels or None, `ids`
     what identifies each row: a Series of a column or index, or else a range from 0. `unused` are
-    the columns that are in none of these.
+    the columns that are in none of these, `notes` say what was left out or joined.
     """
 
     X: Any
     y: np.ndarray | None
     ids: pd.Series
     unused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-class Faults:
-    """Faults of a file, raised together."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._faults: list[tuple[int, str]] = []
-
-    def add(self, row: int, text: str) -> None:
-        """Add a fault of a row, counted from 1."""
-        self._faults.append((row, f"row {row}{text}"))
-
-    def raise_if_any(self, advice: str) -> None:
-        """Raise a ValueError with the first faults, in the order of the rows."""
-        if self._faults:
-            shown = [text for _, text in sorted(self._faults)[:_MAX_FAULTS]]
-            n_more = len(self._faults) - len(shown)
-            more = f"; and {n_more:,} more" if n_more else ""
-            raise ValueError(f"{self._path}, {'; '.join(shown)}{more}. {advice}")
+class _Chunk(NamedTuple):
+    frame: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def has_named_columns(data: str) -> bool:
     """Whether the columns of a table have names, which those of an array have not."""
-    return data not in DATASETS and _get_suffix(data) not in (".npy", ".npz")
+    is_array = _get_suffix(data) in _ARRAY_READERS
+    return data not in DATASETS and not is_array and not Path(data).expanduser().is_dir()
 
 
 def check_data(data: str) -> None:
@@ -134,35 +138,39 @@ def check_data(data: str) -> None:
         return
     path = Path(data).expanduser()
     if path.is_dir():
-        raise IsADirectoryError(f"{data} is a directory; name a file in it.")
+        if not find_images(path):
+            raise IsADirectoryError(f"{data} is a directory without images; name a file in it.")
+        return
     if not path.exists():
         raise FileNotFoundError(f"{data} does not exist; check the name.")
-    if path.suffix.lower() not in _SUFFIXES:
+    suffix = _get_suffix(data)
+    if suffix not in _FRAME_READERS and suffix not in _ARRAY_READERS:
         raise ValueError(
-            f"{data} ends in {path.suffix!r}; {', '.join(_SUFFIXES)} can be read, and - is CSV "
-            "from standard input."
+            f"{data} ends in {path.suffix!r}; {', '.join([*_FRAME_READERS, *_ARRAY_READERS])} can "
+            "be read."
         )
 
 
 def load_table(data: str, columns: Columns = Columns()) -> Table:
-    """Load a built-in data set or a file as a whole.
+    """Load a table.
 
     Parameters
     ----------
     data : str
-        A file, ``-`` for standard input, or a name of `DATASETS`. The separator of a CSV file,
-        its encoding, decimal comma, thousands separators and comments before the header are
-        detected. If its first line has only numbers (other than 0, 1, 2, ...), it is a row, and
-        the columns are named x0, x1 and so on. A first column without a name is the index. A
-        ``.npz`` file has the layout of Keras' ``mnist.npz`` (bytes are scaled to numbers from 0 to
-        1), or an array ``X`` (or ``x``) and optionally ``y``, or one array.
+        "digits", "mnist", "fashion_mnist", "-" for text from standard input, the path of a folder
+        of images, or that of a file: ``.csv``, ``.tsv``, ``.txt``, ``.gz`` of these, ``.xlsx``,
+        ``.parquet``, ``.feather``, ``.json``, ``.jsonl``, ``.arff``, ``.sqlite``, ``.npy``,
+        ``.npz``, ``.mat`` or ``.h5ad``. An ``.npz`` file has the layout of Keras' ``mnist.npz``
+        (bytes are scaled to numbers from 0 to 1), or an array ``X`` (or ``x``) and optionally
+        ``y``, or one array.
     columns : Columns
-        The columns to read.
+        What to read.
 
     Returns
     -------
     Table
-        `X` is a data frame, or an array from NumPy's files: a read-only memory map from ``.npy``.
+        `X` is a data frame, of text where the file is one, or an array: a read-only memory map
+        from ``.npy``.
 
     Raises
     ------
@@ -172,249 +180,623 @@ def load_table(data: str, columns: Columns = Columns()) -> Table:
         If the file is empty, damaged, of another kind or without a column asked for, or rows have
         too many or too few fields or no label; the message has all faults.
     """
-    check_data(data)
-    if not has_named_columns(data):
-        return _load_arrays(data, columns)
     import pandas as pd
 
-    # At once, because pandas decides in each chunk anew whether a column has numbers or words.
-    tables = list(iterate_table(data, columns, at_once=True))
-    X = pd.concat([table.X for table in tables], ignore_index=True)
+    tables = list(iterate_table(data, columns))
+    if len(tables) == 1:
+        return tables[0]._replace(y=None if tables[0].y is None else _convert_labels(tables[0].y))
+    X = pd.concat([table.X for table in tables])
     y = None
-    if columns.label is not None:
+    if tables[0].y is not None:
         y = _convert_labels(np.concatenate([table.y for table in tables]))
     ids = pd.concat([table.ids for table in tables], ignore_index=True)
-    return Table(X, y, ids, tables[0].unused)
+    notes = tuple(note for table in tables for note in table.notes)
+    return Table(X, y, ids, tables[0].unused, notes)
 
 
-def iterate_table(
-    data: str, columns: Columns = Columns(), *, at_once: bool = False
-) -> Iterator[Table]:
-    """Iterate over the rows of a table in chunks, of which only one is in memory.
+def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
+    """Iterate over the rows of a table in chunks, of which only two are in memory.
 
     Parameters and errors are those of `load_table`. Faults are raised by the chunk that has them.
-    A CSV file read `at_once` is one chunk.
     """
     check_data(data)
-    if not has_named_columns(data):
-        table = _load_arrays(data, columns)
-        for start in range(0, table.X.shape[0], _ROWS_PER_CHUNK):
-            rows = slice(start, start + _ROWS_PER_CHUNK)
-            y = None if table.y is None else table.y[rows]
-            yield Table(table.X[rows], y, table.ids[rows])
+    if Path(data).expanduser().is_dir() and data not in DATASETS:
+        yield from _iterate_folder(data, columns)
         return
-    with closing(_iterate_frames(data, columns, at_once)) as frames:
+    if not has_named_columns(data):
+        yield _load_arrays(data, columns)
+        return
+    suffix = ".csv" if data == STANDARD_INPUT else _get_suffix(data)
+    with closing(_FRAME_READERS[suffix](data, columns.part)) as chunks:
         n_rows = 0
-        for frame in frames:
+        for frame, notes in chunks:
             table = _select_columns(frame, data, columns, n_rows)
             if len(frame):
-                yield table
+                yield table._replace(notes=notes)
             n_rows += len(frame)
     if not n_rows:
         raise ValueError(f"{data} has column names but no rows.")
-
-
-def to_numbers(X: pd.DataFrame, data: str, n_before: int = 0) -> pd.DataFrame:
-    """Return a data frame of finite numbers, or raise with all values that are none.
-
-    `X` begins after `n_before` rows of the table.
-    """
-    import pandas as pd
-
-    faults = Faults(data)
-    numbers = {}
-    for name in X.columns:
-        numbers[name] = pd.to_numeric(X[name], errors="coerce").astype(np.float64)
-        for row in np.flatnonzero(~np.isfinite(numbers[name])):
-            value = X[name].iloc[row]
-            if pd.isna(value) or is_missing(str(value)):
-                what = "the value is missing"
-            elif np.isinf(numbers[name].iloc[row]):
-                what = "the value is infinite"
-            else:
-                what = f"{str(value)[:40]!r} is not a number"
-            faults.add(n_before + int(row) + 1, f", column {name!r}: {what}")
-    faults.raise_if_any(
-        "Leave such columns out (--drop), name the one with the classes (--label), or have the "
-        "table prepared (--prepare auto, without --scale)."
-    )
-    return pd.DataFrame(numbers, index=X.index)
 
 
 def _get_suffix(data: str) -> str:
     return Path(data).suffix.lower()
 
 
-def _iterate_frames(data: str, columns: Columns, at_once: bool) -> Any:
-    """Return a generator of data frames with all columns of a file."""
-    suffix = _get_suffix(data)
-    if suffix in _EXCEL_SUFFIXES:
-        return _read_excel(data)
-    if suffix == ".parquet":
-        return _read_parquet(data)
-    return _read_csv(data, columns, sys.maxsize if at_once else _ROWS_PER_CHUNK)
+# Text
 
 
-def _read_csv(data: str, columns: Columns, rows_per_chunk: int) -> Iterator[pd.DataFrame]:
-    with ExitStack() as stack:
-        path = None if data == STANDARD_INPUT else Path(data).expanduser()
-        file: Any
-        if path is None:  # which cannot be read again
-            file = stack.enter_context(SpooledTemporaryFile(max_size=_MAX_COPY_IN_MEMORY))
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        else:
-            file = stack.enter_context(path.open("rb"))
-        try:
-            with _open_csv(file, path, "check") as text:
-                format_ = detect_format(text, columns.as_number)
-        except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{data} cannot be read: {error}.") from error
-        _check_names(format_.names, data)
-        has_gaps = False
-        try:
-            with _open_csv(file, path, "read") as text:
-                for frame in _parse_csv(text, columns, format_, rows_per_chunk):
-                    has_gaps |= bool(frame.iloc[:, -1].isna().any())
-                    yield frame
-        except (ValueError, EOFError, OSError, OverflowError) as error:
-            _check_widths(file, data, format_)
-            raise ValueError(f"{data} cannot be read: {error}.") from error
-        if has_gaps:
-            _check_widths(file, data, format_)  # pandas fills rows that are too short
+def _read_text(data: str, part: str | None) -> Iterator[_Chunk]:
+    """Read a text file, each field as text, and show how far it is read."""
+    path = None if data == STANDARD_INPUT else Path(data).expanduser()
+    name = "standard input" if path is None else data
+    try:
+        with _open_text(path) as text:
+            yield from _read_lines(text, name)
+    except (EOFError, OSError, csv.Error, UnicodeError, zlib.error) as error:
+        raise ValueError(f"{name} cannot be read: {error}.") from error
+
+
+def _read_lines(text: TextIO, data: str) -> Iterator[_Chunk]:
+    """Read the lines of a text, which is never read twice, as chunks of fields."""
+    head = text.read(_HEAD_LENGTH)
+    is_cut = len(head) == _HEAD_LENGTH
+    head += "".join(text.readline() for _ in range(_MIN_LINES))
+    beginning = io.StringIO(head, newline="")
+    n_lines, separators = _skip_comments(beginning, data)
+    start = beginning.tell()
+    rows, separator = _split(beginning, separators, data, is_cut=is_cut)
+    header = _find_header(rows, data)
+    beginning.seek(start)
+    reader = csv.reader(chain(beginning, text), delimiter=separator, skipinitialspace=True)
+    numbered = (
+        (reader.line_num + n_lines, fields)
+        for fields in reader
+        if fields
+        and (fields[0].strip() or any(map(str.strip, fields)))
+        and not fields[0].startswith(_COMMENTS)
+    )
+    yield from _build_frames(islice(numbered, header.n_rows, None), header, data, "line")
 
 
 @contextmanager
-def _open_csv(file: Any, path: Path | None, activity: str) -> Iterator[TextIO]:
-    """Yield the text of a file from its beginning, and show how far it is read."""
-    file.seek(0)
+def _open_text(path: Path | None) -> Iterator[TextIO]:
+    """Yield a file, or standard input, as text; gzip is decompressed.
+
+    The text is UTF-8 or UTF-16; bytes that are neither are read as Windows-1252, with a warning.
+    """
+    file: Any = sys.stdin.buffer if path is None else path.open("rb")
     n_bytes = 0 if path is None else path.stat().st_size  # not known of standard input
     n_megabytes = n_bytes // _MEGABYTE if n_bytes >= _MIN_BYTES_SHOWN else 0
-    with open_bar(activity, n_megabytes, "MB") as bar:
-        n_read = 0
+    n_read = 0
+    with open_bar("read", n_megabytes, "MB") as bar:
 
-        def report() -> None:
+        def report(n_new: int) -> None:
             nonlocal n_read
-            n_more = file.tell() // _MEGABYTE - n_read
-            if n_more > 0:  # not when it is read again
-                bar.advance(n_more)
-                n_read += n_more
+            n_read += n_new
+            if n_read >= _MEGABYTE:
+                bar.advance(n_read // _MEGABYTE)
+                n_read %= _MEGABYTE
 
-        yield open_text(io.BufferedReader(Watched(file, report), _BUFFER_BYTES))
+        try:
+            yield _decode(io.BufferedReader(_Watched(file, report), _BUFFER_BYTES))
+        finally:
+            if path is not None:
+                file.close()
 
 
-def _parse_csv(
-    text: TextIO, columns: Columns, format_: CsvFormat, rows_per_chunk: int
-) -> Iterator[pd.DataFrame]:
-    """Parse the rows; those with too many values are an error, those with too few get gaps."""
+def _decode(stream: io.BufferedReader) -> TextIO:
+    if stream.peek(2).startswith(_GZIP):
+        stream = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)))
+    head = stream.peek()
+    encoding = "utf-8-sig"
+    if head.startswith(_UTF_16):
+        encoding = "utf-16"
+    elif b"\0" in head:
+        zeros = np.frombuffer(head[: len(head) // 2 * 2], np.uint8).reshape(-1, 2) == 0
+        encoding = "utf-16-le" if zeros[:, 1].mean() > 0.5 and not zeros[:, 0].any() else ""
+    if not encoding:
+        raise OSError("it is not text")
+    errors = "skdec.windows-1252" if encoding == "utf-8-sig" else "strict"
+    return io.TextIOWrapper(stream, encoding, errors=errors, newline="")
+
+
+class _Watched(io.RawIOBase):
+    """A stream that calls a function with the length of each part that is read from it."""
+
+    def __init__(self, stream: BinaryIO, watch: Callable[[int], object]) -> None:
+        super().__init__()
+        self._stream, self._watch = stream, watch
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        content = self._stream.read(len(buffer))
+        buffer[: len(content)] = content
+        self._watch(len(content))
+        return len(content)
+
+
+def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    """Decode the bytes that are no UTF-8, as an error handler of `codecs`."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    warn_user("Bytes that are not UTF-8 are read as Windows-1252 (Latin-1).")
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("skdec.windows-1252", _decode_windows_1252)
+
+
+def _skip_comments(text: TextIO, data: str) -> tuple[int, str]:
+    """Skip comments, blank lines and Excel's `sep=;`; return their number and the separators."""
+    n_skipped, separators = 0, _SEPARATORS
+    while True:
+        position, line = text.tell(), text.readline()
+        if not line:
+            raise ValueError(
+                f"{data} is empty; a line of column names and rows below it are needed."
+            )
+        given = _SEPARATOR_LINE.fullmatch(line.strip("\r\n"))
+        if line.strip() and not line.startswith(_COMMENTS) and not given:
+            text.seek(position)
+            return n_skipped, separators
+        n_skipped += 1
+        separators = given[1] if given else separators
+
+
+def _split(
+    text: TextIO, separators: str, data: str, *, is_cut: bool
+) -> tuple[list[list[str]], str]:
+    """Return the rows that are not blank, by the separator that speaks most for itself.
+
+    It gives most rows equal numbers of fields, and most fields a meaning as numbers.
+    """
+    from skdec.tables._cells import is_missing, is_number
+
+    candidates = []
+    start = text.tell()
+    for separator in separators:
+        text.seek(start)
+        reader = csv.reader(text, delimiter=separator, skipinitialspace=True)
+        rows = [fields for fields in reader if any(map(str.strip, fields))]
+        if is_cut and len(rows) > 1:
+            rows.pop()
+        if not rows:
+            raise ValueError(f"{data} has no rows.")
+        width, n_equal = Counter(map(len, rows)).most_common(1)[0]
+        fields = [field for row in rows[1:50] for field in row[:50]]
+        n_known = sum(is_missing(field) or is_number(field) for field in fields)
+        known = round(n_known / max(1, len(fields)), 1)
+        candidates.append(((width > 1, n_equal / len(rows), known, width), rows, separator))
+    _, rows, separator = max(candidates, key=lambda candidate: candidate[0])
+    return rows, separator
+
+
+# Header and footer, of text and of sheets
+
+
+class _Header(NamedTuple):
+    """Names of the columns, the rows up to the first of values, and what was made of them."""
+
+    names: list[str]
+    n_rows: int
+    notes: tuple[str, ...]
+
+
+def _find_header(rows: Sequence[Sequence[Any]], data: str) -> _Header:
+    """Find the names of the columns, below title lines, in one line or in two."""
+    cells = [[_to_text(cell) for cell in row] for row in rows]
+    width = Counter(map(len, cells)).most_common(1)[0][0]
+    first = 0
+    while first < len(cells) - 2 and _is_title(cells[first], width, cells[first + 1]):
+        first += 1
+    notes = [f"left out above the names of the columns: {_shorten(row)}" for row in cells[:first]]
+    names, below = cells[first], cells[first + 1 :]
+    if not _is_header(names, below):
+        return _Header([f"x{i}" for i in range(len(names))], first, tuple(notes))
+    n_rows = first + 1
+    if below and _is_second_header(names, below[0], below[1:21]):
+        names = _join_headers(names, below.pop(0))
+        notes.append(f"two lines of names are joined: {_format_names(names)}")
+        n_rows += 1
+    ends = [row[len(names) - 1 :] for row in below]
+    width = Counter(map(len, ends)).most_common(1)[0][0] if ends else 0
+    if width == 2 and any(end[-1] for end in ends if len(end) == 2):
+        names = ["", *names]  # as R writes the names of rows
+    elif len(names) > 1 and not names[-1] and not any(map(any, ends)):
+        names = names[:-1]  # each line ends with a separator
+    _check_names(names, data)
+    return _Header(names, n_rows, tuple(notes))
+
+
+def _to_text(cell: Any) -> str:
+    return "" if cell is None or cell != cell else str(cell).strip()
+
+
+def _shorten(cells: Sequence[str]) -> str:
+    return repr(", ".join(filter(None, cells))[:60])
+
+
+def _is_title(cells: list[str], width: int, following: list[str]) -> bool:
+    """Whether a line above a table has at most half of its fields filled, those on the left.
+
+    R leaves out the first name, which is that of the names of rows.
+    """
+    from skdec.tables._cells import is_number
+
+    n_filled = sum(map(bool, cells))
+    is_left = all(cells[:n_filled])
+    is_without_first = len(cells) == width - 1 and any(map(is_number, following))
+    return width > 1 and 2 * n_filled <= width and is_left and not is_without_first
+
+
+def _is_value(cell: str) -> bool:
+    from skdec.tables._cells import is_missing, is_number
+
+    return is_missing(cell) or is_number(cell) or _DATE.fullmatch(cell) is not None
+
+
+def _is_header(names: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Whether the fields of the first line are names of columns, not values.
+
+    Numbers are values, except for 0, 1, 2, ...: pandas names the columns of an array so. Names may
+    be years, but no numbers with decimals.
+    """
+    counted = [str(position) for position in range(len(names))]
+    if len(names) > 1 and list(names) in (counted, ["", *counted[:-1]]):
+        return True
+    has_decimals = any(_is_value(name) and re.search(r"\d[.,/:-]\d", name) for name in names)
+    return not all(map(_is_value, names)) and not has_decimals
+
+
+def _is_second_header(
+    names: Sequence[str], second: Sequence[str], below: Sequence[Sequence[str]]
+) -> bool:
+    """Whether names stand in two lines: above at least two columns of numbers, no number but years.
+
+    Years are names only where the names above are repeated, or written once for several columns.
+    """
+    from skdec.tables._cells import is_number
+
+    if len(second) != len(names) or len(below) < 2:
+        return False
+    columns = [[row[i] for row in below if i < len(row) and row[i]] for i in range(len(names))]
+    numeric = [
+        i
+        for i, column in enumerate(columns)
+        if column and sum(map(is_number, column)) > 0.8 * len(column)
+    ]
+    has_repeated = len(set(names[1:])) < len(names) - 1 or names[0] in names[1:]
+    given = [second[i] for i in numeric if second[i]]
+    are_names = all(
+        (has_repeated and _YEAR.fullmatch(name)) or not _is_value(name) for name in given
+    )
+    is_new = not any(cell in column for cell, column in zip(second, columns, strict=True) if cell)
+    return len(numeric) > 1 and 2 * len(given) > len(numeric) and are_names and is_new
+
+
+def _join_headers(names: Sequence[str], second: Sequence[str]) -> list[str]:
+    joined, above = [], ""
+    for name, below in zip(names, second, strict=True):
+        above = name or above  # merged cells
+        joined.append(f"{above} {below}".strip())
+    return joined
+
+
+def _build_frames(
+    rows: Iterator[tuple[int, list[Any]]], header: _Header, data: str, place: str
+) -> Iterator[_Chunk]:
+    """Build a data frame of each chunk of rows, without notes and totals at the end.
+
+    The index has the places of the rows in the file.
+    """
+    totals = _Totals()
+    notes = header.notes
+    chunk = list(islice(rows, _ROWS_PER_CHUNK))
+    while True:
+        following = list(islice(rows, _ROWS_PER_CHUNK))
+        if len(following) <= min(_MAX_LINES_AT_END, _ROWS_PER_CHUNK - 1):  # all may be totals
+            chunk, following = chunk + following, []
+            while chunk and _is_note(chunk[-1][1], len(header.names)):
+                notes = (*notes, f"left out at the end: {_shorten(chunk[-1][1])}")
+                chunk.pop()
+        frame = _build_frame(chunk, header.names, data, place)
+        if not following:
+            frame, what = totals.split(frame)
+            yield _Chunk(frame, (*notes, *what))
+            return
+        totals.add(frame)
+        yield _Chunk(frame, notes)
+        notes, chunk = (), following
+
+
+def _is_note(row: Sequence[Any], width: int) -> bool:
+    """Whether a line at the end is a sentence, alone in its line."""
+    cells = [_to_text(cell) for cell in row]
+    is_sentence = len(cells[0].split()) > 1 and not _TOTALS.fullmatch(cells[0].rstrip(" :"))
+    is_sentence = is_sentence and "\n" not in cells[0]  # else a quote is not closed
+    return width > 1 and not any(cells[1:]) and is_sentence and (len(cells) < width or width > 2)
+
+
+def _build_frame(
+    rows: Sequence[tuple[int, list[Any]]], names: Sequence[str], data: str, place: str
+) -> pd.DataFrame:
+    """Build a data frame; raise a ValueError for all rows with too many or too few fields."""
     import pandas as pd
 
-    names = list(format_.names)
-    as_text = {*columns.as_text, columns.label, columns.id, *format_.texts}
-    for _ in range(format_.n_skipped):
-        text.readline()
-    try:
-        with pd.read_csv(
-            text,
-            header=None,
-            names=[*names, _SURPLUS],
-            index_col=False,
-            sep=format_.separator,
-            decimal=format_.decimal,
-            thousands=format_.thousands,
-            dtype={name: str for name in names if name in as_text},
-            converters={_SURPLUS: bool},  # also what stands for a missing value is too much
-            na_values=["?"],
-            skipinitialspace=True,
-            low_memory=False,
-            chunksize=rows_per_chunk,
-        ) as chunks:
-            for frame in chunks:
-                if frame.pop(_SURPLUS).eq(True).any():
-                    raise ValueError("rows have more values than there are columns")
-                for name in frame.columns.intersection(columns.as_number):
-                    if pd.api.types.is_string_dtype(frame[name]):
-                        frame[name] = frame[name].map(format_.use_point, na_action="ignore")
-                yield frame
-    except pd.errors.EmptyDataError:
-        yield pd.DataFrame(columns=names)
+    n_columns, faults = len(names), []
+    for line, fields in rows:
+        if len(fields) != n_columns:
+            while len(fields) > n_columns and not fields[-1]:
+                fields.pop()  # a separator at the end
+            if len(fields) != n_columns:
+                faults.append(
+                    f"{place} {line}: {len(fields)} values, but there are {n_columns} columns"
+                )
+    _raise_faults(
+        data, faults, "Each row needs a value, or nothing between separators, for each column."
+    )
+    columns = list(zip(*(fields for _, fields in rows), strict=True)) or [()] * n_columns
+    index = pd.Index([line for line, _ in rows], name=place)
+    is_text = place == "line"
+    series = {
+        i: pd.Series(column, index, dtype="str" if is_text else object)
+        for i, column in enumerate(columns)
+    }
+    frame = pd.DataFrame(series, index=index).set_axis(list(names), axis=1)
+    return frame if is_text else frame.infer_objects()
 
 
-def _check_widths(file: Any, data: str, format_: CsvFormat) -> None:
-    """Raise for all rows with more or fewer fields than there are columns."""
-    faults = Faults("standard input" if data == STANDARD_INPUT else data)
-    file.seek(0)
-    text = open_text(io.BufferedReader(Watched(file, lambda: None)))
-    for row, n_fields in find_ragged_rows(text, format_):
-        faults.add(row, f": {n_fields} values, but there are {len(format_.names)} columns")
-    faults.raise_if_any("Each row needs a value, or nothing between separators, for each column.")
+class _Totals:
+    """Sums of the columns of numbers, to find a line of totals or averages at the end."""
+
+    def __init__(self) -> None:
+        self._n_rows = 0
+        self._formats: dict[int, Any] | None = None
+        self._sums: dict[int, float] = {}
+        self._largest: dict[int, float] = {}
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Add the rows of a chunk."""
+        self._n_rows += len(frame)
+        for i, values in self._parse(frame).items():
+            self._sums[i] = self._sums.get(i, 0.0) + float(np.nansum(values))
+            self._largest[i] = np.nanmax([self._largest.get(i, 0.0), *np.abs(values)])
+
+    def split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        """Return the last chunk without totals, and what was left out."""
+        n_kept = len(frame)
+        while n_kept > 1 and _TOTALS.fullmatch(
+            next(filter(None, map(_to_text, frame.iloc[n_kept - 1])), "").rstrip(" :")
+        ):
+            n_kept -= 1
+        if n_kept == len(frame) and n_kept > 1:
+            self.add(frame[:-1])
+            n_kept -= self._is_total(frame[-1:])
+        left_out = frame[n_kept:]
+        return frame[:n_kept], [
+            f"left out, as it has totals or averages: {frame.index.name} {line}, "
+            f"{_shorten(list(map(_to_text, left_out.loc[line])))}"
+            for line in left_out.index
+        ]
+
+    def _is_total(self, row: pd.DataFrame) -> bool:
+        last = {i: float(values[0]) for i, values in self._parse(row).items() if i in self._sums}
+        last = {i: value for i, value in last.items() if np.isfinite(value)}
+        if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or not last:
+            return False
+        values = np.array(list(last.values()))
+        sums = np.array([self._sums[i] for i in last])
+        is_larger = any(abs(last[i]) > self._largest[i] for i in last)
+        is_sum = bool(np.isclose(values, sums, rtol=1e-6, atol=0).all()) and is_larger
+        means = sums / self._n_rows
+        return is_sum or (len(last) > 1 and bool(np.isclose(values, means, rtol=1e-5).all()))
+
+    def _parse(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
+        """Return the values of the columns of numbers, understood from the first chunk."""
+        import warnings
+
+        from skdec.tables._cells import understand
+
+        if self._formats is None:
+            self._formats = {}
+            n_columns = frame.shape[1]
+            for i in range(n_columns if n_columns <= _MAX_COLUMNS_WITH_TOTALS else 0):
+                try:
+                    found = understand(frame.iloc[:, i])
+                except ValueError:  # the preparer refuses it, unless it is dropped
+                    continue
+                if found.kind == "number":
+                    self._formats[i] = found
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {
+                i: column_format.parse(frame.iloc[:, i]).to_numpy(np.float64)
+                for i, column_format in self._formats.items()
+            }
 
 
-def _read_excel(data: str) -> Iterator[pd.DataFrame]:
+# Other files of named columns
+
+
+def _read_excel(data: str, part: str | None) -> Iterator[_Chunk]:
     import pandas as pd
 
     try:
-        frame = pd.read_excel(Path(data).expanduser(), na_values=["?"])
+        sheets = pd.read_excel(
+            Path(data).expanduser(), sheet_name=None, header=None, dtype=object, na_filter=False
+        )
     except ImportError as error:
         raise ValueError(f"{data} needs a further package: {error}") from error
     except Exception as error:  # the engines raise errors of a dozen kinds for damaged files
         raise ValueError(f"{data} is not an Excel file that can be read ({error}).") from error
-    frame.columns = frame.columns.map(str)
-    yield frame
+    filled = [name for name, sheet in sheets.items() if len(sheet) > 1] or list(sheets)
+    name = _choose(part, list(sheets), data, "sheet") if part else filled[0]
+    sheet = sheets[name].map(lambda cell: None if _to_text(cell) == "" else cell)
+    sheet = sheet.dropna(axis=1, how="all").dropna(axis=0, how="all")
+    if sheet.empty:
+        raise ValueError(f"{data}, sheet {name!r} is empty.")
+    rows = [list(row) for row in sheet.itertuples(index=False)]
+    where = f"{data}, sheet {name!r}"
+    header = _find_header(rows, where)
+    if len(filled) > 1 and not part:
+        others = _format_names([other for other in filled if other != name])
+        note = f"read from the sheet {name!r}; there are {others} as well (--sheet)"
+        header = header._replace(notes=(note, *header.notes))
+    numbered = zip((int(i) + 1 for i in sheet.index), rows, strict=True)
+    yield from _build_frames(islice(numbered, header.n_rows, None), header, where, "row")
 
 
-def _read_parquet(data: str) -> Iterator[pd.DataFrame]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ValueError(
-            f"{data}: reading Parquet needs pyarrow: run pip install '.[tables]' in a clone of "
-            "skdec."
-        ) from error
+def _read_parquet(data: str, part: str | None) -> Iterator[_Chunk]:
+    pyarrow = _import_pyarrow(data)
     try:
         file = pyarrow.parquet.ParquetFile(Path(data).expanduser())
         for batch in file.iter_batches(_ROWS_PER_CHUNK):
-            frame = batch.to_pandas()
-            frame.columns = frame.columns.map(str)
-            yield frame
+            yield _Chunk(batch.to_pandas())
         if not file.metadata.num_rows:
-            yield file.schema_arrow.empty_table().to_pandas()
+            yield _Chunk(file.schema_arrow.empty_table().to_pandas())
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
         raise ValueError(f"{data} is not a Parquet file that can be read.") from error
+
+
+def _read_feather(data: str, part: str | None) -> Iterator[_Chunk]:
+    pyarrow = _import_pyarrow(data)
+    try:
+        yield _Chunk(pyarrow.feather.read_feather(Path(data).expanduser()))
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{data} is not a Feather file that can be read.") from error
+
+
+def _import_pyarrow(data: str) -> Any:
+    try:
+        import pyarrow.feather
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ValueError(
+            f"{data}: reading Parquet and Feather needs pyarrow: run pip install '.[tables]' in a "
+            "clone of skdec."
+        ) from error
+    return pyarrow
+
+
+def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
+    """Read a list of records, or one under a key, or columns by name."""
+    try:
+        with _open_text(Path(data).expanduser()) as text:
+            content = json.load(text)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{data} is no JSON that can be read ({error}).") from error
+    if isinstance(content, dict) and not all(isinstance(v, list) for v in content.values()):
+        lists = [key for key, value in content.items() if isinstance(value, list)]
+        content = content[_choose(part, lists, data, "list of records")]
+    yield _Chunk(_build_records(content, data))
+
+
+def _read_json_lines(data: str, part: str | None) -> Iterator[_Chunk]:
+    with _open_text(Path(data).expanduser()) as text:
+        lines = ((i, line) for i, line in enumerate(text, start=1) if line.strip())
+        while block := list(islice(lines, _ROWS_PER_CHUNK)):
+            records = []
+            for i, line in block:
+                try:
+                    records.append(json.loads(line))
+                except ValueError as error:
+                    raise ValueError(f"{data}, line {i} is no JSON ({error}).") from error
+            yield _Chunk(_build_records(records, data))
+
+
+def _build_records(content: Any, data: str) -> pd.DataFrame:
+    """Return records as a data frame, the members of nested ones under joined names."""
+    import pandas as pd
+
+    if isinstance(content, dict):
+        return pd.DataFrame(content)
+    if not content or not all(isinstance(record, dict) for record in content):
+        raise ValueError(
+            f'{data} has no records: a list of objects such as [{{"income": 1}}] is needed.'
+        )
+    return pd.json_normalize(content)
+
+
+def _read_arff(data: str, part: str | None) -> Iterator[_Chunk]:
+    """Read an ARFF file; nominal columns are categories."""
+    import pandas as pd
+    from scipy.io import arff
+
+    try:
+        with _open_text(Path(data).expanduser()) as text:
+            records, meta = arff.loadarff(text)
+    except (ValueError, NotImplementedError, arff.ArffError, StopIteration) as error:
+        raise ValueError(f"{data} is no ARFF file that can be read ({error}).") from error
+    frame = pd.DataFrame(records)
+    for name, kind in zip(meta.names(), meta.types(), strict=True):
+        if kind == "nominal":
+            words = frame[name].str.decode("utf-8").replace("?", None)
+            frame[name] = words.astype("category")
+    yield _Chunk(frame)
+
+
+def _read_sqlite(data: str, part: str | None) -> Iterator[_Chunk]:
+    import sqlite3
+
+    import pandas as pd
+
+    path = Path(data).expanduser().resolve()
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            name = _choose(part, [row[0] for row in found], data, "table").replace('"', '""')
+            for frame in pd.read_sql_query(
+                f'SELECT * FROM "{name}"', connection, chunksize=_ROWS_PER_CHUNK
+            ):
+                yield _Chunk(frame)
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{data} is no SQLite file that can be read ({error}).") from error
+
+
+def _choose(part: str | None, parts: Sequence[str], data: str, what: str) -> str:
+    """Return the part that is asked for, or the only one."""
+    if part in parts or (part is None and len(parts) == 1):
+        return part or parts[0]
+    given = f"has no {what} {part!r}" if part else f"has {len(parts)} of kind {what}"
+    raise ValueError(f"{data} {given}; choose one by --key: {_format_names(parts)}.")
+
+
+# Columns
 
 
 def _select_columns(frame: pd.DataFrame, data: str, columns: Columns, n_before: int) -> Table:
     """Split the columns of a chunk, which begins after `n_before` rows."""
     import pandas as pd
 
-    frame.index = frame.index if _has_index(frame) else pd.RangeIndex(len(frame)) + n_before
+    frame.columns = frame.columns.map(str)
+    positions = pd.RangeIndex(len(frame)) + n_before
+    ids = positions.to_series(name="index")
+    if frame.index.name not in ("line", "row"):  # places in the file
+        if type(frame.index).__name__ != "RangeIndex":  # Parquet keeps one
+            ids = frame.index.to_series(name="index")
+        frame.index = (positions + 1).rename("row")
     if len(frame.columns) and frame.columns[0] in _INDEX_NAMES:
-        frame = frame.set_index(frame.columns[0])
+        ids = frame.pop(frame.columns[0]).rename("index")
     names = list(frame.columns)
     special = [name for name in (columns.label, columns.id) if name is not None]
     only = names if columns.only is None else list(columns.only)
     _check_exist([*special, *columns.drop, *(columns.only or [])], names, data)
-    left_out = {columns.label, *columns.drop}
-    if columns.only is None:
-        left_out.add(columns.id)
+    left_out = {*columns.drop, *(special if columns.only is None else ())}
     features = [name for name in only if name not in left_out]
     if not features:
-        raise ValueError(f"{data} has no column besides {', '.join(map(repr, names))}.")
-    y = None
-    if columns.label is not None:
-        y = _get_labels(frame[columns.label], data, n_before)
-    ids = frame.index.to_series(name="index") if columns.id is None else frame[columns.id]
-    unused = tuple(name for name in names if name not in {*features, *special, *columns.drop})
-    return Table(frame[features], y, ids, unused)
-
-
-def _has_index(frame: pd.DataFrame) -> bool:
-    """Whether the file itself has an index, which Parquet keeps."""
-    return type(frame.index).__name__ != "RangeIndex"
+        raise ValueError(f"{data} has no column besides {_format_names(names)}.")
+    y = None if columns.label is None else _get_labels(frame[columns.label], data)
+    if columns.id is not None:
+        ids = frame[columns.id]
+    used = {*features, *special, *columns.drop}
+    unused = tuple(name for name in names if name not in used)
+    return Table(frame[features], y, ids.reset_index(drop=True), unused)
 
 
 def _check_names(names: Sequence[str], data: str) -> None:
-    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    repeated = sorted(name for name, n in Counter(names).items() if n > 1)
     if repeated:
         raise ValueError(
             f"{data} has the columns {_format_names(repeated)} more than once; rename them."
@@ -435,16 +817,31 @@ def _format_names(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_MAX_NAMES])) + dots
 
 
-def _get_labels(column: pd.Series, data: str, n_before: int) -> np.ndarray:
-    faults = Faults(data)
-    for row in np.flatnonzero(column.isna()).tolist():
-        faults.add(n_before + row + 1, f": the label column {column.name!r} has no value")
-    faults.raise_if_any("Fill it or remove the row.")
-    return column.astype(str).str.strip().to_numpy(dtype=str)
+def _raise_faults(data: str, faults: Sequence[str], advice: str) -> None:
+    """Raise a ValueError with the first faults, if there are any."""
+    if faults:
+        n_more = len(faults) - _MAX_FAULTS
+        more = f"; and {n_more:,} more" if n_more > 0 else ""
+        raise ValueError(f"{data}, {'; '.join(faults[:_MAX_FAULTS])}{more}. {advice}")
+
+
+def _get_labels(column: pd.Series, data: str) -> np.ndarray:
+    from skdec.tables._cells import is_missing, name_number
+
+    labels = column.astype(object).where(column.notna(), "").map(name_number).str.strip()
+    faults = [
+        f"{column.index.name} {line}: the label column {column.name!r} has no value"
+        for line, label in labels.items()
+        if is_missing(label)
+    ]
+    _raise_faults(data, faults, "Fill it or remove the row.")
+    return labels.to_numpy(dtype=str)
 
 
 def _convert_labels(labels: np.ndarray) -> np.ndarray:
     """Convert labels to integers if all of them are written as such; 007 and 1_000 are not."""
+    if labels.dtype.kind != "U":
+        return labels
     try:
         integers = labels.astype(np.int64)
     except (ValueError, OverflowError):
@@ -452,41 +849,84 @@ def _convert_labels(labels: np.ndarray) -> np.ndarray:
     return integers if (integers.astype(str) == labels).all() else labels
 
 
+# Arrays
+
+
 def _load_arrays(data: str, columns: Columns) -> Table:
     import pandas as pd
 
-    if columns != Columns():
+    asked_for = (columns.label, columns.id, columns.only, *columns.drop)
+    if any(name is not None for name in asked_for):
         raise ValueError(
             f"{data} has no named columns; leave out --label, --id, --columns and --drop."
         )
-    X, y = DATASETS[data]() if data in DATASETS else _load_file_of_arrays(Path(data).expanduser())
+    ids = None
+    if data in DATASETS:
+        X, y = DATASETS[data]()
+    else:
+        X, y, ids = _ARRAY_READERS[_get_suffix(data)](Path(data).expanduser(), columns.part)
     _check_matrix(X, data)
     if y is not None and y.shape != X.shape[:1]:
         raise ValueError(f"{data}: y has shape {y.shape}, but X has {len(X)} samples.")
-    return Table(X, y, pd.RangeIndex(len(X)).to_series(name="index"))
+    if ids is None:
+        ids = pd.RangeIndex(len(X)).to_series(name="index")
+    return Table(X, y, ids)
 
 
-def _load_file_of_arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
-    if path.suffix.lower() == ".npy":
-        try:
-            return np.load(path, mmap_mode="r", allow_pickle=False), None
-        except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"{path} is not a complete .npy file of a plain array; write it again with "
-                "numpy.save."
-            ) from error
+def _load_npy(path: Path, part: str | None) -> tuple[Any, Any, Any]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False), None, None
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is not a complete .npy file of a plain array; write it again with numpy.save."
+        ) from error
+
+
+def _load_npz(path: Path, part: str | None) -> tuple[Any, Any, Any]:
     arrays = read_npz(path)
-    if set(KERAS_KEYS) <= set(arrays):
-        return load_keras_archive(path)
-    key = next((key for key in ("X", "x") if key in arrays), None)
-    if key is None and len(arrays) == 1:
-        key = next(iter(arrays))
-    if key is None:
+    if part is None and set(KERAS_KEYS) <= set(arrays):
+        return *load_keras_archive(path), None
+    key = part or next((key for key in ("X", "x") if key in arrays), None)
+    if key not in arrays and (part or len(arrays) != 1):
         raise ValueError(
             f"{path} has the arrays {_format_names(sorted(arrays))}; needed are X and optionally "
-            f"y, or {', '.join(KERAS_KEYS)}."
+            f"y, or {', '.join(KERAS_KEYS)}; or choose one by --key."
         )
-    return arrays[key], arrays.get("y")
+    return arrays[key or next(iter(arrays))], arrays.get("y"), None
+
+
+def _load_mat(path: Path, part: str | None) -> tuple[Any, Any, Any]:
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(path)
+    except NotImplementedError as error:
+        raise ValueError(f"{path} is of MATLAB 7.3; save it with the option -v7.") from error
+    except Exception as error:  # SciPy raises errors of many kinds for damaged files
+        raise ValueError(f"{path} is no .mat file that can be read ({error}).") from error
+    arrays = {name: array for name, array in content.items() if not name.startswith("__")}
+    arrays = {n: a.toarray() if hasattr(a, "toarray") else a for n, a in arrays.items()}
+    matrices = [n for n, a in arrays.items() if a.dtype.kind in "biuf" and min(a.shape) > 1]
+    X = arrays[_choose(part, matrices, str(path), "matrix")]
+    y = arrays.get("y")
+    return X, None if y is None or y.size != len(X) else y.ravel(), None
+
+
+def _load_h5ad(path: Path, part: str | None) -> tuple[Any, Any, Any]:
+    import pandas as pd
+
+    try:
+        import anndata
+    except ImportError as error:
+        raise ValueError(f"{path} needs anndata: run pip install anndata.") from error
+    try:
+        content = anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"{path} is no .h5ad file that can be read ({error}).") from error
+    parts = {"X": content.X, **content.obsm}
+    X = parts[_choose(part or "X", list(parts), str(path), "matrix")]
+    ids = pd.Series(content.obs_names.to_numpy(), name="index")
+    return X.toarray() if hasattr(X, "toarray") else np.asarray(X), None, ids
 
 
 def _check_matrix(X: np.ndarray, data: str) -> None:
@@ -498,14 +938,44 @@ def _check_matrix(X: np.ndarray, data: str) -> None:
         )
     if 0 in X.shape:
         raise ValueError(f"{data} has an array of shape {X.shape}: no samples or no features.")
-    faults = Faults(data)
-    for start in _iterate_starts(X):
+    faults = []
+    for start in range(0, len(X), _ROWS_PER_CHUNK):
         block = X[start : start + _ROWS_PER_CHUNK]
         for row, column in np.argwhere(~np.isfinite(block)).tolist():
             what = "missing" if np.isnan(block[row, column]) else "infinite"
-            faults.add(start + row + 1, f", column '{column}': the value is {what}")
-    faults.raise_if_any("Impute them, or remove the rows.")
+            faults.append(f"row {start + row + 1}, column '{column}': the value is {what}")
+    _raise_faults(data, faults, "Impute them, or remove the rows.")
 
 
-def _iterate_starts(X: np.ndarray) -> Iterable[int]:
-    return range(0, len(X), _ROWS_PER_CHUNK)
+def _iterate_folder(data: str, columns: Columns) -> Iterator[Table]:
+    """Iterate over the images of a folder, as data frames of pixels with names."""
+    import pandas as pd
+
+    if columns.label not in (None, FOLDER) or columns.id or columns.only or columns.drop:
+        raise ValueError(
+            f"{data} is a folder of images; leave out --id, --columns and --drop, and give "
+            f"--label {FOLDER} or none."
+        )
+    for X, names, notes in iterate_images(Path(data).expanduser(), columns.image_shape):
+        y = None
+        if columns.label == FOLDER:
+            y = np.array([Path(name).parent.name for name in names], dtype=str)
+        yield Table(X, y, pd.Series(names, name="file"), notes=notes)
+
+
+_FRAME_READERS: dict[str, Callable[[str, str | None], Any]] = {
+    **dict.fromkeys((".csv", ".tsv", ".txt", ".gz"), _read_text),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), _read_excel),
+    ".parquet": _read_parquet,
+    ".feather": _read_feather,
+    ".json": _read_json,
+    **dict.fromkeys((".jsonl", ".ndjson"), _read_json_lines),
+    ".arff": _read_arff,
+    **dict.fromkeys((".sqlite", ".db"), _read_sqlite),
+}
+_ARRAY_READERS: dict[str, Callable[[Path, str | None], tuple[Any, Any, Any]]] = {
+    ".npy": _load_npy,
+    ".npz": _load_npz,
+    ".mat": _load_mat,
+    ".h5ad": _load_h5ad,
+}
