@@ -36,6 +36,10 @@ class Page(HTMLParser):
         ):
             self.loaded.append(attributes[_LOADING[tag]].split()[0])
 
+    def has(self, anchor):
+        """Return whether a link to the anchor leads somewhere; text fragments always may."""
+        return anchor in self.anchors or anchor.startswith(":~:")
+
 
 def find_problems(folder):
     """Return what is broken in the pages of a folder, one line for each problem."""
@@ -54,7 +58,7 @@ def find_problems(folder):
             found = (path.parent / file.partition("?")[0]).resolve() if file else path
             if not found.exists():
                 problems.append(f"{name} does not exist")
-            elif anchor and found in pages and anchor not in pages[found].anchors:
+            elif anchor and found in pages and not pages[found].has(anchor):
                 problems.append(f"{name} has no such anchor")
     return problems
 

@@ -98,7 +98,7 @@ def find_neighbors(
     samples : DistinctSamples
         Samples.
     n_neighbors : int
-        Number of nearest neighbors of each sample.
+        Number of nearest neighbors of each sample; all others if there are not so many.
     seed : int
         Seed of the principal components and of the cells of many samples.
     metric : {"euclidean", "cosine"}, default="euclidean"
@@ -111,7 +111,8 @@ def find_neighbors(
     Neighbors
         Graph and points.
     """
-    if samples.shape[0] == 1 or not n_neighbors:
+    n_neighbors = min(n_neighbors, samples.shape[0] - 1)
+    if not n_neighbors:
         return Neighbors()
 
     def compute() -> Neighbors:

@@ -7,10 +7,12 @@ import scipy.sparse as sp
 from skdec._utils.assignments import compute_neighbor_targets
 from skdec._utils.data import to_float32
 from skdec._utils.progress import show_progress
+from skdec._utils.validation import find_distinct_samples
 from skdec.cluster import _graph as neighbors
 from skdec.cluster import _nearest as neighbor_search
 from skdec.cluster._graph import (
     build_neighbor_graph,
+    find_neighbors,
     fit_projection,
     project,
 )
@@ -198,6 +200,13 @@ def test_neighbor_targets_correct_labels_that_differ_from_all_neighbors(random):
     labels[[3, 40]] = 1 - labels[[3, 40]]
     targets = compute_neighbor_targets(np.eye(2, dtype=np.float32)[labels], build_graph(X, 5), 4)
     np.testing.assert_array_equal(targets.argmax(axis=1), truth)
+
+
+def test_few_samples_are_all_neighbors_of_each_other():
+    samples = find_distinct_samples(np.repeat(np.eye(4), 10, axis=0), None, 2)
+    found = find_neighbors(samples, 10, seed=0)
+    assert found.n_neighbors == 3
+    np.testing.assert_array_equal(found.graph.toarray() > 0, ~np.eye(4, dtype=bool))
 
 
 def test_progress_counts_samples(random, monkeypatch, capsys):
