@@ -22,7 +22,7 @@ from skdec._utils.data import DistinctSamples
 from skdec._utils.text_table import format_table
 from skdec._utils.threads import use_one_thread
 from skdec.cluster._graph import find_neighbors
-from skdec.cluster._number import choose_number, compare_numbers
+from skdec.cluster._number import MIN_CONTRAST, choose_number, compare_numbers
 from skdec.display import ClusterCountDisplay
 from skdec.metrics import convert_labels
 
@@ -48,19 +48,19 @@ class ClusterCountChoice:
     Parameters
     ----------
     recommended : int
-        The number of clusters of the greatest contrast times agreement; 1 if that is not above 1,
+        The number of clusters of the greatest contrast times agreement; 1 if that is at most 1.25,
         so that no number stands out.
     n_clusters : ndarray of shape (n_counts,), int
         The numbers of clusters, in ascending order.
     contrast : ndarray of shape (n_counts,), float
-        How many times cheaper the borders are than the cheapest cut through any cluster, relative
+        How many times cheaper the borders are than the cheapest cuts through the clusters, relative
         to what is found in samples without clusters. Mean over the seeds.
     agreement : ndarray of shape (n_counts,), float
         Mean adjusted Rand index between the clusterings of two seeds.
     lost : ndarray of shape (n_counts, n_seeds), float
         Fraction of the information on a sample's cluster that is lost in the step to a neighbor.
     cheapest : ndarray of shape (n_counts, n_seeds), float
-        Fraction that the cheapest cut through one of the clusters loses.
+        Fraction that the cheapest cuts through the clusters lose.
     nmi : ndarray of shape (n_counts, n_seeds), float, or None
         Normalized mutual information with the classes; None if there are none.
 
@@ -107,7 +107,7 @@ class ClusterCountChoice:
         if self.recommended == 1:
             return (
                 "No number of clusters stands out: contrast times agreement is at most "
-                f"{values.max():.2f}, and above 1 where there are clusters."
+                f"{values.max():.2f}, and above {MIN_CONTRAST} where there are clusters."
             )
         others = np.delete(values, values.argmax())
         close = self.n_clusters[values > _CLOSE * values.max()]
@@ -187,17 +187,17 @@ def choose_n_clusters(
     -----
     Let H be the entropy of the clusters, and I the mutual information between the clusters of a
     sample and of a random neighbor of it. The borders lose (H - I) / H of the information. Each
-    cluster is cut as every other clustering would cut it; the cheapest of these cuts through any
-    cluster, of at least 0.35 nats, tells what a border costs where there is none. With too few
-    clusters it is cheap, because two of them are merged; with too many the borders themselves are
-    dear. The contrast of k clusters is
+    cluster is cut as every other clustering would cut it; the cheapest of these cuts, of at least
+    0.35 nats, tells what a border costs where there is none. Their geometric mean over the clusters
+    is small if there are too few clusters, because two of them are merged; with too many, the
+    borders themselves are dear. The contrast of k clusters is
 
         cheapest / lost / k^0.4
 
     The last factor is about the largest ratio that is found by chance in uniform and normal samples
-    of up to ten features. So a contrast of at most 1 means that there are no clusters; the contrast
-    is multiplied by the agreement of the seeds. If that is above 1 for no number, one cluster is
-    recommended. Printing the result tells whether other numbers are nearly as good.
+    of two features, less in more. The contrast is multiplied by the agreement of the seeds. If that
+    is above 1.25 for no number, one cluster is recommended. Printing the result tells whether other
+    numbers are nearly as good.
 
     References
     ----------

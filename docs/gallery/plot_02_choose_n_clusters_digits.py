@@ -3,8 +3,8 @@ Choosing the number of clusters on digits
 =========================================
 
 How many clusters do the digits have, if the number is not given? `choose_n_clusters` searches for
-clusters in the graph of nearest neighbors, for all numbers and without a network, and recommends a
-number without using labels.
+clusters in the graph of nearest neighbors, for all numbers at once and without a network, and
+recommends a number without using labels.
 """
 
 # %%
@@ -26,14 +26,12 @@ choice = choose_n_clusters(
 print(choice)
 
 # %%
-# The contrast says how many times cheaper the borders between the clusters are than the cheapest
-# cut through one of them, beside what is found in samples without clusters: above 1 there is
-# something to find. The agreement is that of two seeds. The number with the greatest product is
-# recommended.
+# The contrast is how many times cheaper the borders between the clusters are than the cheapest cuts
+# through them; above 1.25, there are clusters. The agreement of the seeds is high for several
+# numbers.
 choice.plot()
 plt.show()
 
 # %%
-# All ten digits. Some are written in two ways, and some look like others, so that the classes are
-# not the only answer.
-print(choose_n_clusters(X, random_state=0).recommended, "clusters recommended for ten digits")
+# Of all ten digits, several are written in two ways, and more than one number is nearly as good.
+print(choose_n_clusters(X, random_state=0))

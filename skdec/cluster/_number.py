@@ -35,6 +35,10 @@ _MIN_CUT_ENTROPY = 0.35
 # In uniform and normal samples without clusters, the contrast of k clusters is about k to this
 # power.
 _CHANCE_POWER = 0.4
+# Above this there are clusters: noise in two features can reach 1.1.
+MIN_CONTRAST = 1.25
+# Cheaper cuts count as this.
+_SMALLEST_CUT = 1e-6
 
 
 class NumberedClusters(NamedTuple):
@@ -53,7 +57,7 @@ class NumberedClusters(NamedTuple):
     lost : ndarray of shape (n_seeds,)
         Fraction of the entropy that is lost in the step to a neighbor.
     cheapest : ndarray of shape (n_seeds,)
-        Fraction that the cheapest cut through a cluster loses.
+        Fraction that the cheapest cuts lose, the geometric mean over the clusters.
     """
 
     n_clusters: int
@@ -102,9 +106,9 @@ def find_number(
 
 
 def choose_number(found: Sequence[NumberedClusters]) -> int:
-    """Return the number of the highest contrast times agreement, or 1 if that is not above 1."""
+    """Return the number of the highest contrast times agreement; 1 if that is at most 1.25."""
     best = max(found, key=lambda clusters: clusters.contrast * clusters.agreement, default=None)
-    if best is None or best.contrast * best.agreement <= 1:
+    if best is None or best.contrast * best.agreement <= MIN_CONTRAST:
         return 1
     return best.n_clusters
 
@@ -200,7 +204,13 @@ def _measure_contrasts(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return log contrast, lost fraction and cheapest cut of each clustering."""
     costs = measure_costs(graph, sample_weight, labelings, min_cut_entropy=_MIN_CUT_ENTROPY)
-    cheapest = np.array([cuts.min() for cuts in fill_cuts(costs)])
+    # The geometric mean, so that a few cheap cuts count, but not a single one of many clusters.
+    cheapest = np.array(
+        [
+            np.exp(np.average(np.log(np.maximum(cuts, _SMALLEST_CUT)), weights=sizes))
+            for cuts, sizes in zip(fill_cuts(costs), costs.sizes, strict=True)
+        ]
+    )
     counts = np.array([labels.max() + 1 for labels in labelings])
     ratios = [
         compute_log_ratio(costs, cut, loss) for cut, loss in zip(cheapest, costs.lost, strict=True)
