@@ -40,10 +40,10 @@ builders = {
 }
 
 # %%
-# The same fit with each. The clusters come from the search, so the networks agree in them; they
+# The same fit with each. The clusters come from the search, and the networks learn them; they
 # differ in what they can reconstruct.
 fitted = {
-    name: DECClusterer(10, autoencoder=build, max_iter=100, random_state=0).fit(X)
+    name: DECClusterer(10, autoencoder=build, random_state=0).fit(X)
     for name, build in builders.items()
 }
 for name, dec in fitted.items():
