@@ -52,7 +52,9 @@ INNER = tuple(
     name
     for name in MODULES
     if name.startswith(("skdec.dec.", "skdec.cluster."))
-    and name not in ("skdec.dec._estimator", "skdec.cluster._neighbor_clusterer")
+    # `_state` stores estimators that are parameters of others.
+    and name not in ("skdec.dec._estimator", "skdec.dec._state")
+    and name != "skdec.cluster._neighbor_clusterer"
 )
 ESTIMATOR_API = r"BaseEstimator|\w+Mixin|check_is_fitted|validate_data|_fit_context"
 
