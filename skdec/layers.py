@@ -1,4 +1,4 @@
-"""Keras layers: the clustering layer of DEC, and random affine maps of images."""
+"""Keras layers: the clustering layer of DEC, random affine maps of images, scaling of samples."""
 
 # Before Keras, so that TensorFlow begins without its start-up lines.
 from skdec.dec._math import soft_assignment  # isort: split
@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["ClusteringLayer", "RandomAffine"]
+__all__ = ["ClusteringLayer", "RandomAffine", "SampleScaling"]
 
 
 @keras.saving.register_keras_serializable(package="skdec")
@@ -131,6 +131,100 @@ class ClusteringLayer(keras.layers.Layer):
             Configuration from which `from_config` creates an equal layer.
         """
         return {**super().get_config(), "n_clusters": self.n_clusters, "alpha": self.alpha}
+
+
+@keras.saving.register_keras_serializable(package="skdec")
+class SampleScaling(keras.layers.Layer):
+    """Center and scale samples as the networks of a fit see them, or the inverse.
+
+    The first layer of `DECClusterer.encoder_` and the last one of its decoder. Samples that are
+    farther from the center than `max_distance` are brought nearer, to less than twice of it; the
+    inverse leaves them near.
+
+    Parameters
+    ----------
+    center : sequence of float
+        Subtracted from the samples.
+    scale : float
+        By which they are divided afterwards.
+    max_distance : float
+        Distance from the center, after the division, from which on samples are brought nearer.
+    invert : bool, default=False
+        Whether to map from scaled samples to samples.
+    **kwargs : dict
+        Keyword arguments of every Keras layer, such as ``name`` and ``dtype``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdec.layers import SampleScaling
+    >>> layer = SampleScaling([1.0, 2.0], 4.0, max_distance=10.0)
+    >>> np.asarray(layer(np.array([[5.0, 0.0]])))
+    array([[ 1. , -0.5]], dtype=float32)
+    """
+
+    ARGUMENTS = ("center", "scale", "max_distance", "invert")
+
+    def __init__(
+        self,
+        center: Sequence[float],
+        scale: float,
+        max_distance: float,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.center = [float(value) for value in center]
+        self.scale, self.max_distance, self.invert = scale, max_distance, invert
+
+    def call(self, samples: Any) -> Any:
+        """Scale samples, or map scaled ones back.
+
+        Parameters
+        ----------
+        samples : tensor of shape (n, n_features)
+            Samples.
+
+        Returns
+        -------
+        tensor of shape (n, n_features)
+            Scaled samples.
+        """
+        center = ops.convert_to_tensor(self.center, dtype=self.compute_dtype)
+        if self.invert:
+            return samples * self.scale + center
+        scaled = (samples - center) / self.scale
+        # In two factors, since float32 does not hold the squares of large values.
+        largest = ops.maximum(ops.max(ops.abs(scaled), axis=-1, keepdims=True), 1.0)
+        lengths = ops.sqrt(ops.sum(ops.square(scaled / largest), axis=-1, keepdims=True))
+        ratios = ops.maximum(largest / self.max_distance * lengths, 1.0)
+        return scaled / ratios * (2.0 - 1.0 / ratios)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the output.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of the samples, (n, n_features).
+
+        Returns
+        -------
+        tuple
+            The same shape.
+        """
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor.
+
+        Returns
+        -------
+        dict
+            Configuration from which `from_config` creates an equal layer.
+        """
+        own = {name: getattr(self, name) for name in self.ARGUMENTS}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="skdec")

@@ -17,6 +17,8 @@ _CHUNK_BYTES = 2**24
 _MAX_CHUNK_STEPS = 128
 # Samples gathered at a time: each read from a memory map can bring in a megabyte around it.
 _GATHER_SIZE = 64
+# Farther from zero than so many times its range, a feature loses digits in float32.
+_MAX_OFFSET = 64
 
 
 class DistinctSamples:
@@ -26,8 +28,18 @@ class DistinctSamples:
     on whether a sample is repeated or has a larger weight. Samples of weight zero are left out.
     `X` is indexed, never copied.
 
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Their weights.
+
     Attributes
     ----------
+    origin : ndarray of shape (n_features,), float64, or None
+        What is subtracted from the samples before they become float32, which would not tell them
+        apart otherwise; None where no feature is far from zero, and of a sparse `X`.
     sample_weight : ndarray of shape (n,), float32
         Weights of the distinct samples, with a mean of one.
     total_weight : float
@@ -45,8 +57,9 @@ class DistinctSamples:
     def __init__(self, X: Any, sample_weight: np.ndarray | None = None) -> None:
         self._X = X
         indices = np.arange(X.shape[0]) if sample_weight is None else np.flatnonzero(sample_weight)
+        self.origin = find_origin(X, indices)
         self.hashes, first, self._inverse = np.unique(
-            hash_samples(X, indices), return_index=True, return_inverse=True
+            hash_samples(X, indices, self.origin), return_index=True, return_inverse=True
         )
         self._positions, self._weighted = indices[first], indices
         given = None if sample_weight is None else sample_weight[indices]
@@ -54,11 +67,17 @@ class DistinctSamples:
         self.total_weight, self.mean_weight = float(weights.sum()), float(weights.mean())
         self.sample_weight = (weights / weights.mean()).astype(np.float32)
         self.shape = (len(first), X.shape[1])
-        self.digest = blake2b(self.hashes.tobytes() + weights.tobytes()).hexdigest()
+        origin = b"" if self.origin is None else self.origin.tobytes()
+        self.digest = blake2b(self.hashes.tobytes() + weights.tobytes() + origin).hexdigest()
 
     def __getitem__(self, selection: Any) -> np.ndarray:
-        """Return selected distinct samples as a dense float32 array."""
-        return to_float32(self._X, self._positions[selection])
+        """Return selected distinct samples minus the origin as a dense float32 array."""
+        return to_float32(self._X, self._positions[selection], self.origin)
+
+    @property
+    def raw(self) -> "SampleSubset":
+        """The distinct samples as they are in `X`."""
+        return SampleSubset(self._X, self._positions)
 
     @property
     def is_sparse(self) -> bool:
@@ -91,34 +110,64 @@ class SampleSubset:
 
     def __init__(self, X: Any, indices: np.ndarray) -> None:
         self._X, self._indices = X, indices
-        self.shape = (len(indices), X.shape[1])
+        self.shape, self.dtype = (len(indices), X.shape[1]), X.dtype
 
     def __getitem__(self, selection: Any) -> np.ndarray:
-        """Return some of the samples as a dense float32 array."""
-        return to_float32(self._X, self._indices[selection])
+        """Return some of the samples as a dense array."""
+        return to_dense(self._X, self._indices[selection], self.dtype)
 
 
-def hash_samples(X: Any, indices: np.ndarray) -> np.ndarray:
-    """Return a 16-byte hash of each selected sample."""
-    hashes = np.empty(len(indices), dtype="S16")
-    block = max(1, _CHUNK_BYTES // (4 * X.shape[1]))
+def find_origin(X: Any, indices: np.ndarray) -> np.ndarray | None:
+    """Return the middle of the features that are far from zero, and zero for the others.
+
+    None where no feature is, and for a sparse `X`. A middle is rounded to a multiple of a power of
+    two above the range, so that also the differences of float32 samples from it are exact.
+    """
+    if hasattr(X, "tocsr") or not len(indices):
+        return None
+    lowest, highest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    block = count_samples_in_chunk(X.shape[1])
     for start in range(0, len(indices), block):
-        samples = to_float32(X, indices[start : start + block]) + np.float32(0)  # no -0
+        samples = to_dense(X, indices[start : start + block], X.dtype)
+        lowest = np.minimum(lowest, samples.min(axis=0))
+        highest = np.maximum(highest, samples.max(axis=0))
+    middle, ranges = lowest / 2 + highest / 2, highest - lowest
+    step = 2.0 ** np.ceil(np.log2(np.where(ranges > 0, ranges, 1)))
+    rounded = np.where(ranges > 0, np.round(middle / step) * step, middle)
+    origin = np.where(np.abs(middle) > _MAX_OFFSET * ranges, rounded, 0.0)
+    return origin if origin.any() else None
+
+
+def hash_samples(X: Any, indices: np.ndarray, origin: np.ndarray | None = None) -> np.ndarray:
+    """Return a 16-byte hash of each selected sample, without the origin."""
+    hashes = np.empty(len(indices), dtype="S16")
+    block = count_samples_in_chunk(X.shape[1])
+    for start in range(0, len(indices), block):
+        samples = to_float32(X, indices[start : start + block], origin) + np.float32(0)  # no -0
         for i, sample in enumerate(samples, start):
             hashes[i] = blake2b(sample, digest_size=16).digest()
     return hashes
 
 
-def take_float32(X: Any, indices: np.ndarray) -> Any:
-    """Return selected samples as float32, sparse ones as a sparse matrix."""
-    return X[indices].astype(np.float32) if hasattr(X, "tocsr") else to_float32(X, indices)
+def take_float32(X: Any, indices: np.ndarray, origin: np.ndarray | None = None) -> Any:
+    """Return selected samples as float32: sparse ones as they are, dense ones minus the origin."""
+    if hasattr(X, "tocsr"):
+        return X[indices].astype(np.float32)
+    return to_float32(X, indices, origin)
 
 
-def to_float32(X: Any, selection: slice | np.ndarray) -> np.ndarray:
-    """Return selected samples of a dense or sparse `X` as a dense float32 array."""
+def to_float32(X: Any, selection: slice | np.ndarray, origin: Any = None) -> np.ndarray:
+    """Return selected samples of `X`, minus the origin, as a dense float32 array."""
+    if origin is None:
+        return to_dense(X, selection, np.float32)
+    return (to_dense(X, selection, np.float64) - origin).astype(np.float32)
+
+
+def to_dense(X: Any, selection: slice | np.ndarray, dtype: Any) -> np.ndarray:
+    """Return selected samples of a dense or sparse `X` as a dense array."""
     if isinstance(selection, slice):
-        return np.ascontiguousarray(_to_dense(read_selection(X, selection)), dtype=np.float32)
-    samples = np.empty((len(selection), X.shape[1]), dtype=np.float32)
+        return np.ascontiguousarray(_to_dense(read_selection(X, selection)), dtype=dtype)
+    samples = np.empty((len(selection), X.shape[1]), dtype=dtype)
     for start in range(0, len(selection), _GATHER_SIZE):
         part = slice(start, start + _GATHER_SIZE)
         samples[part] = _to_dense(read_selection(X, selection[part]))
@@ -153,6 +202,11 @@ def iterate_shuffled_batches(
             queue = np.concatenate([queue, epoch])
         yield queue[:batch_size]
         queue = queue[batch_size:]
+
+
+def count_samples_in_chunk(n_features: int) -> int:
+    """Return the number of samples that are read at once, a few megabytes."""
+    return max(1, _CHUNK_BYTES // (4 * n_features))
 
 
 def count_steps_per_chunk(n_features: int, batch_size: int) -> int:

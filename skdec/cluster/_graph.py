@@ -115,6 +115,8 @@ def find_neighbors(
     if not n_neighbors:
         return Neighbors()
 
+    n_neighbors = min(n_neighbors, samples.shape[0] - 1)
+
     def compute() -> Neighbors:
         random_state = np.random.RandomState(seed)
         projection = fit_projection(samples, metric, random_state)
@@ -148,7 +150,7 @@ def fit_projection(
     with use_one_thread():
         pca = PCA(n_components, svd_solver=solver, random_state=random_state)
         pca.set_output(transform="default")
-        pca.fit(scaling.apply(_take(samples, order[:size])))
+        pca.fit(scaling.apply(_take(samples, order[:size], metric)))
     pca.random_state = None  # the state of a generator has no part in a file
     return scaling._replace(pca=pca)
 
@@ -162,7 +164,7 @@ def project(samples: DistinctSamples, projection: Projection) -> np.ndarray:
     with open_bar("components", n_samples, "samples") as bar:
         for start in range(0, n_samples, block):
             part = np.arange(start, min(start + block, n_samples))
-            points[part] = projection.apply(_take(samples, part))
+            points[part] = projection.apply(_take(samples, part, projection.metric))
             bar.advance(len(part))
     return points
 
@@ -187,8 +189,11 @@ def find_limits(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _take(samples: DistinctSamples, indices: np.ndarray) -> Any:
-    return samples.take_sparse(indices) if samples.is_sparse else samples[indices]
+def _take(samples: DistinctSamples, indices: np.ndarray, metric: str) -> Any:
+    if samples.is_sparse:
+        return samples.take_sparse(indices)
+    # Distances do not depend on the origin, directions do.
+    return samples.raw[indices] if metric == "cosine" else samples[indices]
 
 
 def _convert(samples: Any) -> Any:

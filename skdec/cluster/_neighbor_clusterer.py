@@ -310,6 +310,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
             self.children_ = list_merges(graph.count_joint(labels, self.n_clusters_))
         self._points, self._distinct_labels = points, labels
         self._hashes = samples.hashes  # in ascending order
+        self._origin = samples.origin
         self._search = self._build_search()
         self.labels_ = expand_labels(X, samples, labels, self._predict_subset)
 
@@ -329,8 +330,9 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         return votes
 
     def _vote_in_block(self, X: Any, block: np.ndarray) -> np.ndarray:
-        own = self._find_in_fit(hash_samples(X, block))
-        points = self._projection.apply(take_float32(X, block))
+        own = self._find_in_fit(hash_samples(X, block, self._origin))
+        origin = self._origin if self.metric == "euclidean" else None
+        points = self._projection.apply(take_float32(X, block, origin))
         with use_one_thread():
             found = self._search.kneighbors(points, return_distance=False)
         # Computed sample by sample: the last bits of those of the search depend on the block.
@@ -363,6 +365,8 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         points, labels = self._points, self._distinct_labels
         if len(points) != len(labels) or len(points) != len(self._hashes):
             raise ValueError("its samples have other numbers of points, labels and hashes")
+        if self._origin is not None and self._origin.shape != (self.n_features_in_,):
+            raise ValueError("its origin is not that of its features")
         if min(labels) < 0 or max(labels) + 1 != self.n_clusters_:
             raise ValueError("its labels are not those of its clusters")
         samples = np.random.RandomState(0).uniform(-1, 1, (4, self.n_features_in_))

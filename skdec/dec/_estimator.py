@@ -66,6 +66,7 @@ from skdec.dec.training.inference import (
     compute_deviation_limits,
     compute_deviations,
 )
+from skdec.dec.training.scaling import Scaling
 from skdec.layers import ClusteringLayer
 from skdec.metrics import neighbor_information
 from skdec.networks import Architecture, Autoencoder
@@ -87,7 +88,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     dims : tuple of int or "auto", default="auto"
         Widths of the encoder's layers after the input, the last one that of the embedding. The
         decoder mirrors them. "auto" is (500, 500, 2000, 10), as in [1]_, from 5,000 samples; the
-        first three are halved below 5,000, below 1,250 and below 313 samples.
+        first three are halved below 5,000, below 1,250 and below 313 samples. For few features
+        they are smaller: the first is at most 64 times the square root of their number.
     alpha : float, default=1.0
         Degrees of freedom of Student's t, which turns distances into soft assignments.
     batch_size : int, default=256
@@ -105,9 +107,10 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         after the other, with the one that mirrors it, to reconstruct its input, each for half of
         `pretrain_epochs`, then all together, as in [1]_; it needs networks of `build_autoencoder`.
     corruption : float, default=0.0
-        Fraction of the values, at least 0 and below 1, that are set to zero at random in the
-        input of the autoencoder ("joint"), or in the input of each of the two layers that are
-        trained ("layerwise"), while the clean values are reconstructed: a denoising autoencoder.
+        Fraction of the values, at least 0 and below 1, that are set to zero (on the scale of the
+        networks, see Notes) at random in the input of the autoencoder ("joint"), or in the input of
+        each of the two layers that are trained ("layerwise"), while the clean values are
+        reconstructed: a denoising autoencoder.
     autoencoder : callable or tuple of keras.Model, default=None
         Networks in place of the fully connected ones that `dims` describes, and which it then has
         no effect on.
@@ -147,9 +150,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         Largest number of training steps of the refinement; 0 for none. "auto" trains in cycles of
         four epochs, or of 300 steps where that is more. Another cycle follows, with the learning
         rates of the first, while the labels of the network agree with less than 99 percent of the
-        initial ones and the agreement grows. There are at most eight cycles in total, the first one
-        included. With augmentation, which lets the network correct initial labels, there is one
-        cycle of three times the length.
+        initial ones and a cycle corrects a tenth of those that differ. There are at most eight
+        cycles in total, the first one included. With augmentation, which lets the network correct
+        initial labels, there is one cycle of three times the length.
     update_interval : int or "auto", default="auto"
         Steps between two updates of the target distribution. "auto" is one epoch, or 30 steps
         where that is more.
@@ -227,7 +230,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         same for it; all: the learning rate of the last step, and the seconds since the beginning
         of the phase, or of the layer's training.
     autoencoder_ : keras.Model
-        Maps samples to their reconstruction, a copy with the fitted weights.
+        Maps samples to their reconstruction, a copy with the fitted weights. As `encoder_` and
+        `model_`, it takes samples as they are: its first layer is `skdec.layers.SampleScaling`.
     encoder_ : keras.Model
         Maps samples to their embedding; shares its weights with `autoencoder_`.
     model_ : keras.Model
@@ -245,7 +249,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     Notes
     -----
     Scale the features alike beforehand, for example to [0, 1]: a feature contributes to the
-    reconstruction error in proportion to its variance. They need not be centered.
+    reconstruction error in proportion to its variance. They need not be centered, nor be of a
+    certain unit: the networks see the samples minus their mean, divided by one number for all
+    features, so that the mean variance is one. Samples that are ten times as far from the mean as
+    the typical one are brought nearer, to less than twice of that. Networks given as `autoencoder`
+    and samples that are changed by `augment` see them as they are.
 
     `DECClusterer.classic` is the method as in the paper. In the scope of a `tf.distribute`
     strategy, `fit` trains on all its replicas.
@@ -705,7 +713,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         --------
         DECClusterer.classic : DEC as in the paper.
         """
-        return cls(n_clusters, **{**tutorial_parameters(), **parameters})
+        widths = {"dims": parameters.pop("dims")} if "dims" in parameters else {}
+        return cls(n_clusters, **{**tutorial_parameters(**widths), **parameters})
 
     @cached_property
     def _networks(self) -> Autoencoder:
@@ -714,7 +723,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         networks = build_untrained_autoencoder(self._weights.architecture)
         networks.encoder.set_weights(self._weights.encoder)
         networks.decoder.set_weights(self._weights.decoder)
-        return networks
+        scaling = self._weights.scaling
+        return networks if scaling is None else run_outside_scope(lambda: scaling.add_to(networks))
 
     @property
     def autoencoder_(self) -> keras.Model:
@@ -785,11 +795,12 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self, settings: Settings, samples: DistinctSamples, checkpoint: Checkpoint
     ) -> PretrainingResult:
         architecture, seed = settings.architecture, settings.pretrain_seed
+        scaling = Scaling.fit(samples) if settings.scales_samples else None
 
         def compute() -> tuple[list[np.ndarray], list[np.ndarray], dict[str, Any]]:
             result = pretrain(
                 samples,
-                create_weights(samples, architecture, seed),
+                create_weights(architecture, scaling, seed),
                 settings.stages,
                 np.random.RandomState(seed),
                 self._get_callbacks(),
@@ -798,12 +809,12 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             return result.weights.encoder, result.weights.decoder, result.history
 
         is_cached = self.memory is not None and not self.callbacks and self._can_be_identified()
-        key = describe((samples.digest, architecture, settings.stages, seed)) if is_cached else ""
+        parameters = architecture, settings.stages, settings.scales_samples, seed
+        key = describe((samples.digest, *parameters)) if is_cached else ""
         memory = self.memory if is_cached else None
         encoder, decoder, history = StepCache(memory).get("pretraining", (key,), compute)
-        return PretrainingResult(
-            DECWeights(architecture, encoder, decoder, alpha=self.alpha), history
-        )
+        weights = DECWeights(architecture, encoder, decoder, alpha=self.alpha, scaling=scaling)
+        return PretrainingResult(weights, history)
 
     def _can_be_identified(self) -> bool:
         """Return whether parameters tell this pretraining from others; warn if they do not."""

@@ -54,7 +54,9 @@ _MAX_REFINE_CYCLES = 8
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
 _DECODER_EPOCHS, _MIN_DECODER_STEPS = 1, 100
 _N_KMEANS_RUNS = 20
-# Widths of the paper's encoder, halved for every time that there are four times fewer samples.
+# Widths of the paper's encoder, halved for every time that there are four times fewer samples, and
+# smaller for few features: the first is at most so many times the square root of their number.
+_MAX_WIDTH_RATIO = 64
 _PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000, 10), 5_000, 3
 _N_SEARCH_NEIGHBORS = 10
 
@@ -121,6 +123,9 @@ class Settings:
         The networks.
     augmentation : Augmentation
         What the samples go through in training.
+    scales_samples : bool
+        Whether the networks see samples centered and scaled. Networks of the user and what changes
+        samples in training get them as they are.
     stages : tuple of Stage
         Stages of the pretraining.
     refinement, rebuilt, decoder, partial : TrainingSettings
@@ -138,6 +143,7 @@ class Settings:
 
     architecture: Architecture
     augmentation: Augmentation
+    scales_samples: bool
     stages: tuple[Stage, ...]
     refinement: TrainingSettings
     rebuilt: TrainingSettings
@@ -246,6 +252,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         **_resolve_optimizer(estimator.pretrain_optimizer),
     )
     # IDEC trains the decoder in the refinement.
+    decoder_steps = max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS)
     trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
     refinement = TrainingSettings(
         n_steps=max_iter,
@@ -255,11 +262,14 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         # With augmentation the network corrects the initial labels, which it need not learn.
         max_cycles=_MAX_REFINE_CYCLES if is_auto and not augmentation else 1,
         waits_for_score=is_auto,
+        # Clusters of the search are better than what a network makes of them.
+        keeps_labels=search is not None and not augmentation,
         **_resolve_optimizer(estimator.optimizer),
     )
     return Settings(
         architecture=architecture,
         augmentation=augmentation,
+        scales_samples=estimator.autoencoder is None and not augmentation,
         stages=_list_stages(
             Stage(pretraining, Corruption(float(estimator.corruption)), augmentation),
             estimator.pretraining,
@@ -269,8 +279,8 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         # Rebuilt neighbors know more where the encoder has learned to ignore changes.
         rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
         decoder=TrainingSettings(
-            n_steps=max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS) * trains_decoder,
-            epoch_steps=steps_per_epoch,
+            n_steps=decoder_steps * trains_decoder,
+            epoch_steps=decoder_steps,
             batch_size=batch_size,
             **_resolve_optimizer("adam"),
         ),
@@ -306,7 +316,7 @@ def _resolve_architecture(estimator: Any, n_samples: int, n_features: int) -> Ar
         architecture = Architecture.create(estimator.autoencoder, n_features)
         _check_init(estimator, architecture.embedding_width)
         return architecture
-    dims = _resolve_dims(estimator.dims, n_samples)
+    dims = _resolve_dims(estimator.dims, n_samples, n_features)
     return Architecture.create_default(n_features, dims)
 
 
@@ -340,14 +350,16 @@ def _resolve_augmentation(augment: Any, n_features: int) -> Augmentation:
     return Augmentation.create(augment, n_features)
 
 
-def _resolve_dims(dims: Any, n_samples: int) -> tuple[int, ...]:
+def _resolve_dims(dims: Any, n_samples: int, n_features: int) -> tuple[int, ...]:
     if not isinstance(dims, str):
         return tuple(map(int, dims))
     n_halvings = 0
     while n_halvings < _MAX_HALVINGS and n_samples * 4**n_halvings < _MIN_PAPER_SAMPLES:
         n_halvings += 1
     *widths, embedding_width = _PAPER_DIMS
-    return (*(width // 2**n_halvings for width in widths), embedding_width)
+    largest = _MAX_WIDTH_RATIO * math.sqrt(n_features)
+    factor = min(2**-n_halvings, largest / widths[0])
+    return (*(int(factor * width) for width in widths), embedding_width)
 
 
 def _resolve_batch_size(batch_size: int, n_samples: int) -> int:
@@ -410,7 +422,6 @@ def published_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 20_000, 0.1, staircase=True)
     return {
         **tutorial_parameters(),
-        "dims": "auto",  # those of the networks
         "autoencoder": partial(build_autoencoder, dims=dims, kernel_initializer=initializer),
         "pretrain_epochs": 365,  # on MNIST 100,000 steps, and 50,000 for each layer
         "pretrain_optimizer": keras.optimizers.SGD(schedule, momentum=0.9),
@@ -419,10 +430,11 @@ def published_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
     }
 
 
-def tutorial_parameters() -> dict[str, Any]:
+def tutorial_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
     """Return the parameters of the Keras tutorial, where they differ from the defaults."""
     return {
-        "dims": _PAPER_DIMS,
+        # Given networks get the samples as they are.
+        "autoencoder": partial(build_autoencoder, dims=dims),
         "pretrain_epochs": 300,
         "pretrain_optimizer": keras.optimizers.SGD(1.0, momentum=0.9),
         "init": "k-means++",

@@ -13,6 +13,7 @@ from skdec.dec.training.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augm
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree
 from skdec.dec.training.inference import DECWeights
+from skdec.dec.training.scaling import Scaling
 from skdec.dec.training.trainer import (
     Trainer,
     borrow_decoder_trainer,
@@ -22,10 +23,9 @@ from skdec.dec.training.trainer import (
 from skdec.dec.training.training_loop import TrainingLoop, TrainingSettings
 from skdec.networks import Architecture
 
-# Distance of the mean from zero, in root mean squared distances of the samples from it, up to which
-# the networks learn as well as around zero.
-_MAX_OFFSET = 4.0
-_N_MEAN_SAMPLES = 256
+# The first kernel is larger by this number over the root of the number of features, if that is
+# above one, and its units switch up to so many units from the center of the scaled samples.
+_STEEPNESS, _REACH = 7.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,19 @@ class PretrainingResult(NamedTuple):
     history: dict[str, dict[str, np.ndarray]]
 
 
-def create_weights(samples: DistinctSamples, architecture: Architecture, seed: int) -> DECWeights:
+def create_weights(architecture: Architecture, scaling: Scaling | None, seed: int) -> DECWeights:
     """Create the weights with which the pretraining begins.
 
-    Where the samples are far from zero compared with their spread, such as temperatures in Kelvin,
-    the first biases of the encoder subtract their mean, and the last ones of the decoder add it.
-    Otherwise that mean alone would decide the outputs of the networks and their gradients.
+    Of few features, samples lie densely and the borders between clusters may be winding. There the
+    units of the first layer switch all over the scaled samples, not only at their center, and the
+    more steeply the fewer features there are.
 
     Parameters
     ----------
-    samples : DistinctSamples
-        Samples.
     architecture : Architecture
         The networks. Those of the user keep the weights that they come with.
+    scaling : Scaling or None
+        What samples go through before the networks; None for networks of the user.
     seed : int
         Seed of the initializers.
 
@@ -102,15 +102,13 @@ def create_weights(samples: DistinctSamples, architecture: Architecture, seed: i
         Initial weights of the encoder and the decoder.
     """
     encoder, decoder = architecture.create_weights(seed)
-    if architecture.is_fully_connected:
-        # Distinct samples are in no order, so the first ones are like all others.
-        some = samples[:_N_MEAN_SAMPLES].astype(np.float64)
-        mean, spread = some.mean(axis=0), np.sqrt(some.var(axis=0).sum())
-        if np.linalg.norm(mean) > _MAX_OFFSET * spread:
-            kernel, bias = encoder[:2]
-            encoder[1] = (bias - mean @ kernel).astype(np.float32)
-            decoder[-1] = (decoder[-1] + mean).astype(np.float32)
-    return DECWeights(architecture, encoder, decoder)
+    factor = _STEEPNESS / np.sqrt(architecture.n_features)
+    if scaling is not None and factor > 1:
+        kernel = factor * encoder[0]
+        lengths = np.linalg.norm(kernel, axis=0)
+        distances = np.random.RandomState(seed).uniform(-_REACH, _REACH, len(lengths))
+        encoder[:2] = kernel.astype(np.float32), (distances * lengths).astype(np.float32)
+    return DECWeights(architecture, encoder, decoder, scaling=scaling)
 
 
 def pretrain(
@@ -175,7 +173,7 @@ def _train_stage(
         check_workers_agree(lambda: (stage.phase, samples.digest, loop.get_state()))
         with loop:
             while loop.is_running:
-                loss = loop.train_epoch([samples])
+                loss = loop.train_epoch([weights.scale(samples)])
                 loop.record(loss=loss)
                 if loop.is_running:  # at the end, callbacks may still change the weights
                     loop.save_checkpoint()
@@ -241,7 +239,7 @@ def train_decoder(
         try:
             with loop:
                 while loop.is_running:
-                    loop.record(loss=loop.train_epoch([samples, z]))
+                    loop.record(loss=loop.train_epoch([weights.scale(samples), z]))
         except FloatingPointError:  # the clusters do not depend on the decoder
             return weights
         return replace(weights, decoder=trainer.get_weights())

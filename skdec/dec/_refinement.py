@@ -163,6 +163,7 @@ def refine(
             callbacks=callbacks,
             checkpoint=checkpoint,
         )
+        inputs = weights.scale(samples)
         p, labels = initialization.targets, initialization.labels
         initial_score = targets.score(labels)
         is_resumed = loop.resume()
@@ -176,7 +177,7 @@ def refine(
         check_workers_agree(lambda: (phase, p, settings.epoch_steps, loop.get_state()))
         with loop:
             while loop.is_running:
-                loss = loop.train_epoch([samples, p], [weights.alpha, reconstruction_weight])
+                loss = loop.train_epoch([inputs, p], [weights.alpha, reconstruction_weight])
                 current = _get_weights(weights, trainer)
                 q = _assign(samples, current)
                 new_labels = q.argmax(axis=1)
@@ -190,7 +191,8 @@ def refine(
                     _undo_collapsed_update(loop, n_found, n_clusters)
                     continue
                 if targets.graph is not None:
-                    loop.keep_best((n_found, score))
+                    learned = min(agreement, _MIN_AGREEMENT) if settings.keeps_labels else 0.0
+                    loop.keep_best((n_found, learned, score))
                 labels = new_labels
                 follows_network = follows_network or agreement >= _MIN_AGREEMENT
                 is_extended = not follows_network and loop.extend("agreement")

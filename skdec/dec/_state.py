@@ -17,6 +17,7 @@ from skdec.dec._math import soft_assignment
 from skdec.dec._parameters import check_parameters
 from skdec.dec.training.identity import get_weight_decay_exclusion, identify
 from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
+from skdec.dec.training.scaling import Scaling
 from skdec.layers import RandomAffine
 from skdec.networks import Architecture, build_autoencoder, build_convolutional_autoencoder
 
@@ -126,7 +127,7 @@ def _is_keras_name(module: Any, word: str) -> bool:
 
 def _describe_weights(weights: DECWeights) -> Any:
     architecture = weights.architecture
-    networks = _describe(architecture.source)
+    networks, scaling = _describe(architecture.source), weights.scaling
     if not _is_plain(networks):
         return weights
     return {
@@ -137,6 +138,9 @@ def _describe_weights(weights: DECWeights) -> Any:
             "decoder": weights.decoder,
             "centers": weights.centers,
             "alpha": weights.alpha,
+            "scaling": None
+            if scaling is None
+            else {"center": scaling.center, "scale": scaling.scale},
         }
     }
 
@@ -170,8 +174,25 @@ def _restore_weights(state: dict[str, Any]) -> DECWeights:
     width = networks[0].output.shape[1]
     architecture = Architecture(n_features, width, identify(source), source)
     return DECWeights(
-        architecture, state["encoder"], state["decoder"], state["centers"], state["alpha"]
+        architecture,
+        state["encoder"],
+        state["decoder"],
+        state["centers"],
+        state["alpha"],
+        _restore_scaling(state["scaling"], n_features),
     )
+
+
+def _restore_scaling(state: dict[str, Any] | None, n_features: int) -> Scaling | None:
+    if state is None:
+        return None
+    scaling = Scaling(state["center"], state["scale"])
+    is_array = isinstance(scaling.center, np.ndarray) and scaling.center.dtype == np.float64
+    if not is_array or scaling.center.shape != (n_features,):
+        raise ValueError(f"its center is not that of {n_features} features")
+    if not np.isfinite(scaling.center).all() or not 0 < scaling.scale < np.inf:
+        raise ValueError("its center is not finite, or its scale not positive")
+    return scaling
 
 
 # ---- objects of Keras

@@ -41,6 +41,7 @@ class Samples:
 
     def __init__(self, X):
         self.X, self.shape, self.is_sparse = X, X.shape, sp.issparse(X)
+        self.raw = X
 
     def take_sparse(self, indices):
         return self.X[indices]

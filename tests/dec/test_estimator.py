@@ -643,13 +643,11 @@ COMMON_TO_BOTH_RECIPES = {
 }
 RECIPES = {
     "classic": {
-        "dims": "auto",  # of its own builder
         "pretraining": "layerwise",
         "corruption": 0.2,
         "pretrain_epochs": 365,
     },
     "tutorial": {
-        "dims": (500, 500, 2000, 10),
         "pretraining": "joint",
         "corruption": 0.0,
         "pretrain_epochs": 300,
@@ -662,6 +660,7 @@ def test_recipes_have_the_published_parameters(recipe):
     parameters = getattr(DECClusterer, recipe)(7, random_state=3, alpha=2.0).get_params()
     expected = COMMON_TO_BOTH_RECIPES | RECIPES[recipe]
     assert {name: parameters[name] for name in expected} == expected
+    assert parameters["autoencoder"].keywords["dims"] == (500, 500, 2000, 10)
     for name in ("pretrain_optimizer", "optimizer"):
         assert type(parameters[name]) is keras.optimizers.SGD
         assert parameters[name].momentum == 0.9
@@ -682,6 +681,24 @@ def test_classic_has_the_initial_weights_and_learning_rates_of_the_paper():
     steps = [stage.settings.n_steps for stage in stages]
     np.testing.assert_allclose(steps, [50_000] * 4 + [100_000], rtol=1e-3)
     assert [stage.corruption.rate for stage in stages] == [0.2] * 4 + [0.0]
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n_features", "dims"),
+    [
+        (70_000, 784, (500, 500, 2000, 10)),
+        (13_000, 384, (500, 500, 2000, 10)),
+        (4_999, 784, (250, 250, 1000, 10)),
+        (1_797, 64, (250, 250, 1000, 10)),
+        (150, 4, (62, 62, 250, 10)),
+        (10_000, 2, (90, 90, 362, 10)),
+        (20_000, 16, (256, 256, 1024, 10)),
+        (100, 1, (62, 62, 250, 10)),
+    ],
+)
+def test_widths_follow_the_numbers_of_samples_and_features(n_samples, n_features, dims):
+    source = resolve(DECClusterer(), n_samples, n_features).architecture.source
+    assert source.keywords["dims"] == dims
 
 
 def test_tutorial_has_its_learning_rate():

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
+from skdec._utils.assignments import cluster_frequencies, target_distribution
 from skdec.dec._math import (
-    cluster_frequencies,
     kl_divergence,
     log_soft_assignment,
     soft_assignment,
     squared_distances,
-    target_distribution,
 )
 
 

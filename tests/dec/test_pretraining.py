@@ -1,7 +1,5 @@
 """Pretraining compared with backpropagation in NumPy, step by step."""
 
-from itertools import chain
-
 import keras
 import numpy as np
 import pytest
@@ -17,8 +15,6 @@ from numpy_training import (
 from sklearn.exceptions import ConvergenceWarning
 
 from skdec._utils.data import DistinctSamples
-from skdec.dec._pretraining import create_weights
-from skdec.networks import Architecture
 
 
 @pytest.mark.parametrize("has_decay", [False, True])
@@ -112,43 +108,3 @@ def test_second_divergence_raises(weights, diverge):
     ):
         pretrain_at(0.1, weights)
     pretrain_at(0.1, weights)  # the next one succeeds
-
-
-@pytest.mark.parametrize("dims", [(8, 3), (3,)])
-def test_first_weights_center_samples_far_from_zero(dims, random):
-    """The outputs are those of the networks for centered samples, moved back by the decoder."""
-    X = random(0).normal(size=(250, 6)) * [1, 2, 1, 1, 3, 1]
-    offset = np.array([300, -20, 0, 1, 5, 40.0])
-    architecture = Architecture.create_default(6, dims)
-    plain = [*chain(*architecture.create_weights(0))]
-    mean = X.mean(axis=0) + offset
-    far = create_weights(DistinctSamples(X + offset), architecture, 0)
-    networks = architecture.build()
-    networks.autoencoder.set_weights(plain)
-    expected = networks.autoencoder(X - X.mean(axis=0)).numpy() + mean
-    networks.autoencoder.set_weights(far.autoencoder)
-    np.testing.assert_allclose(networks.autoencoder(X + offset), expected, atol=2e-3)
-
-
-@pytest.mark.parametrize("offset", [0.0, 3.5])
-def test_first_weights_are_those_of_the_initializer_otherwise(offset, random):
-    X = random(0).normal(size=(250, 6)) + offset
-    architecture = Architecture.create_default(6, (8, 3))
-    weights = create_weights(DistinctSamples(X), architecture, 0)
-    for one, other in zip(weights.autoencoder, chain(*architecture.create_weights(0)), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_first_weights_of_given_networks_are_theirs(random):
-    architecture = Architecture.create(build_linear_networks, 6)
-    X = random(0).normal(size=(100, 6)) + 50
-    weights = create_weights(DistinctSamples(X), architecture, 0)
-    for one, other in zip(weights.autoencoder, chain(*architecture.create_weights(0)), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def build_linear_networks(n_features):
-    return (
-        keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(2)]),
-        keras.Sequential([keras.Input((2,)), keras.layers.Dense(n_features)]),
-    )

@@ -76,3 +76,25 @@ def test_distinct_samples_do_not_depend_on_the_order_of_the_samples():
     twice = DistinctSamples(np.repeat(X, 2, axis=0))
     np.testing.assert_array_equal(twice[:], DistinctSamples(X)[:])
     np.testing.assert_array_equal(twice.sample_weight, 1)
+
+
+@pytest.mark.parametrize("offset", [1e4, -1e9, 1.7e12])
+def test_samples_far_from_zero_stay_distinct(offset):
+    X = np.random.default_rng(0).integers(0, 50, (60, 3)).astype(float)
+    near, far = DistinctSamples(X), DistinctSamples(X + offset)
+    assert near.origin is None
+    assert far.shape == near.shape == np.unique(X, axis=0).shape
+    np.testing.assert_array_equal(
+        np.unique(far[:] + (far.origin - offset), axis=0), np.unique(near[:], axis=0)
+    )
+    np.testing.assert_array_equal(np.unique(far.raw[:], axis=0), np.unique(X + offset, axis=0))
+    assert near.digest != far.digest
+
+
+def test_origin_is_the_same_whatever_the_order_and_the_dtype():
+    X = np.random.default_rng(0).normal(size=(60, 3)) + np.array([1e5, 0, 1e5])
+    origin = DistinctSamples(X).origin
+    assert origin[1] == 0
+    np.testing.assert_allclose(origin[[0, 2]], 1e5, atol=8)
+    for other in (X[::-1], X.astype(np.float32), np.repeat(X, 2, axis=0), np.asfortranarray(X)):
+        np.testing.assert_array_equal(DistinctSamples(other).origin, origin)

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skdec._utils.data import to_float32
+from skdec._utils.data import DistinctSamples, to_dense, to_float32
 from skdec._utils.threads import count_usable_threads, run_in_threads
 from skdec.dec import _math
 from skdec.dec.training.distribute import limit_tensorflow_threads, run_outside_scope
+from skdec.dec.training.scaling import ScaledSamples, Scaling
 from skdec.networks import Architecture, Autoencoder
 
 limit_tensorflow_threads()
@@ -44,6 +45,8 @@ class DECWeights:
         Cluster centers; none before the initialization.
     alpha : float
         Degrees of freedom of Student's t.
+    scaling : Scaling or None
+        What samples go through before the encoder, and reconstructions after the decoder.
     """
 
     architecture: Architecture
@@ -51,6 +54,7 @@ class DECWeights:
     decoder: list[np.ndarray]
     centers: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     alpha: float = 1.0
+    scaling: Scaling | None = None
 
     @cached_property
     def _programs(self) -> dict[str, "Program"]:
@@ -61,7 +65,7 @@ class DECWeights:
         return {
             "embed": Program(_compile_encoder(self.architecture), encoder),
             "assign": Program(_compile_assignment(self.architecture), [*encoder, *assigning]),
-            "reconstruct": Program(_compile_decoder(self.architecture), decoder),
+            "decode": Program(_compile_decoder(self.architecture), decoder),
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -78,17 +82,28 @@ class DECWeights:
         """Weights of the encoder, then of the decoder."""
         return [*self.encoder, *self.decoder]
 
+    def scale(self, X: Any) -> ScaledSamples:
+        """Return the samples of `X` as the networks see them, to be indexed."""
+        return ScaledSamples(X.raw if isinstance(X, DistinctSamples) else X, self.scaling)
+
     def embed(self, X: Any) -> np.ndarray:
         """Return the embedding (n, d) of the samples of `X`, float32."""
-        return run_in_batches(self._programs["embed"], X, self.architecture.embedding_width)
+        width = self.architecture.embedding_width
+        return run_in_batches(self._programs["embed"], self.scale(X), width)
 
     def assign(self, X: Any, selection: slice = slice(None)) -> np.ndarray:
         """Return the soft assignments q (n, k) of `X`, float32; zero outside of `selection`."""
-        return run_in_batches(self._programs["assign"], X, len(self.centers), selection)
+        samples, n_clusters = self.scale(X), len(self.centers)
+        return run_in_batches(self._programs["assign"], samples, n_clusters, selection)
+
+    def decode(self, z: Any) -> np.ndarray:
+        """Return the scaled samples (n, n_features) decoded from an embedding `z`, float32."""
+        return run_in_batches(self._programs["decode"], z, self.architecture.n_features)
 
     def reconstruct(self, z: Any) -> np.ndarray:
         """Return the samples (n, n_features) decoded from an embedding `z`, float32."""
-        return run_in_batches(self._programs["reconstruct"], z, self.architecture.n_features)
+        decoded = self.decode(z)
+        return decoded if self.scaling is None else self.scaling.invert(decoded)
 
 
 def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
@@ -196,16 +211,16 @@ def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n, 2), float64
-        The mean squared reconstruction error, and the distance from the nearest center in the
-        embedding.
+        The mean squared reconstruction error of the samples as the networks see them, and the
+        distance from the nearest center in the embedding.
     """
     deviations = np.empty((X.shape[0], 2))
     size = _count_samples_in_block(X.shape[1])
     for start in range(0, X.shape[0], size):
         block = slice(start, min(start + size, X.shape[0]))
-        samples = to_float32(X, block)
+        samples = to_dense(X, block, X.dtype)
         z = weights.embed(samples)
-        errors = weights.reconstruct(z) - samples
+        errors = weights.decode(z) - weights.scale(samples)[:]
         deviations[block, 0] = np.square(errors, dtype=np.float64).mean(axis=1)
         distances = np.full(len(z), np.inf, dtype=np.float32)
         for center in weights.centers:  # of which there may be many
@@ -233,7 +248,7 @@ def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
     indices = np.unique(np.linspace(0, n_samples - 1, min(n_samples, _MAX_SAMPLES)).astype(int))
     size = _count_samples_in_block(n_features)
     deviations = [
-        compute_deviations(weights, samples[indices[start : start + size]])
+        compute_deviations(weights, samples.raw[indices[start : start + size]])
         for start in range(0, len(indices), size)
     ]
     limits = np.quantile(

@@ -20,6 +20,8 @@ from skdec.dec.training.trainer import Trainer
 
 # Factor of the learning rate after steps were undone.
 _RETRY_FACTOR = 0.1
+# Fraction of what a metric lacks by which so many steps must raise it to be done once more.
+_MIN_GAIN = 0.1
 # Bounds the steps of a `partial_fit` on samples of large weight.
 _MAX_PARTIAL_STEPS = 100
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
@@ -51,6 +53,8 @@ class TrainingSettings:
     waits_for_score : bool, default=False
         Whether `tol` does not end the refinement before labels have had the score of the initial
         ones.
+    keeps_labels : bool, default=False
+        Whether weights are kept first by how well their labels agree with the initial ones.
     """
 
     n_steps: int
@@ -61,6 +65,7 @@ class TrainingSettings:
     tol: float = 0.0
     max_cycles: int = 1
     waits_for_score: bool = False
+    keeps_labels: bool = False
 
     def for_partial_fit(self, n_samples: int, total_weight: float) -> "TrainingSettings":
         """Return the settings of one epoch of distinct samples with this total weight."""
@@ -242,10 +247,12 @@ class TrainingLoop:
     def extend(self, metric: str) -> bool:
         """Do the steps of the phase once more when all are done; return whether that is allowed.
 
-        It is if the settings allow it, and if the last so many steps have raised the metric.
+        It is if the settings allow it, and if the last so many steps have brought the metric a
+        good part nearer to one.
         """
         values, n_epochs = self.history[metric], -(-self._cycle_steps // self._epoch_steps)
-        if max(values[-n_epochs:]) <= max(values[:-n_epochs], default=-np.inf):
+        missing = 1 - max(values[:-n_epochs], default=-np.inf)
+        if 1 - max(values[-n_epochs:]) > (1 - _MIN_GAIN) * missing:
             return False
         n_steps = len(self._learning_rates)
         if self.n_steps >= n_steps < self._max_steps:
