@@ -47,13 +47,10 @@ class NeighborClusters(NamedTuple):
     power : float
         Power of the cluster frequency by which targets towards these clusters divide. Less than 1
         keeps clusters of different sizes.
-    follows_neighbors : bool
-        Whether neighbors are mostly in the same cluster.
     """
 
     labels: np.ndarray
     power: float = 1.0
-    follows_neighbors: bool = True
 
 
 def find_clusters(

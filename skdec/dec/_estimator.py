@@ -131,9 +131,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         - "neighbors" are the clusters that ``NeighborClusterer(n_clusters,
           n_neighbors=n_neighbors)`` finds among the samples, without a network and with the same
-          `random_state`. Where k-means is better, as in tables in which a single feature decides
-          which samples are neighbors, they are those of k-means, and `n_neighbors` has no effect on
-          the refinement.
+          `random_state`.
         - A `NeighborClusterer` with other parameters; its `n_clusters` has no effect. Neighbors are
           then those of its `metric` in the refinement, too.
         - "k-means++" is k-means in the embedding, the best of 20 runs, as in [1]_.
@@ -180,8 +178,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         After the refinement, the neighbors are searched again, in the embedding, in which samples
         are close that differ by such changes only, and a second refinement of half as many steps
-        uses them. It is left out with ``n_neighbors=0``, and where ``init="neighbors"`` has
-        preferred the clusters of k-means on the samples.
+        uses them. It is left out with ``n_neighbors=0``.
     warm_start : bool, default=False
         Whether `fit` begins from the networks and centers of the previous fit and only refines
         them.
@@ -283,7 +280,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     _n_partial_fits: int
     # How the targets follow from the assignments, as `Initialization` describes.
     _target_power: float
-    _follows_neighbors: bool
     labels_: np.ndarray
     initial_labels_: np.ndarray
     stop_reason_: str
@@ -862,7 +858,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         checkpoint: Checkpoint,
     ) -> Iterator[RefinementResult]:
         """Refine encoder and centers, then the decoder; yield the state after each update."""
-        uses_neighbors = neighbors.graph is not None and initialization.follows_neighbors
 
         def run(
             phase: str, weights: DECWeights, initialization: Initialization, graph: Any
@@ -881,11 +876,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 phase,
             )
 
-        for refinement in run(
-            "refine", weights, initialization, neighbors.graph if uses_neighbors else None
-        ):
+        for refinement in run("refine", weights, initialization, neighbors.graph):
             yield refinement
-        if settings.rebuilt.n_steps and uses_neighbors:
+        if settings.rebuilt.n_steps and neighbors.graph is not None:
             first = refinement
             rebuilding = rebuild_neighbors(
                 samples,
@@ -915,8 +908,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     ) -> Initialization:
         """Initialize with fitted centers and the labels that follow from them."""
         labels = weights.assign(samples).argmax(axis=1)
-        rule = self._target_power, self._follows_neighbors
-        return Initialization(labels, weights.centers, None, *rule)
+        return Initialization(labels, weights.centers, None, self._target_power)
 
     def _continue_pretraining(self, weights: DECWeights) -> PretrainingResult:
         """Return fitted weights as the result of a pretraining, to be refined further."""
@@ -994,7 +986,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             "_n_features_out": weights.architecture.embedding_width,
             "_frequencies": frequencies * samples.mean_weight,
             "_target_power": initialization.power,
-            "_follows_neighbors": initialization.follows_neighbors,
             "cluster_centers_": weights.centers,
             "labels_": expand_labels(X, samples, refinement.q.argmax(axis=1), predict),
             "initial_labels_": expand_labels(X, samples, initialization.labels, predict),

@@ -35,16 +35,12 @@ class Initialization(NamedTuple):
     power : float
         Power of the cluster frequency by which all targets divide; 1 as in DEC. Less keeps
         clusters of different sizes.
-    follows_neighbors : bool
-        Whether later targets average over neighbors, too. They do not where k-means has found
-        better clusters than the search among neighbors.
     """
 
     labels: np.ndarray
     centers: np.ndarray
     targets: np.ndarray | None
     power: float = 1.0
-    follows_neighbors: bool = True
 
 
 def initialize_from_clusters(
@@ -72,11 +68,7 @@ def initialize_from_clusters(
     with use_one_thread():
         centers = compute_cluster_means(z, labels, n_clusters, sample_weight)
         if neighbors.graph is None:  # the targets follow from the centers
-            rule = clusters.power, clusters.follows_neighbors
-            return Initialization(labels, centers, None, *rule)
-        if not clusters.follows_neighbors:
-            targets = _one_hot(labels, n_clusters)
-            return Initialization(labels, centers, targets, follows_neighbors=False)
+            return Initialization(labels, centers, None, clusters.power)
         targets = smooth_labels(
             labels, n_clusters, neighbors.graph, sample_weight, clusters.power, _N_TARGET_ROUNDS
         )
@@ -195,7 +187,3 @@ def compute_cluster_means(
     is_empty = sizes == 0
     means = np.where(is_empty, z.mean(axis=0), (indicator.T @ z) / np.where(is_empty, 1, sizes))
     return means.astype(np.float32)
-
-
-def _one_hot(labels: np.ndarray, n_clusters: int) -> np.ndarray:
-    return np.eye(n_clusters, dtype=np.float32)[labels]

@@ -103,16 +103,12 @@ def test_targets_of_nonconvex_clusters_follow_their_labels():
         np.testing.assert_allclose(initialization.centers[k], z[y == k].mean(axis=0), atol=1e-5)
 
 
-def test_clusters_of_kmeans_have_targets_without_neighbors(random):
+def test_without_neighbors_the_targets_follow_from_the_centers(random):
     z = random(0).normal(size=(30, 2)).astype(np.float32)
-    labels = random(1).integers(3, size=30)
-    neighbors = Neighbors(build_graph(z, 5), z, 5)
-    clusters = NeighborClusters(labels, follows_neighbors=False)
-    initialization = initialize_from_clusters(clusters, z, neighbors, get_ones(z))
-    np.testing.assert_array_equal(initialization.targets, np.eye(3)[labels])
-    assert not initialization.follows_neighbors
-    alone = initialize_from_clusters(NeighborClusters(labels), z, Neighbors(), get_ones(z))
-    assert alone.targets is None
+    clusters = NeighborClusters(random(1).integers(3, size=30), 0.5)
+    initialization = initialize_from_clusters(clusters, z, Neighbors(), get_ones(z))
+    assert initialization.targets is None
+    assert initialization.power == 0.5
 
 
 def test_first_targets_lose_no_cluster(random):
