@@ -509,10 +509,11 @@ def _format_family(
         if common
     ]
     rows.append([f"mean of {len(common)}", *map(format_number, means)])
-    ahead = ", ".join(behind) or "none"
-    return (
-        f"{format_table(['data', *methods], rows)}\n\nA rival is more than .01 ahead on: {ahead}."
-    )
+    alone = [data for data in names if sum((data, method) in scores for method in methods) == 1]
+    text = f"A rival is more than .01 ahead on: {', '.join(behind) or 'none'}."
+    if alone:
+        text += f" No rival was measured on: {', '.join(alone)}."
+    return f"{format_table(['data', *methods], rows)}\n\n{text}"
 
 
 def _format_scores(values: list[dict[str, float]]) -> str:
