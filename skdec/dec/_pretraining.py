@@ -168,6 +168,7 @@ def _train_stage(
             metrics=("loss",),
             callbacks=callbacks,
             checkpoint=checkpoint,
+            scaling=weights.scaling,
         )
         loop.resume()
         check_workers_agree(lambda: (stage.phase, samples.digest, loop.get_state()))

@@ -162,6 +162,7 @@ def refine(
             metrics=("loss", "changed", "clusters", "agreement", "score"),
             callbacks=callbacks,
             checkpoint=checkpoint,
+            scaling=weights.scaling,
         )
         inputs = weights.scale(samples)
         p, labels = initialization.targets, initialization.labels

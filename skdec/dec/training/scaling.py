@@ -87,6 +87,23 @@ class Scaling:
             keras.Model(samples, decoder(encoded), name="autoencoder"), encoder, decoder
         )
 
+    def build_model_of_samples(self, model: keras.Model, reconstructs: bool) -> keras.Model:
+        """Return a model with the layers and optimizer of one that is trained on scaled samples.
+
+        Its input are samples as they are, and so are its reconstructions if it makes such.
+        """
+        arguments = self.center.tolist(), self.scale, self._limit
+        samples = keras.Input((len(self.center),), name="samples")
+        outputs = SampleScaling(*arguments, name="scaling", dtype="float32")(samples)
+        for layer in model.layers[1:]:
+            outputs = layer(outputs)
+        if reconstructs:
+            unscale = SampleScaling(*arguments, invert=True, name="unscaling", dtype="float32")
+            outputs = unscale(outputs)
+        of_samples = keras.Model(samples, outputs, name=model.name)
+        of_samples.compile(optimizer=model.optimizer)
+        return of_samples
+
     def invert(self, reconstructed: np.ndarray) -> np.ndarray:
         """Return the samples of reconstructions by the networks, float32; far ones stay near."""
         return (reconstructed * self.scale + self.center).astype(np.float32)

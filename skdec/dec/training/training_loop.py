@@ -16,6 +16,7 @@ from skdec._utils.progress import open_bar
 from skdec._utils.warnings import warn_user
 from skdec.dec.training.checkpoint import Checkpoint, CheckpointState
 from skdec.dec.training.identity import has_own_schedule
+from skdec.dec.training.scaling import Scaling
 from skdec.dec.training.trainer import Trainer
 
 # Factor of the learning rate after steps were undone.
@@ -105,6 +106,9 @@ class TrainingLoop:
         Called at the start and end of every epoch.
     checkpoint : Checkpoint
         Where the state is saved.
+    scaling : Scaling or None
+        What has been done to the samples that the networks are trained on; the model that the
+        callbacks see takes samples as they are.
 
     Attributes
     ----------
@@ -123,8 +127,13 @@ class TrainingLoop:
         metrics: Sequence[str],
         callbacks: Sequence[keras.callbacks.Callback],
         checkpoint: Checkpoint,
+        scaling: Scaling | None = None,
     ) -> None:
         self._trainer = trainer
+        self._model = trainer.model
+        if callbacks and scaling is not None:
+            reconstructs = phase not in ("refine", "rebuilt")
+            self._model = scaling.build_model_of_samples(trainer.model, reconstructs)
         self._learning_rates = settings.compute_learning_rates()
         self._max_steps = settings.max_cycles * settings.n_steps
         self._cycle_steps = settings.n_steps
@@ -143,7 +152,7 @@ class TrainingLoop:
         self._checkpoint = checkpoint
         self._callbacks = PhaseCallbacks(
             callbacks,
-            trainer.model,
+            self._model,
             phase=phase,
             epochs=-(-settings.n_steps // settings.epoch_steps),
             steps=settings.epoch_steps,
@@ -237,7 +246,7 @@ class TrainingLoop:
         with self._apply_learning_rate_of_callbacks():
             self._callbacks.on_epoch_end(epoch, logs)
         self._append({name: logs[name] for name in logs.keys() - recorded.keys()})
-        if self._trainer.model.stop_training:
+        if self._model.stop_training:
             self.stop("callback")
 
     def _append(self, values: dict[str, Any]) -> None:
