@@ -95,7 +95,6 @@ def test_texts_are_clustered_by_topic_and_stay_sparse(random, monkeypatch):
     monkeypatch.setattr("skdec._utils.data._CHUNK_BYTES", 16 * 4 * 24)
     monkeypatch.setattr("skdec._utils.data._GATHER_SIZE", 16)
     monkeypatch.setattr("skdec.dec.training.inference.INFERENCE_BATCH_SIZE", 16)
-    monkeypatch.setattr("skdec.dec.training.inference.SMALL_BATCH_SIZE", 16)
     dec = DECClusterer(
         3,
         dims=(24, 3),

@@ -16,9 +16,9 @@ import scipy.sparse as sp
 
 # A cut counts if it divides a cluster at least as evenly as 20 to 80, about .5 nats.
 _MIN_CUT_ENTROPY = 0.5
-# Weight of the differences in size. Any number from 3 to 6 is as good on shapes, texts and tables,
-# while less is better for blobs of very different sizes.
-_UNEVENNESS_WEIGHT = 4.0
+# Weight of the differences in size, chosen on the mean over families of data. More is better for
+# digits, less for blobs of very different sizes (docs/benchmarks/criterion.md).
+_UNEVENNESS_WEIGHT = 2.5
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.01, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
@@ -48,7 +48,7 @@ class Costs(NamedTuple):
 
 
 def compute_border_scores(costs: Costs) -> np.ndarray:
-    """Return log(cheapest / lost) - 4 (1 - H / log k) of each clustering, where k is its number.
+    """Return log(cheapest / lost) - 2.5 (1 - H / log k) of each clustering, where k is its number.
 
     `cheapest` is the mean over the clusters by size. The entropy H is log k if all clusters have
     the same size; without the last term, a few samples far from all others would be a cluster. A

@@ -134,7 +134,7 @@ def border_scores(
     where a cut counts if its entropy is at least 0.5 nats, as that of 20 to 80. A cluster that
     nothing cuts counts with the median of the others. The score is
 
-        log(cheapest / lost) - 4 (1 - H / log k)
+        log(cheapest / lost) - 2.5 (1 - H / log k)
 
     The first term asks whether the borders cost less than any others would: a clustering that
     merges two clusters is given away by those that divide them, since that cut is cheap. The second

@@ -83,8 +83,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     Parameters
     ----------
-    n_clusters : int or None, default=8
-        Number of clusters. None takes as many as a clusterer given as `init` finds.
+    n_clusters : int, "auto" or None, default=8
+        Number of clusters. "auto" is the number that `NeighborClusterer` finds, None as many as a
+        clusterer given as `init` does.
     dims : tuple of int or "auto", default="auto"
         Widths of the encoder's layers after the input, the last one that of the embedding. The
         decoder mirrors them. "auto" is (500, 500, 2000, 10), as in [1]_, from 5,000 samples; the
@@ -286,7 +287,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def __init__(
         self,
-        n_clusters: int | None = 8,
+        n_clusters: Any = 8,
         *,
         dims: Any = "auto",
         alpha: float = 1.0,
@@ -746,6 +747,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
         return run_outside_scope(build)
 
+    @property
+    def _n_given_clusters(self) -> int | None:
+        """The number of clusters, unless it is found."""
+        return None if isinstance(self.n_clusters, str) else self.n_clusters
+
     def _is_warm_start(self) -> bool:
         return bool(self.warm_start) and self.__sklearn_is_fitted__()
 
@@ -758,7 +764,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             self._check_networks_unchanged("warm_start=True")
         if isinstance(self.init, NeighborClusterer) and self.init.metric == "cosine":
             check_no_zero_samples(X)
-        return X, find_distinct_samples(X, sample_weight, self.n_clusters or 1)
+        return X, find_distinct_samples(X, sample_weight, self._n_given_clusters or 1)
 
     def _find_neighbors(self, settings: Settings, samples: DistinctSamples) -> Neighbors:
         """Find the neighbors whose assignments are averaged for the targets."""
@@ -780,7 +786,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             )
         return find_clusters(
             neighbors,
-            self.n_clusters or search.n_clusters,
+            search.n_clusters if self.n_clusters is None else self.n_clusters,
             search.n_init,
             samples.sample_weight,
             settings.init_seed,
@@ -918,7 +924,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _check_first_samples(self, X: Any, sample_weight: Any) -> None:
         """Raise a ValueError unless there are as many distinct samples as clusters."""
-        n_clusters = self.n_clusters or 1
+        n_clusters = self._n_given_clusters or 1
         n_distinct = find_distinct_samples(check_samples(X), sample_weight, 1).shape[0]
         if n_distinct < n_clusters:
             raise ValueError(
@@ -939,7 +945,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _check_networks_unchanged(self, what: str) -> None:
         """Raise a ValueError if parameters do not fit to the networks that are trained further."""
         n_fitted = len(self.cluster_centers_)
-        if (self.n_clusters or n_fitted) != n_fitted:
+        if (self._n_given_clusters or n_fitted) != n_fitted:
             raise ValueError(
                 f"{what} trains the {n_fitted} clusters of the previous fit further; n_clusters "
                 f"is {self.n_clusters}. Set n_clusters={n_fitted}, or fit from the beginning with "
@@ -1027,7 +1033,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
 
     def _warn_about_convergence(self) -> None:
         n_clusters, n_found = len(self.cluster_centers_), len(np.unique(self.labels_))
-        n_expected = max(n_clusters, self.n_clusters or 0)
+        n_expected = max(n_clusters, self._n_given_clusters or 0)
         if n_found < n_expected or self.stop_reason_ == "collapse":
             reason = (
                 f"Only {n_found} of n_clusters={n_expected} clusters have samples."

@@ -162,7 +162,12 @@ class Settings:
 def check_parameters(estimator: Any) -> None:
     """Raise a ValueError or TypeError that names the first parameter out of its range."""
     if estimator.n_clusters is not None or not hasattr(estimator.init, "fit_predict"):
-        Integer(1).check("n_clusters", estimator.n_clusters)
+        Integer(1, words=("auto",)).check("n_clusters", estimator.n_clusters)
+    if isinstance(estimator.n_clusters, str) and _resolve_search(estimator) is None:
+        raise ValueError(
+            "n_clusters='auto' is the number that a NeighborClusterer finds; got "
+            f"init={estimator.init!r}. Give a number, or init='neighbors'."
+        )
     for name, constraint in PARAMETERS.items():
         constraint.check(name, getattr(estimator, name))
     for name in ("pretrain_optimizer", "optimizer"):

@@ -337,7 +337,20 @@ def test_without_the_extra_numbers_are_read_and_words_name_it(tmp_path, capsys, 
 def test_penguins_are_clustered_by_species(tmp_path, capsys):
     path = os.path.join(os.environ["SKDEC_DATA_HOME"], "penguins.csv")
     fit = ["fit", path, "--label", "species", "--drop", "year,island", "--seed", "0"]
-    assert main([*fit, "--model", str(tmp_path / "model"), "--dims", "32,5"]) == 0
+    assert (
+        main(
+            [
+                *fit,
+                "--dims",
+                "32,5",
+                "--model",
+                f"{tmp_path}/model",
+                "--output",
+                f"{tmp_path}/out.csv",
+            ]
+        )
+        == 0
+    )
     table = pd.read_csv(path)
     labels = skdec.load(tmp_path / "model").predict(
         table.drop(columns=["species", "year", "island"])

@@ -60,7 +60,7 @@ def compute_scores_by_loops(graph, weights, labelings):
         cheapest = np.average(np.nan_to_num(cuts[i], nan=median), weights=sizes[i])
         ratio = max(cheapest, 0.01 * median) / max(lost[i], 0.01 * median)
         evenness = entropies[i] / np.log(labels.max() + 1)
-        scores.append(np.log(ratio) - 4 * (1 - evenness))
+        scores.append(np.log(ratio) - 2.5 * (1 - evenness))
     return scores
 
 
