@@ -791,3 +791,13 @@ def test_damaged_files_are_refused_or_work(kind, models, saved, tmp_path):
     assert outcomes["refused"] > outcomes["works"]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert peak - before < 200 * 1024, "kilobytes beyond what the process had"
+
+
+def test_a_fit_after_a_load_creates_no_weights_of_the_file(fitted, tiny, samples, tmp_path):
+    """Keras keeps weights that it has not created for the next program that is traced."""
+    skdec.save(fitted, tmp_path / "model.skdec")
+    loaded = skdec.load(tmp_path / "model.skdec")
+    two = np.repeat(samples[:2], 30, axis=0)
+    simple = tiny | {"init": "k-means++", "n_neighbors": 0, "n_clusters": 2}
+    assert set(DECClusterer(**simple).fit(two).labels_) == {0, 1}
+    np.testing.assert_array_equal(loaded.predict(samples), fitted.labels_)

@@ -6,6 +6,7 @@ and a file refuses them by name.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -159,8 +160,14 @@ def _restore_weights(state: dict[str, Any]) -> DECWeights:
         raise ValueError(f"its {len(arrays)} weights are not those of its networks")
     if source.keywords.get("dtype") not in (None, "float32"):
         raise ValueError("its networks are not of dtype float32, as all weights of a file are")
-    with keras.StatelessScope(initialize_variables=False):
-        _, *networks = source(n_features, seed=0, dtype="float32")
+
+    def build() -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return source(n_features, seed=0, dtype="float32")
+
+    # Keras would create the weights later, in whatever this thread traces next.
+    with ThreadPoolExecutor(1) as executor:
+        _, *networks = executor.submit(build).result()
     shapes = [[tuple(weight.shape) for weight in network.weights] for network in networks]
     found = [[array.shape for array in state[name]] for name in ("encoder", "decoder")]
     if found != shapes or any(array.dtype != np.float32 for array in arrays):
