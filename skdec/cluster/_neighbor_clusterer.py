@@ -65,7 +65,8 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         Distance between samples. "cosine" is for embeddings of texts and the like, of which only
         the direction matters.
     n_init : int or "auto", default="auto"
-        Number of runs of the search. "auto" is 5, one for each of its settings.
+        Number of runs of the search, which use five settings in turn. "auto" is 10, or 5 above
+        5,000 samples.
     memory : str, pathlib.Path or joblib.Memory, default=None
         Cache for neighbor graphs and clusters, reused by fits on the same data with the same seed.
     verbose : int, default=0

@@ -29,6 +29,8 @@ from skdec.cluster._tree import build_spanning_tree, merge_along_tree
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
+# Of up to so many samples, runs differ more, and take less time.
+_MAX_FEW_SAMPLES = 5_000
 # Bounds on the Gini index of the sizes of clusters that are merged along the spanning tree.
 MAX_GINIS = (0.1, 0.3, 0.5, 0.7, 1.0)
 # Rounds of agreement among neighbors for the clusters of the tree.
@@ -71,7 +73,8 @@ def find_clusters(
         Number of clusters; fewer are found if there are fewer samples. "auto" is the number whose
         borders cost least.
     n_init : int or "auto"
-        Number of runs of the search. "auto" is one for each of its settings.
+        Number of runs of the search. "auto" is two for each of its settings, one above 5,000
+        samples.
     sample_weight : ndarray of shape (n,)
         Weights of the samples.
     seed : int
@@ -90,7 +93,8 @@ def find_clusters(
     n_clusters = min(n_clusters, n_samples)
     if neighbors.graph is None or n_clusters == 1:
         return NeighborClusters(np.zeros(n_samples, dtype=np.int32))
-    n_runs = len(SETTINGS) if isinstance(n_init, str) else n_init
+    n_turns = 2 if n_samples <= _MAX_FEW_SAMPLES else 1
+    n_runs = n_turns * len(SETTINGS) if isinstance(n_init, str) else n_init
 
     def compute() -> NeighborClusters:
         random_state = np.random.RandomState(seed)

@@ -87,7 +87,7 @@ def test_smoothing_loses_no_cluster(random):
     np.testing.assert_array_equal(np.unique(targets.argmax(axis=1)), [0, 1, 2])
 
 
-@pytest.mark.parametrize(("n_init", "n_runs"), [(1, 1), (3, 3), ("auto", 5)])
+@pytest.mark.parametrize(("n_init", "n_runs"), [(1, 1), (3, 3), ("auto", 10)])
 def test_progress_counts_the_runs_of_the_search(n_init, n_runs, random, capsys):
     X = random(0).normal(size=(60, 3)).astype(np.float32)
     with show_progress():
