@@ -132,8 +132,9 @@ def fit_projection(
 ) -> Projection:
     """Find the limits of each feature and, if there are many, the leading principal components.
 
-    These are fitted on at most 20,000 samples. The arithmetic is that of dense or sparse arrays by
-    the number of features, however `samples` are stored, so that both have the same points.
+    These are fitted on at most 20,000 samples, or fewer where a dense array of them would be large.
+    The arithmetic is that of dense or sparse arrays by the number of features, however `samples`
+    are stored, so that both have the same points.
     """
     n_samples, n_features = samples.shape
     order = random_state.permutation(n_samples)
@@ -143,8 +144,10 @@ def fit_projection(
     if n_features <= _MAX_FEATURES:
         return scaling
     size = min(n_samples, _MAX_PCA_SAMPLES)
-    if not is_wide:
-        size = min(size, max(_N_COMPONENTS, _MAX_PCA_VALUES // n_features))
+    if not (is_wide and samples.is_sparse):
+        # Wide ones become a sparse matrix, which takes more than a dense one if it is full.
+        n_values = n_features * (4 if is_wide else 1)
+        size = min(size, max(_N_COMPONENTS + is_wide, _MAX_PCA_VALUES // n_values))
     n_components = min(_N_COMPONENTS, size - is_wide)
     solver = "arpack" if is_wide else "auto"
     with use_one_thread():
@@ -159,7 +162,8 @@ def project(samples: DistinctSamples, projection: Projection) -> np.ndarray:
     """Return the points (n, d) of the samples, float32, computed block by block."""
     n_samples, n_features = samples.shape
     width = n_features if projection.pca is None else projection.pca.n_components_
-    block = max(1, _BLOCK_VALUES // (width if n_features > _MAX_DENSE_FEATURES else n_features))
+    stays_sparse = samples.is_sparse and n_features > _MAX_DENSE_FEATURES
+    block = max(1, _BLOCK_VALUES // (width if stays_sparse else n_features))
     points = np.empty((n_samples, width), dtype=np.float32)
     with open_bar("components", n_samples, "samples") as bar:
         for start in range(0, n_samples, block):
