@@ -261,6 +261,7 @@ def unusual_except(*good):
 HALF, MORE = UNUSUAL[9], UNUSUAL[10]
 INVALID_PARAMETERS = {
     **dict.fromkeys((*INTEGERS, "n_neighbors"), UNUSUAL),
+    "n_clusters": unusual_except(None),  # as many as the clusterer given as init finds
     "dims": [value for value in UNUSUAL if np.shape(value) not in ((1,), (2,))]
     + [[0], (4, -1), (4, 2.5), "16", ("16", 4), [None], [[16, 4]], (2**70,), {16, 4}, {16: 4}],
     "alpha": [*unusual_except(HALF, MORE), 0, 0.0, -1e-9, 1e300, 1e-300, 10**400, "1"],

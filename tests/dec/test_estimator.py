@@ -865,7 +865,7 @@ def test_unusual_input_is_fitted(tiny, samples, make_unusual, init):
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),
     [
-        ("n_clusters", 0, r"n_clusters must be an integer of at least 1; got 0"),
+        ("n_clusters", 0, r"n_clusters must be an integer of at least 1 or 'auto'; got 0"),
         (
             "dims",
             (8, 0),
