@@ -357,8 +357,7 @@ def list_items(options: Namespace) -> Iterator[Item]:
 
 
 def measure(item: Item) -> dict[str, Any]:
-    """Measure what a run finds in one data set with one seed, the weight 4 of uneven sizes and one run of each setting; [now](criterion.md) they are 2.5
-and, on up to 5,000 samples, two.
+    """Measure what a run finds in one data set with one seed.
 
     With several reference labelings, each number of clusters is tried, and the best counts.
     """
@@ -427,7 +426,8 @@ those of both clusterings.
 **The columns "no network" and "skdec" of images and tables are from the version before the present
 criterion** ([how candidates are chosen](../how_it_works.md)), which chose by I (I / H), agreement
 and random halves of the features. Shapes and texts, further below, are from the present one, with
-one seed.
+one seed, the weight 4 of uneven sizes and one run of each setting; [now](criterion.md) that
+weight is 2.5 and, on up to 5,000 samples, there are two runs.
 
 ## Data sets on which settings were chosen
 
