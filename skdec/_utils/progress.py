@@ -109,16 +109,6 @@ def show_progress() -> Iterator[None]:
             _write.reset(tokens[1])
 
 
-@contextmanager
-def hide_progress() -> Iterator[None]:
-    """Show no bars that are opened meanwhile in this thread."""
-    token = _open.set(None)
-    try:
-        yield
-    finally:
-        _open.reset(token)
-
-
 def report_progress(
     method: Callable[Concatenate[Any, _P], _R],
 ) -> Callable[Concatenate[Any, _P], _R]:
