@@ -5,6 +5,7 @@ import pytest
 from matplotlib import pyplot
 
 from skdec.display import ClusterCountDisplay
+from skdec.model_selection import ClusterCountChoice
 
 COUNTS = [2, 3, 4]
 STABILITY = np.array([0.5, 1.0, 0.25])
@@ -38,23 +39,22 @@ def test_plot_on_given_axes_without_a_recommendation():
     assert len(display.axes_[0].lines) == 1
 
 
-class Choice:
-    """Every score that a choice has ever had."""
-
-    recommended = 3
-    n_clusters = np.array(COUNTS)
-    stability = agreement = gain = STABILITY
-    leak = silhouette = LEAK
-    nmi = None
-
-
 @pytest.mark.parametrize("nmi", [None, LEAK], ids=["no classes", "classes"])
 def test_plot_of_a_choice(nmi):
-    choice = type("Labeled", (Choice,), {"nmi": nmi})
+    choice = ClusterCountChoice(
+        recommended=3,
+        n_clusters=np.array(COUNTS),
+        contrast=STABILITY,
+        agreement=STABILITY[::-1],
+        lost=LEAK,
+        cheapest=LEAK,
+        nmi=nmi,
+    )
     display = ClusterCountDisplay.from_choice(choice)
-    assert ("NMI" in display.lines_) == (nmi is not None)
-    assert len(display.lines_) >= 2
+    means = {"contrast": choice.contrast, "agreement": choice.agreement}
+    if nmi is not None:
+        means["NMI"] = nmi.mean(axis=1)
+    assert set(display.lines_) == set(means)
     for name, line in display.lines_.items():
-        values = getattr(choice, name.lower()).reshape(len(COUNTS), -1).mean(axis=1)
-        np.testing.assert_array_equal(line.get_ydata(), values)
+        np.testing.assert_array_equal(line.get_ydata(), means[name])
     assert display.recommended == 3
