@@ -19,7 +19,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.preprocessing import scale
 
 from skdec._utils.data import DistinctSamples
-from skdec._utils.progress import HIDDEN_BAR
+from skdec._utils.terminal import HIDDEN_BAR
 from skdec.cluster import _criterion
 from skdec.cluster._graph import find_neighbors
 from skdec.cluster._search import SETTINGS

@@ -3,8 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from skdec._version import __version__
-
 if TYPE_CHECKING:
     from skdec import (
         callbacks,
@@ -23,6 +21,8 @@ if TYPE_CHECKING:
     from skdec.dec._estimator import DECClusterer
     from skdec.describe._description import describe_clusters, find_examples, name_clusters
     from skdec.tables._preparer import TablePreparer
+
+    __version__: str
 
 # Submodules are imported lazily on first access: `import skdec` loads neither TensorFlow nor Keras.
 _MODULES = (
@@ -78,6 +78,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("skdec")
     if name in _MODULES:
         return import_module(f"skdec.{name}")
     if name in _MODULE_OF_NAME:

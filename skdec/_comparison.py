@@ -24,14 +24,13 @@ from sklearn.metrics import (
 )
 from sklearn.utils import check_random_state, resample
 
-from skdec._scorers import score_clusters
-from skdec._utils.constraints import Integer, Positive, Widths
-from skdec._utils.containers import check_samples
-from skdec._utils.text_table import format_table
-from skdec._utils.validation import check_finite, warn_if_scales_differ
+from skdec._utils.data import check_samples
+from skdec._utils.terminal import format_table
+from skdec._utils.validation import Integer, Positive, Widths, check_finite, warn_if_scales_differ
 from skdec.cluster import NeighborClusterer
 from skdec.dec._estimator import DECClusterer
 from skdec.metrics import NOISE, clustering_accuracy, convert_labels
+from skdec.model_selection import score_clusters
 
 METHODS = ("kmeans", "autoencoder+kmeans", "neighbors", "dec")
 _ALLOWED_METHODS = f"{', '.join(map(repr, METHODS))}, clusterers or (name, clusterer)"

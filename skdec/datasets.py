@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdec._utils.warnings import warn_user
+from skdec._utils.process import warn_user
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,7 +1,9 @@
-"""Keras layers: the clustering layer of DEC, random affine maps of images, scaling of samples."""
+"""Keras layers: the clustering layer of DEC, random affine maps of images, scaling of samples.
 
-# Before Keras, so that TensorFlow begins without its start-up lines.
-from skdec.dec._math import soft_assignment  # isort: split
+And the formulas of DEC for an embedding ``z`` (n, d), ``centers`` (k, d), soft assignments ``q``
+and targets ``p`` (n, k). Equations are those of Xie, Girshick and Farhadi, "Unsupervised Deep
+Embedding for Clustering Analysis", ICML 2016.
+"""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 __all__ = ["ClusteringLayer", "RandomAffine", "SampleScaling"]
@@ -376,3 +379,31 @@ def check_image_shape(image_shape: Any) -> tuple[int, ...]:
             f"least 1; got {image_shape!r}."
         )
     return tuple(map(int, shape))
+
+
+def soft_assignment(z: Any, centers: Any, alpha: float) -> Any:
+    """Student-t similarity of samples to centers, normalized per sample (eq. 1)."""
+    return ops.exp(log_soft_assignment(z, centers, alpha))
+
+
+def log_soft_assignment(z: Any, centers: Any, alpha: float) -> Any:
+    """Logarithm of `soft_assignment`, finite even for far outliers."""
+    logits = -0.5 * (alpha + 1.0) * ops.log1p(squared_distances(z, centers) / alpha)
+    return ops.log_softmax(logits, axis=-1)
+
+
+def squared_distances(z: Any, centers: Any) -> Any:
+    """Squared Euclidean distances (n, k), by one matrix product without an (n, k, d) array."""
+    # Distances do not change under a shift, rounding errors do: near the origin the three terms
+    # below have the size of their difference.
+    origin = ops.mean(centers, axis=0)
+    z, centers = z - origin, centers - origin
+    norms = ops.sum(ops.square(z), axis=-1, keepdims=True) + ops.sum(ops.square(centers), axis=-1)
+    return ops.maximum(norms - 2.0 * ops.matmul(z, ops.transpose(centers)), 0.0)
+
+
+def kl_divergence(p: Any, log_q: Any) -> Any:
+    """Kullback-Leibler divergence KL(p_i || q_i) of each sample (eq. 2 before its sum), (n,)."""
+    # 0 log 0 is 0: the maximum keeps the logarithm finite where p is 0.
+    log_p = ops.log(ops.maximum(p, np.finfo(np.float32).tiny))
+    return ops.sum(p * (log_p - log_q), axis=-1)

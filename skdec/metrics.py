@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 
-from skdec.cluster._information import border_scores, neighbor_information
+from skdec.cluster._criterion import border_scores, neighbor_information
 
 __all__ = ["border_scores", "clustering_accuracy", "match_labels", "neighbor_information"]
 

@@ -1,30 +1,33 @@
-"""Model selection without labels: scorers, generalizability and the number of clusters."""
+"""Model selection without labels: scorers, generalizability and the number of clusters.
 
-from collections.abc import Iterable
+A scorer is called as ``scorer(estimator, X, y)``, so it can be the ``scoring`` of `GridSearchCV`
+and similar searches. The estimator is a clusterer with a `predict`, or a Pipeline that ends in one.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.metrics import normalized_mutual_info_score
+from scipy.special import rel_entr
+from sklearn.metrics import (
+    calinski_harabasz_score,
+    davies_bouldin_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
 from sklearn.utils import check_array, check_random_state, resample
 
-from skdec._scorers import (
-    CalinskiHarabaszScorer,
-    DaviesBouldinScorer,
-    NeighborInformationScorer,
-    SilhouetteScorer,
-    clustering_accuracy_scorer,
-    generalizability,
-)
-from skdec._utils.constraints import Integer
-from skdec._utils.containers import check_samples
-from skdec._utils.data import DistinctSamples
-from skdec._utils.text_table import format_table
-from skdec._utils.threads import use_one_thread
-from skdec.cluster._graph import find_neighbors
-from skdec.cluster._number import MIN_CONTRAST, choose_number, compare_numbers
+from skdec._utils.data import DistinctSamples, check_samples
+from skdec._utils.process import use_one_thread
+from skdec._utils.terminal import format_table
+from skdec._utils.validation import Integer
+from skdec.cluster._graph import find_neighbors, target_distribution
+from skdec.cluster._selection import MIN_CONTRAST, choose_number, compare_numbers
+from skdec.describe._summary import split_pipeline
 from skdec.display import ClusterCountDisplay
-from skdec.metrics import convert_labels
+from skdec.metrics import clustering_accuracy, convert_labels, neighbor_information
 
 __all__ = [
     "CalinskiHarabaszScorer",
@@ -39,6 +42,10 @@ __all__ = [
 
 # A number is nearly as good if its contrast times agreement is above this fraction of the best.
 _CLOSE = 0.9
+SPACES = ("input", "embedding")
+# Below the score of any clusters whose means differ; finite, because a search averages the scores
+# of its folds and warns about those that are not finite.
+_WORST_DAVIES_BOULDIN = -1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,3 +280,397 @@ def _list_counts(n_clusters: Any) -> list[int]:
     if not counts:
         raise ValueError("n_clusters must name at least one number of clusters; got none.")
     return sorted({int(count) for count in counts})
+
+
+def clustering_accuracy_scorer(estimator: Any, X: Any, y: Any = None) -> float:
+    """Accuracy of the predicted clusters after the best matching to known classes.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted clusterer with a `predict`, or a Pipeline that ends in one.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples.
+    y : array-like of shape (n_samples,)
+        Classes of the samples.
+
+    Returns
+    -------
+    float
+        From 0 to 1, larger is better.
+
+    Raises
+    ------
+    ValueError
+        If there are no classes.
+
+    See Also
+    --------
+    skdec.metrics.clustering_accuracy : Compute the accuracy from labels.
+
+    Notes
+    -----
+    It is misleading if the classes are used to select parameters: the selection is then
+    supervised, and the accuracy on the same samples is not that of a clustering without labels. It
+    also assumes that the classes are the only meaningful partition, although there may be others.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from skdec.model_selection import clustering_accuracy_scorer
+    >>> kmeans = KMeans(2, random_state=0).fit([[0.0], [0.1], [5.0], [5.1]])
+    >>> clustering_accuracy_scorer(kmeans, [[0.2], [5.2]], ["low", "high"])
+    1.0
+    """
+    if y is None:
+        raise ValueError(
+            "clustering_accuracy_scorer needs classes: give y to the search's fit, or use a scorer "
+            "that needs none, such as NeighborInformationScorer()."
+        )
+    return clustering_accuracy(y, np.asarray(estimator.predict(X)))
+
+
+def score_clusters(
+    metric: Callable[[Any, np.ndarray], float], points: Any, labels: np.ndarray
+) -> float | None:
+    """Return ``metric(points, labels)``, or None if it is undefined.
+
+    It is undefined for a single cluster, and if each sample is a cluster of its own.
+    """
+    if 1 < len(np.unique(labels)) < len(labels):
+        return float(metric(points, labels))
+    return None
+
+
+@dataclass(frozen=True)
+class _SpaceScorer:
+    """Score of the predicted clusters in the input or in the embedding."""
+
+    space: str = "input"
+    max_samples: Any = 5_000
+    random_state: int = 0
+
+    _worst: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            allowed = " or ".join(map(repr, SPACES))
+            raise ValueError(f"space must be {allowed}; got {self.space!r}.")
+        _check_max_samples(self.max_samples)
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        """Score the clusters that `estimator` predicts for `X`.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted clusterer with a `predict`, or a Pipeline that ends in one.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            The score, larger is better.
+        """
+        clusterer, X = split_pipeline(estimator, X)
+        labels = np.asarray(clusterer.predict(X))
+        X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
+        points = clusterer.transform(X) if self.space == "embedding" else X
+        score = score_clusters(self._metric, points, labels)
+        return self._worst if score is None else max(score, self._worst)
+
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NeighborInformationScorer:
+    """Information on its cluster that a sample shares with its neighbors, as a scorer for searches.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of nearest neighbors of each sample, in the leading principal components of the
+        input of the clusterer: in a Pipeline, the output of the steps before it.
+    max_samples : int or None, default=20000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples.
+    random_state : int, default=0
+        Seed of the subset and the principal components, the same for every estimator, so that
+        scores can be compared.
+
+    See Also
+    --------
+    skdec.DECClusterer.score : The same score with the default parameters.
+
+    Notes
+    -----
+    Let I be the mutual information between the cluster of a random sample and that of a random
+    neighbor of it, and H the entropy of the clusters. The score is I (I / H), in nats: the
+    information that is kept in the step to a neighbor, times the fraction of it that is kept. It
+    is 0 for a single cluster and at most the logarithm of the number of clusters; larger is better.
+
+    ``benchmarks/scorers.py`` compares it with other scores, by their rank correlation with the
+    normalized mutual information with the classes over many clusterings. It is misleading where
+    neighbors are not of the same class: there every clustering that agrees with the classes scores
+    low. It grows with the number of clusters as long as they are apart, so it cannot be used to
+    choose that: use `choose_n_clusters`.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from skdec.model_selection import NeighborInformationScorer
+    >>> kmeans = KMeans(2, random_state=0).fit([[0.0], [0.1], [5.0], [5.1]])
+    >>> score = NeighborInformationScorer(n_neighbors=1)(kmeans, [[0.2], [0.1], [5.2], [5.1]])
+    >>> round(score, 3)  # log(2): neighbors are always in the same cluster
+    0.693
+    """
+
+    n_neighbors: int = 10
+    max_samples: Any = 20_000
+    random_state: int = 0
+
+    def __post_init__(self) -> None:
+        Integer(1).check("n_neighbors", self.n_neighbors)
+        _check_max_samples(self.max_samples)
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        """Score the clusters that `estimator` predicts for `X`.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted clusterer with a `predict`, or a Pipeline that ends in one.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            The score, larger is better.
+        """
+        clusterer, X = split_pipeline(estimator, X)
+        return neighbor_information(
+            X,
+            clusterer.predict(X),
+            n_neighbors=self.n_neighbors,
+            max_samples=self.max_samples,
+            random_state=self.random_state,
+        )
+
+
+class SilhouetteScorer(_SpaceScorer):
+    """Mean silhouette of the predicted clusters, as a scorer for searches.
+
+    Parameters
+    ----------
+    space : {"input", "embedding"}, default="input"
+        Space in which distances are measured. "input" is the input of the clusterer: in a
+        Pipeline, the output of the steps before it. "embedding" is the output of its `transform`:
+        for a `DECClusterer` the embedding, for `KMeans` the distances to its centers.
+    max_samples : int or None, default=5000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples, in quadratic time.
+    random_state : int, default=0
+        Seed of the subset, the same for every estimator, so that scores can be compared.
+
+    See Also
+    --------
+    sklearn.metrics.silhouette_score : Compute the score from labels.
+    NeighborInformationScorer : A score that agrees with classes more often.
+
+    Notes
+    -----
+    From -1 to 1, larger is better. If all samples are in one cluster, or each in a cluster of its
+    own, the silhouette is undefined, and the score is -1.
+
+    In the input it is misleading if clusters are not convex there, which is the reason for using an
+    embedding: it then prefers the result of k-means. In the embedding it is misleading if the
+    embedding changes with the parameters: an encoder that collapses the samples into tight wrong
+    clusters, or that has fewer dimensions, scores higher, and the refinement of DEC increases the
+    score whether the clusters are right or wrong. Compare `alpha`, `dims` and other methods in the
+    input; use the embedding for parameters that do not change it. A space that changes during a
+    search, because steps before the clusterer are searched over as well, is misleading in the same
+    way.
+
+    Examples
+    --------
+    >>> from sklearn.cluster import KMeans
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skdec.model_selection import SilhouetteScorer
+    >>> search = GridSearchCV(KMeans(), {"n_clusters": [2, 3]}, scoring=SilhouetteScorer())
+    """
+
+    _worst = -1.0
+
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
+        return silhouette_score(points, labels)
+
+
+class DaviesBouldinScorer(_SpaceScorer):
+    """Davies-Bouldin index of the predicted clusters, negated, as a scorer for searches.
+
+    Parameters
+    ----------
+    space : {"input", "embedding"}, default="input"
+        Space in which distances are measured, as in `SilhouetteScorer`.
+    max_samples : int or None, default=5000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples.
+    random_state : int, default=0
+        Seed of the subset, the same for every estimator.
+
+    See Also
+    --------
+    sklearn.metrics.davies_bouldin_score : Compute the index from labels; smaller is better.
+
+    Notes
+    -----
+    At most 0, larger is better. The index grows without bound as the means of clusters approach
+    each other; for a single cluster, or a cluster for each sample, the score is -1,000,000, and it
+    is never below that.
+
+    It is misleading in the same cases as `SilhouetteScorer`, and it considers means and mean
+    distances only: one small cluster far from all other samples scores well, whatever the other
+    clusters are. A sparse subset is converted to a dense array.
+
+    Examples
+    --------
+    >>> from skdec.model_selection import DaviesBouldinScorer
+    >>> DaviesBouldinScorer("embedding").space
+    'embedding'
+    """
+
+    _worst = _WORST_DAVIES_BOULDIN
+
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
+        return -davies_bouldin_score(_to_dense(points), labels)
+
+
+class CalinskiHarabaszScorer(_SpaceScorer):
+    """Calinski-Harabasz index of the predicted clusters, as a scorer for searches.
+
+    Parameters
+    ----------
+    space : {"input", "embedding"}, default="input"
+        Space in which distances are measured, as in `SilhouetteScorer`.
+    max_samples : int or None, default=5000
+        If there are more samples, the score is that of a random subset of this size; None uses all
+        samples.
+    random_state : int, default=0
+        Seed of the subset, the same for every estimator.
+
+    See Also
+    --------
+    sklearn.metrics.calinski_harabasz_score : Compute the index from labels.
+
+    Notes
+    -----
+    At least 0, larger is better; 0 for a single cluster, whose mean is that of all samples, and if
+    each sample is a cluster of its own.
+
+    It is misleading in the same cases as `SilhouetteScorer`. In the input it is a monotonic
+    function of the objective of k-means, so `KMeans` wins there by construction. It grows with the
+    number of samples: compare scores of subsets of equal size. A sparse subset is converted to a
+    dense array.
+
+    Examples
+    --------
+    >>> from skdec.model_selection import CalinskiHarabaszScorer
+    >>> CalinskiHarabaszScorer().max_samples
+    5000
+    """
+
+    _worst = 0.0
+
+    def _metric(self, points: Any, labels: np.ndarray) -> float:
+        return calinski_harabasz_score(_to_dense(points), labels)
+
+
+def _check_max_samples(max_samples: Any) -> None:
+    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 2):
+        raise ValueError(
+            f"max_samples must be None or an integer of at least 2; got {max_samples!r}."
+        )
+
+
+def _take_subset(
+    X: Any, labels: np.ndarray, max_samples: int | None, random_state: int
+) -> tuple[Any, np.ndarray]:
+    """Return samples and labels, or a random subset of them if there are more than allowed."""
+    if max_samples is None or len(labels) <= max_samples:
+        return X, labels
+    subset, subset_labels = resample(
+        X, labels, replace=False, n_samples=max_samples, random_state=random_state
+    )
+    return subset, subset_labels
+
+
+def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:
+    """Ratio of the training loss of DEC to its loss on new samples ([1]_, section 5).
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted clusterer with a `predict_proba`, or a Pipeline that ends in one.
+    X_train : {array-like, sparse matrix} of shape (n_train, n_features)
+        Samples that `estimator` was fitted on.
+    X_validation : {array-like, sparse matrix} of shape (n_validation, n_features)
+        Samples of the same distribution that it was not fitted on.
+
+    Returns
+    -------
+    float
+        Near 1 if the clusters generalize to new samples, small if they overfit; 1 if both losses
+        are 0, as they are for a single cluster.
+
+    See Also
+    --------
+    choose_n_clusters : Recommend a number of clusters, without fitting a network.
+
+    Notes
+    -----
+    A loss is the mean over the samples of KL(p || q), where q are the soft assignments and p is
+    the target distribution, its cluster frequencies computed over all samples of the set.
+
+    The paper increases the number of clusters until the value drops sharply. It is misleading if
+    the validation set is small, with few samples per cluster; and because both losses approach 0
+    as the assignments become certain, it compares noise if clusters are far apart. It does not say
+    whether the clusters are the intended ones: a single cluster generalizes perfectly.
+
+    References
+    ----------
+    .. [1] J. Xie, R. Girshick and A. Farhadi, "Unsupervised Deep Embedding for Clustering
+       Analysis", ICML 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.mixture import GaussianMixture
+    >>> from skdec.model_selection import generalizability
+    >>> X = np.random.RandomState(0).normal(size=(100, 2))
+    >>> mixture = GaussianMixture(1).fit(X[:80])
+    >>> generalizability(mixture, X[:80], X[80:])
+    1.0
+    """
+    training_loss = _compute_loss(np.asarray(estimator.predict_proba(X_train)))
+    validation_loss = _compute_loss(np.asarray(estimator.predict_proba(X_validation)))
+    if validation_loss > 0:
+        return training_loss / validation_loss
+    return 1.0 if training_loss == 0 else np.inf
+
+
+def _compute_loss(q: np.ndarray) -> float:
+    """Return the mean KL divergence of the target distribution from soft assignments (n, k)."""
+    q = np.maximum(q.astype(np.float64), np.finfo(np.float32).tiny)
+    p = target_distribution(q)
+    return max(float(rel_entr(p, q).sum(axis=1).mean()), 0.0)
+
+
+def _to_dense(points: Any) -> np.ndarray:
+    return points.toarray() if hasattr(points, "toarray") else np.asarray(points)

@@ -1,7 +1,7 @@
 """The autoencoder of DEC as Keras models."""
 
 # Before Keras, so that TensorFlow begins without its start-up lines.
-from skdec.dec.training.identity import describe, identify  # isort: split
+from skdec.dec.training.checkpoint import describe, identify  # isort: split
 
 import inspect
 import math

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_info
 
 import skdec
 from skdec import DECClusterer, NeighborClusterer, compare
-from skdec._utils.assignments import target_distribution
+from skdec.cluster._graph import target_distribution
 from skdec.display import ProfileDisplay, SilhouetteDisplay
 from skdec.model_selection import choose_n_clusters
 from skdec.networks import build_autoencoder

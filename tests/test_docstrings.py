@@ -58,7 +58,7 @@ def find_public_objects():
     modules = ["skdec", *(name for name in MODULES if is_public(name))]
     # numpydoc fails on modules that define nothing; test_modules_have_a_docstring has them.
     names = {name for name in modules if defines_something(importlib.import_module(name))}
-    names.add("skdec.cli.main.main")  # all that is public of the command line
+    names.add("skdec.cli.main")  # all that is public of the command line
     exports = set().union(*(find_exports(importlib.import_module(name)) for name in modules))
     for thing in exports:
         names.add(f"{thing.__module__}.{thing.__qualname__}")

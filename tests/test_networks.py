@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from skdec import DECClusterer
-from skdec.dec.training.identity import describe
+from skdec.dec.training.checkpoint import describe
 from skdec.networks import Architecture, build_autoencoder, build_convolutional_autoencoder
 
 X = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)

@@ -6,6 +6,7 @@ replace it in the package as soon as it is imported.
 
 import json
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,6 @@ from sklearn.pipeline import Pipeline
 
 from skdec._report.content import Clustering, Content, build_content
 from skdec._utils.files import write_atomically
-from skdec._version import __version__
 from skdec.describe._summary import (
     check_names,
     decode_centers,
@@ -87,7 +87,12 @@ class Report:
             name: (folder / name).read_text(encoding="utf-8")
             for name in ("page.html", "page.css", "page.js")
         }
-        content = {"title": self.title, "version": __version__, "comparison": None, **self.content}
+        content = {
+            "title": self.title,
+            "version": version("skdec"),
+            "comparison": None,
+            **self.content,
+        }
         return Template(texts["page.html"]).substitute(
             style=texts["page.css"],
             plotly=_get_plotly_script(),

@@ -1,16 +1,18 @@
-"""Samples of any container as float32 mini-batches, read from memory or from disk.
+"""Samples of arrays, sparse matrices, data frames and memory maps, as float32 mini-batches.
 
 Nothing here copies X whole: memory maps are read, and sparse matrices converted to dense arrays,
 one batch at a time.
 """
 
+import mmap
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-
-from skdec._utils.memory_map import read_selection
+from sklearn.utils import check_array
 
 # Bytes of samples gathered for one call of the compiled training loop.
 _CHUNK_BYTES = 2**24
@@ -19,6 +21,9 @@ _MAX_CHUNK_STEPS = 128
 _GATHER_SIZE = 64
 # Farther from zero than so many times its range, a feature loses digits in float32.
 _MAX_OFFSET = 64
+# Systems without madvise read the same values, only with more pages in memory.
+_HAS_MADVISE = hasattr(mmap, "MADV_DONTNEED")
+_MAX_VALUE = 80  # characters of a value in a message
 
 
 class DistinctSamples:
@@ -212,3 +217,152 @@ def count_samples_in_chunk(n_features: int) -> int:
 def count_steps_per_chunk(n_features: int, batch_size: int) -> int:
     """Return the number of steps whose samples are gathered at once, a few megabytes."""
     return int(np.clip(_CHUNK_BYTES // (4 * n_features * batch_size), 1, _MAX_CHUNK_STEPS))
+
+
+def read_selection(X: Any, selection: slice | np.ndarray) -> Any:
+    """Return ``X[selection]`` and release the pages of a memory map that were read for it.
+
+    The operating system keeps the pages in its own cache as long as there is room.
+    """
+    file_map = _find_read_only_map(X) if _HAS_MADVISE else None
+    if file_map is None:
+        return X[selection]
+    if isinstance(selection, slice):
+        file_map.madvise(mmap.MADV_NORMAL)
+        values = X[selection].copy()
+    else:
+        _prefetch(file_map, X, selection)
+        values = X[selection]
+    file_map.madvise(mmap.MADV_DONTNEED)
+    return values
+
+
+def _find_read_only_map(X: Any) -> mmap.mmap | None:
+    """Return the map of the file behind an array, if it was opened for reading only."""
+    array, is_read_only = X, False
+    while isinstance(array, np.ndarray):
+        # With mode "c" pages would hold changes that the file does not.
+        is_read_only = is_read_only or getattr(array, "mode", None) == "r"
+        array = array.base
+    return array if is_read_only and isinstance(array, mmap.mmap) else None
+
+
+def _prefetch(file_map: mmap.mmap, X: np.ndarray, indices: np.ndarray) -> None:
+    """Ask the system to read the selected samples, and only these, all at once.
+
+    By default it would read them one after the other, each with a dozen adjacent pages.
+    """
+    file_map.madvise(mmap.MADV_RANDOM)
+    n_bytes, stride = X[:1].nbytes, X.strides[0]
+    if stride < n_bytes:  # Fortran order: the values of a sample are not contiguous
+        return
+    offset = X.ctypes.data - np.frombuffer(file_map, np.uint8).ctypes.data
+    for start in (offset + np.asarray(indices) * stride).tolist():
+        in_page = start % mmap.PAGESIZE
+        file_map.madvise(mmap.MADV_WILLNEED, start - in_page, n_bytes + in_page)
+
+
+def unpack_anndata(X: Any) -> Any:
+    """Return the matrix `X` of an AnnData, and everything else as it is."""
+    return X.X if hasattr(X, "obsm") and hasattr(X, "var_names") else X
+
+
+def to_frame_or_array(X: Any) -> Any:
+    """Return a data frame of any library as one of pandas, and an AnnData as its matrix `X`.
+
+    Everything else is returned as it is.
+    """
+    X = unpack_anndata(X)
+    if hasattr(X, "iloc"):
+        return X
+    if hasattr(X, "to_pandas"):  # polars, Arrow, Ibis and others
+        return X.to_pandas()
+    if hasattr(X, "__arrow_c_stream__"):
+        import pyarrow
+
+        return pyarrow.table(X).to_pandas()
+    if hasattr(X, "__dataframe__"):
+        import pandas as pd
+
+        return pd.api.interchange.from_dataframe(X)
+    return X
+
+
+def check_samples(X: Any) -> Any:
+    """Return `X` as a numeric array or CSR matrix of two dimensions, as `fit` does.
+
+    Raises a ValueError or TypeError for what is no table of numbers; values are not checked.
+    """
+    X = unpack_anndata(X)
+    check_no_dates(X)
+    with name_columns_without_numbers(X):
+        X = check_array(
+            X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, ensure_min_samples=0
+        )
+        return convert_objects(X)
+
+
+@contextmanager
+def name_columns_without_numbers(X: Any) -> Iterator[None]:
+    """Say, where values are not converted to numbers, which column of `X` has them."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if re.search("Found array with dim [34]", str(error)):
+            raise ValueError(
+                f"{error} skdec.datasets.flatten_images makes a row of each image."
+            ) from error
+        found = _find_value_without_number(X)
+        if found is None:
+            raise
+        column, value = found
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{str(error).rstrip('.')}. Feature {column!r} of X holds "
+            f"{' '.join(repr(value).split())[:_MAX_VALUE]}, which is no number. "
+            "skdec.TablePreparer makes features of the words and dates of a data frame."
+        ) from error
+
+
+def _find_value_without_number(X: Any) -> tuple[Any, Any] | None:
+    """Return the first column of a data frame or an array of objects with such a value, and it."""
+    if hasattr(X, "columns"):
+        columns = [(name, X[name]) for name in X.columns]
+    elif isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2:
+        columns = list(enumerate(X.T))
+    else:
+        return None
+    for name, values in columns:
+        for value in values:
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                return name, value
+    return None
+
+
+def check_no_dates(X: Any) -> None:
+    """Raise a TypeError for an array, or a data frame of pandas or polars, with dates or durations.
+
+    Durations would be taken for numbers.
+    """
+    is_frame = hasattr(X, "columns") and hasattr(X, "dtypes")
+    named = zip(X.columns, X.dtypes, strict=True) if is_frame else [(None, getattr(X, "dtype", 0))]
+    for name, dtype in named:
+        if _is_time(dtype):
+            where = "X has values" if name is None else f"Feature {name!r} of X is"
+            raise TypeError(
+                f"{where} of type {dtype}, which is no number. skdec.TablePreparer makes features "
+                "of the dates of a data frame."
+            )
+
+
+def _is_time(dtype: Any) -> bool:
+    if hasattr(dtype, "is_temporal"):  # polars
+        return bool(dtype.is_temporal())
+    return getattr(dtype, "kind", "") in ("m", "M")
+
+
+def convert_objects(X: Any) -> Any:
+    """Return `X` as float64 if it holds Python objects, such as strings of numbers."""
+    return X.astype(np.float64) if X.dtype == object else X

@@ -1,27 +1,36 @@
-"""Checks of the samples and weights that estimators are given."""
+"""Checks of the samples, weights and parameters that estimators are given."""
 
-from collections.abc import Callable, Iterator
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from skdec._utils.containers import (
+from skdec._utils.data import (
+    DistinctSamples,
+    SampleSubset,
     check_no_dates,
+    check_samples,
     convert_objects,
     name_columns_without_numbers,
+    read_selection,
+    to_float32,
     unpack_anndata,
 )
-from skdec._utils.data import DistinctSamples, SampleSubset
-from skdec._utils.memory_map import read_selection
-from skdec._utils.warnings import warn_user
+from skdec._utils.process import warn_user
+from skdec._utils.terminal import open_bar
 
 _BLOCK_BYTES = 2**25
 # Pixels, measurements of flowers and the like stay below 10; money beside percentages is above.
 _MAX_RANGE_RATIO = 30
+_SMALLEST, _LARGEST = 1e-20, 1e20  # that float32 can represent safely
+_MAX_WIDTH = 2**31 - 1
 
 
 def validate_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -186,3 +195,205 @@ def _describe_invalid(value: Any, sample: int, feature: int, feature_names: Any)
         f"Input X contains {what}{too_large}, in {where}. Remove such samples, or impute them, "
         "for example with sklearn.impute.SimpleImputer."
     )
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A parameter is not what it must be, as scikit-learn says it."""
+
+
+class Constraint:
+    """What a parameter may be.
+
+    Parameters
+    ----------
+    allowed : str
+        Ends the sentence "the parameter must be ...".
+    is_allowed : callable
+        Returns whether a value is allowed.
+    words : collection of str, default=()
+        Words that are allowed, too.
+    """
+
+    def __init__(
+        self, allowed: str, is_allowed: Callable[[Any], bool], words: Collection[str] = ()
+    ) -> None:
+        choices = [allowed, *map(repr, words)] if allowed else list(map(repr, words))
+        self.allowed = " or ".join(choices)
+        self._is_allowed, self._words = is_allowed, words
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise an error that names the parameter unless `value` is allowed."""
+        is_word = isinstance(value, str) and value in self._words
+        if not is_word and not self._is_allowed(value):
+            raise InvalidParameterError(f"{name} must be {self.allowed}; got {value!r}.")
+
+
+class Integer(Constraint):
+    """An integer of at least `minimum`, or one of `words`."""
+
+    def __init__(self, minimum: int, words: Collection[str] = ()) -> None:
+        allowed = f"an integer of at least {minimum}"
+        super().__init__(allowed, lambda value: is_number(value, Integral, minimum), words)
+
+
+class Positive(Constraint):
+    """A number above 0 that float32 can represent safely."""
+
+    def __init__(self) -> None:
+        allowed = f"a number from {_SMALLEST} to {_LARGEST}"
+        super().__init__(allowed, lambda value: is_number(value, Real, _SMALLEST, _LARGEST))
+
+
+class NotNegative(Constraint):
+    """A number of at least 0 that float32 can represent."""
+
+    def __init__(self) -> None:
+        allowed = f"a number from 0 to {_LARGEST}"
+        super().__init__(allowed, lambda value: is_number(value, Real, 0, _LARGEST))
+
+
+class Fraction(Constraint):
+    """A number from 0 to 1, or below 1."""
+
+    def __init__(self, allows_one: bool = True) -> None:
+        allowed = "a number from 0 to 1" if allows_one else "a number from 0 to below 1"
+        super().__init__(
+            allowed, lambda value: is_number(value, Real, 0, 1) and (allows_one or value < 1)
+        )
+
+
+class Word(Constraint):
+    """One of `words`."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        super().__init__("", lambda value: False, words)
+
+
+class Boolean(Constraint):
+    """True or False."""
+
+    def __init__(self) -> None:
+        super().__init__("True or False", lambda value: isinstance(value, bool | np.bool_))
+
+
+class Verbosity(Constraint):
+    """A boolean, or an integer of at least 0."""
+
+    def __init__(self) -> None:
+        allowed = "an integer of at least 0"
+        super().__init__(
+            allowed, lambda value: isinstance(value, bool) or is_number(value, Integral, 0)
+        )
+
+
+class Widths(Constraint):
+    """A sequence of integers of at least 1 that is not empty, or one of `words`."""
+
+    def __init__(self, words: Collection[str] = ()) -> None:
+        super().__init__("a sequence of integers of at least 1", _are_widths, words)
+
+
+class Directory(Constraint):
+    """None, or the path of a directory."""
+
+    def __init__(self) -> None:
+        allowed = "None or the path of a directory"
+        super().__init__(allowed, lambda value: isinstance(value, str | os.PathLike | None))
+
+
+class Seed(Constraint):
+    """What scikit-learn accepts as `random_state`."""
+
+    def __init__(self) -> None:
+        super().__init__("None, an integer from 0 to 2**32 - 1 or a RandomState", _is_seed)
+
+
+def is_number(value: Any, kind: type, minimum: float, maximum: float = np.inf) -> bool:
+    """Return whether a value is a number of this kind, in this range, and no boolean."""
+    is_boolean = isinstance(value, bool | np.bool_)
+    return isinstance(value, kind) and not is_boolean and bool(minimum <= value <= maximum)  # type: ignore[operator]
+
+
+def _are_widths(value: Any) -> bool:
+    is_sequence = isinstance(value, Sequence) or np.ndim(value) == 1
+    return (
+        is_sequence
+        and not isinstance(value, str | bytes)
+        and len(value) > 0
+        and all(is_number(width, Integral, 1, _MAX_WIDTH) for width in value)
+    )
+
+
+def _is_seed(value: Any) -> bool:
+    try:
+        check_random_state(value)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def store_blocks(
+    blocks: Iterable[Any], directory: Any
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Store blocks of samples in a temporary file.
+
+    Parameters
+    ----------
+    blocks : iterable of {array-like, sparse matrix, DataFrame} of shape (n, n_features)
+        Read once.
+    directory : path-like or None
+        Directory of the file; None is the system's for temporary files.
+
+    Yields
+    ------
+    X : memmap of shape (n_samples, n_features), float32
+        All samples.
+    feature_names : ndarray of shape (n_features,) or None
+        Names of the columns, if all are strings.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or a block has other columns than the first, or a value that is
+        not finite.
+    """
+    n_samples, first = 0, None
+    with tempfile.TemporaryFile(dir=directory) as file:
+        with open_bar("read") as bar:
+            for position, block in enumerate(blocks):
+                samples, names = _read_block(block, position)
+                first = first or (samples.shape[1], names)
+                if (samples.shape[1], names) != first:
+                    raise ValueError(
+                        f"All blocks must have the columns of the first; that has "
+                        f"{_format_columns(*first)}, block {position} has "
+                        f"{_format_columns(samples.shape[1], names)}."
+                    )
+                file.write(samples.data)
+                n_samples += len(samples)
+                bar.update(n_samples)
+        if first is None or n_samples == 0:
+            raise ValueError(
+                "There are no samples in blocks; note that an iterator can be read only once."
+            )
+        file.flush()
+        n_features, names = first
+        X = np.memmap(file, np.float32, "r", shape=(n_samples, n_features))
+        yield X, None if names is None else np.array(names, dtype=object)
+
+
+def _read_block(block: Any, position: int) -> tuple[np.ndarray, list[str] | None]:
+    """Return the samples of a block as float32, and the names of its columns, if all strings."""
+    columns = list(getattr(block, "columns", []))
+    try:
+        values = check_samples(block)
+        check_finite(values, columns or None)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"Block {position}: {error}") from error
+    is_named = bool(columns) and all(isinstance(column, str) for column in columns)
+    return to_float32(values, slice(None)), columns if is_named else None
+
+
+def _format_columns(n_features: int, names: list[str] | None) -> str:
+    return f"{n_features} columns" + (f" named {', '.join(names)}" if names else "")

@@ -3,33 +3,31 @@
 import argparse
 import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from skdec._utils.files import write_atomically
-from skdec._version import __version__
 from skdec.cli import report
+from skdec.cli.common import (
+    add_columns,
+    add_data,
+    add_fit,
+    add_messages,
+    build_callbacks,
+    check_outputs,
+    explain_fault,
+    format_comparison,
+    get_network_parameters,
+    log,
+    parse_count,
+    silence_stderr,
+)
 from skdec.cli.fit import (
     build_preparation,
     describe_preparation,
     get_n_clusters,
     read_table,
     say_preparation,
-)
-from skdec.cli.options import (
-    add_columns,
-    add_data,
-    add_fit,
-    add_messages,
-    check_outputs,
-    get_network_parameters,
-    parse_count,
-)
-from skdec.cli.output import (
-    build_callbacks,
-    explain_fault,
-    format_comparison,
-    log,
-    silence_stderr,
 )
 from skdec.tables._reader import check_data
 
@@ -97,7 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     if arguments.json is not None:
         settings = {
-            "skdec": __version__,
+            "skdec": version("skdec"),
             "data": arguments.data,
             "label": arguments.label,
             "columns": arguments.columns,

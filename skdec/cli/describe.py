@@ -6,16 +6,16 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from skdec._utils.text_table import format_table
-from skdec.cli.options import (
+from skdec._utils.terminal import format_table
+from skdec.cli.common import (
     add_data,
     add_id,
     add_messages,
     check_outputs,
+    open_output,
     parse_count,
     parse_table_file,
 )
-from skdec.cli.output import open_output
 from skdec.cli.predict import add_model, check_model, load_model, load_samples
 from skdec.tables._reader import check_data
 

@@ -9,20 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from skdec.cli.options import (
+from skdec.cli.common import (
     add_columns,
     add_data,
     add_fit,
     add_messages,
     add_output,
-    check_outputs,
-    get_columns,
-    get_network_parameters,
-)
-from skdec.cli.output import (
     build_callbacks,
+    check_outputs,
     explain_fault,
     format_matching,
+    get_columns,
+    get_network_parameters,
     is_standard_output,
     log,
     show_reading,

@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from skdec._persistence import read_header
-from skdec._utils.text_table import format_table
-from skdec.cli.options import add_messages
+from skdec._utils.terminal import format_table
+from skdec.cli.common import add_messages
 from skdec.cli.predict import add_model, check_model
 
 USAGE = "MODEL"

@@ -13,8 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skdec.cli.options import add_data, add_id, add_messages, add_output, check_outputs
-from skdec.cli.output import explain_fault, log, open_output, show_reading, silence_stderr
+from skdec.cli.common import (
+    add_data,
+    add_id,
+    add_messages,
+    add_output,
+    check_outputs,
+    explain_fault,
+    log,
+    open_output,
+    show_reading,
+    silence_stderr,
+)
 from skdec.datasets import find_image_shape
 from skdec.tables._reader import Columns, Table, check_data, has_named_columns, iterate_table
 

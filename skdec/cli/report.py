@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skdec.cli.options import add_data, add_id, add_image_shape, add_messages, check_outputs
+from skdec.cli.common import add_data, add_id, add_image_shape, add_messages, check_outputs
 from skdec.cli.predict import add_model, check_model, load_model, load_samples
 from skdec.datasets import find_image_shape
 from skdec.tables._reader import check_data

@@ -1,4 +1,4 @@
-"""The neighbor graph: which samples are close to each other, and how close."""
+"""The neighbor graph: which samples are close to each other, how close, and what they agree on."""
 
 from typing import Any, NamedTuple
 
@@ -7,10 +7,10 @@ import scipy.sparse as sp
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
-from skdec._utils.cache import StepCache
 from skdec._utils.data import DistinctSamples
-from skdec._utils.progress import open_bar
-from skdec._utils.threads import use_one_thread
+from skdec._utils.files import StepCache
+from skdec._utils.process import use_one_thread
+from skdec._utils.terminal import open_bar
 from skdec.cluster._nearest import Found, find_nearest_neighbors
 
 # With more features, distances are computed between the leading principal components. These are
@@ -291,3 +291,51 @@ def compute_affinities(distances: np.ndarray, scales: np.ndarray) -> np.ndarray:
     ratio = np.where(distances > 0, np.inf, 0).astype(distances.dtype)
     np.divide(distances**2, scales, out=ratio, where=scales > 0)
     return np.maximum(np.exp(-ratio), _MIN_AFFINITY)
+
+
+def target_distribution(
+    q: np.ndarray,
+    sample_weight: np.ndarray | None = None,
+    previous_frequencies: Any = 0.0,
+    power: float = 1.0,
+) -> np.ndarray:
+    """Sharpened soft assignments (eq. 3), a NumPy array of the shape and dtype of `q`.
+
+    The cluster frequencies are (weighted) sums over all samples: call this once for all samples,
+    never per batch. `previous_frequencies` of earlier samples are added to them. With a `power`
+    of the frequencies below 1, clusters of different sizes keep them.
+    """
+    frequencies = cluster_frequencies(q, sample_weight) + previous_frequencies
+    # A cluster of no mass, or of one that float32 cannot invert, has nothing to sharpen.
+    has_mass = frequencies > np.finfo(np.float32).tiny
+    scale = np.zeros_like(frequencies)
+    scale[has_mass] = frequencies[has_mass] ** -power
+    p = np.square(q)
+    p *= scale.astype(q.dtype)  # in place: these are the largest arrays beside the samples
+    p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def cluster_frequencies(q: np.ndarray, sample_weight: np.ndarray | None = None) -> np.ndarray:
+    """Sum of the soft assignments to each cluster, shape (k,), float64."""
+    if sample_weight is None:
+        return q.sum(axis=0, dtype=np.float64)
+    # Unlike a matrix product, this makes no copy of q in float64.
+    return np.einsum("i,ij->j", sample_weight.astype(np.float64), q)
+
+
+def compute_neighbor_targets(
+    q: np.ndarray,
+    graph: sp.csr_array,
+    n_rounds: int,
+    sample_weight: np.ndarray | None = None,
+    power: float = 1.0,
+) -> np.ndarray:
+    """Return targets p (n, k) that sharpen the average of the neighbors' assignments, float32.
+
+    Every round averages the assignments over a sample's neighbors and sharpens them, dividing by
+    this power of the cluster frequencies.
+    """
+    for _ in range(n_rounds):
+        q = target_distribution(graph @ q, sample_weight, power=power)
+    return q

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.neighbors import NearestNeighbors
 
-from skdec._utils.progress import Bar, open_bar
-from skdec._utils.threads import count_usable_threads, run_in_threads, use_one_thread
+from skdec._utils.process import count_usable_threads, run_in_threads, use_one_thread
+from skdec._utils.terminal import Bar, open_bar
 
 # Exact search is quadratic in the number of samples.
 _MAX_EXACT_SAMPLES = 70_000

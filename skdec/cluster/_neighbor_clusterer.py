@@ -11,17 +11,21 @@ from sklearn.utils import check_random_state
 from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import check_is_fitted
 
-from skdec._utils.constraints import Constraint, Integer, Seed, Verbosity, Word
 from skdec._utils.data import DistinctSamples, hash_samples, take_float32
-from skdec._utils.progress import report_progress
-from skdec._utils.threads import use_one_thread
+from skdec._utils.process import use_one_thread, warn_user
+from skdec._utils.terminal import report_progress
 from skdec._utils.validation import (
+    Constraint,
+    Integer,
+    Seed,
+    Verbosity,
+    Word,
     expand_labels,
     find_distinct_samples,
     restore_features_on_failure,
     validate_samples,
 )
-from skdec._utils.warnings import warn_user
+from skdec.cluster._criterion import neighbor_information
 from skdec.cluster._graph import (
     Neighbors,
     compute_affinities,
@@ -29,7 +33,6 @@ from skdec.cluster._graph import (
     find_neighbors,
     fit_projection,
 )
-from skdec.cluster._information import neighbor_information
 from skdec.cluster._search import NeighborGraph, list_merges
 from skdec.cluster._selection import NeighborClusters, find_clusters
 

@@ -1,5 +1,5 @@
 """Deep Embedded Clustering: the network."""
 
-from skdec._utils.quiet import import_tensorflow_quietly
+from skdec._utils.process import import_tensorflow_quietly
 
 import_tensorflow_quietly()

@@ -18,21 +18,19 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skdec._utils.assignments import cluster_frequencies
-from skdec._utils.blocks import store_blocks
-from skdec._utils.cache import StepCache
-from skdec._utils.containers import check_samples
-from skdec._utils.data import DistinctSamples, SampleSubset
-from skdec._utils.progress import report_progress, report_result
+from skdec._utils.data import DistinctSamples, SampleSubset, check_samples
+from skdec._utils.files import StepCache
+from skdec._utils.process import warn_user
+from skdec._utils.terminal import report_progress, report_result
 from skdec._utils.validation import (
     expand_labels,
     find_distinct_samples,
     restore_features_on_failure,
+    store_blocks,
     validate_samples,
 )
-from skdec._utils.warnings import warn_user
 from skdec.cluster import NeighborClusterer
-from skdec.cluster._graph import Neighbors, find_neighbors
+from skdec.cluster._graph import Neighbors, cluster_frequencies, find_neighbors
 from skdec.cluster._neighbor_clusterer import check_no_zero_samples
 from skdec.cluster._selection import NeighborClusters, find_clusters
 from skdec.dec._initialization import (
@@ -57,16 +55,15 @@ from skdec.dec._refinement import (
     run_until_interrupted,
 )
 from skdec.dec._state import check_can_be_saved, check_fitted, describe_state, restore_state
-from skdec.dec.training.checkpoint import Checkpoint
+from skdec.dec.training.checkpoint import Checkpoint, UnidentifiedError, describe
 from skdec.dec.training.distribute import check_not_forked, run_outside_scope
-from skdec.dec.training.identity import UnidentifiedError, describe
 from skdec.dec.training.inference import (
     DECWeights,
     build_untrained_autoencoder,
     compute_deviation_limits,
     compute_deviations,
 )
-from skdec.dec.training.scaling import Scaling
+from skdec.dec.training.samples import Scaling
 from skdec.layers import ClusteringLayer
 from skdec.metrics import neighbor_information
 from skdec.networks import Architecture, Autoencoder

@@ -7,8 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from skdec._utils.progress import open_bar
-from skdec._utils.threads import use_one_thread
+from skdec._utils.process import use_one_thread
+from skdec._utils.terminal import open_bar
 from skdec.cluster._graph import Neighbors
 from skdec.cluster._selection import (
     NeighborClusters,

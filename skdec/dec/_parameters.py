@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdec._utils.constraints import (
+from skdec._utils.validation import (
     Boolean,
     Constraint,
     Directory,
@@ -27,7 +27,7 @@ from skdec._utils.constraints import (
 from skdec.cluster import NeighborClusterer
 from skdec.cluster._neighbor_clusterer import check_parameters as check_search
 from skdec.dec._pretraining import Stage
-from skdec.dec.training.augmentation import (
+from skdec.dec.training.samples import (
     NO_AUGMENTATION,
     NO_CORRUPTION,
     Augmentation,

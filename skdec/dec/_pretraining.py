@@ -9,11 +9,16 @@ import keras
 import numpy as np
 
 from skdec._utils.data import DistinctSamples
-from skdec.dec.training.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree
 from skdec.dec.training.inference import DECWeights
-from skdec.dec.training.scaling import Scaling
+from skdec.dec.training.samples import (
+    NO_AUGMENTATION,
+    NO_CORRUPTION,
+    Augmentation,
+    Corruption,
+    Scaling,
+)
 from skdec.dec.training.trainer import (
     Trainer,
     borrow_decoder_trainer,

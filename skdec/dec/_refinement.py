@@ -13,17 +13,21 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from skdec._utils.assignments import compute_neighbor_targets, target_distribution
 from skdec._utils.data import DistinctSamples
-from skdec._utils.warnings import warn_user
-from skdec.cluster._graph import Neighbors, build_neighbor_graph
+from skdec._utils.process import warn_user
+from skdec.cluster._graph import (
+    Neighbors,
+    build_neighbor_graph,
+    compute_neighbor_targets,
+    target_distribution,
+)
 from skdec.cluster._search import NeighborGraph
 from skdec.cluster._selection import smooth_labels
 from skdec.dec._initialization import Initialization
-from skdec.dec.training.augmentation import NO_AUGMENTATION, Augmentation
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree, get_local_slice, sum_over_workers
 from skdec.dec.training.inference import DECWeights
+from skdec.dec.training.samples import NO_AUGMENTATION, Augmentation
 from skdec.dec.training.trainer import Trainer, borrow_refinement_trainer
 from skdec.dec.training.training_loop import TrainingLoop, TrainingSettings
 

@@ -14,12 +14,11 @@ import keras
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skdec.dec._math import soft_assignment
 from skdec.dec._parameters import check_parameters
-from skdec.dec.training.identity import get_weight_decay_exclusion, identify
+from skdec.dec.training.checkpoint import get_weight_decay_exclusion, identify
 from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
-from skdec.dec.training.scaling import Scaling
-from skdec.layers import RandomAffine
+from skdec.dec.training.samples import Scaling
+from skdec.layers import RandomAffine, soft_assignment
 from skdec.networks import Architecture, build_autoencoder, build_convolutional_autoencoder
 
 # Each description is a dict with one of these keys.

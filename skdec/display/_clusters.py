@@ -9,10 +9,10 @@ from scipy.sparse import issparse
 from sklearn.metrics import silhouette_samples
 from sklearn.utils import check_consistent_length, resample
 
-from skdec._utils.colors import assign_colors
-from skdec._utils.containers import check_samples
+from skdec._utils.data import check_samples
 from skdec.describe._summary import compute_profiles, embed, get_feature_names, predict_clusters
 from skdec.display._axes import (
+    assign_colors,
     create_axes,
     create_colormap,
     get_contrasting_color,

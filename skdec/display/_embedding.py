@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from skdec._utils.colors import assign_colors
 from skdec.describe._summary import embed, find_medoid, lay_out, predict_clusters
 from skdec.display._axes import (
+    assign_colors,
     create_axes,
     get_text_color,
     is_dark,

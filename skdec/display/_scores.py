@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from skdec._utils.colors import assign_colors
-from skdec.display._axes import get_text_color, is_dark, share_docstrings, split_axes
+from skdec.display._axes import assign_colors, get_text_color, is_dark, share_docstrings, split_axes
 
 _PHASE_TITLES = {
     "pretrain": "Pretraining",

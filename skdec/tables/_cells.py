@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
-from skdec._utils.warnings import warn_user
+from skdec._utils.process import warn_user
 
 # What stands for a missing value, in lower case: in every column, and beside numbers or dates.
 _GAP_WORDS = """na|n/a|nan|null|none|?|<na>|#n/a|#n/a n/a|#na|(null)|nil|\\n|1.#ind|-1.#ind

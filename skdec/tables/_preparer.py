@@ -19,8 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdec._utils.containers import to_frame_or_array
-from skdec._utils.warnings import warn_user
+from skdec._utils.data import to_frame_or_array
+from skdec._utils.process import warn_user
 from skdec.tables._cells import (
     ColumnFormat,
     find_sentinel,

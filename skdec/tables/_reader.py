@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
 import numpy as np
 
-from skdec._utils.progress import open_bar
-from skdec._utils.warnings import warn_user
+from skdec._utils.process import warn_user
+from skdec._utils.terminal import open_bar
 from skdec.datasets import (
     KERAS_KEYS,
     find_images,

@@ -19,7 +19,7 @@ from sklearn.metrics import classification_report
 
 import skdec
 from skdec.cli import main
-from skdec.cli.output import format_confusion_matrix, format_matching
+from skdec.cli.common import format_confusion_matrix, format_matching
 from skdec.metrics import clustering_accuracy
 
 NETWORK = ["--dims", "8,3", "--epochs", "3", "--max-iter", "4", "--seed", "0"]

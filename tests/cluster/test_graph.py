@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skdec._utils.assignments import compute_neighbor_targets
 from skdec._utils.data import to_float32
-from skdec._utils.progress import show_progress
+from skdec._utils.terminal import show_progress
 from skdec._utils.validation import find_distinct_samples
 from skdec.cluster import _graph as neighbors
 from skdec.cluster import _nearest as neighbor_search
 from skdec.cluster._graph import (
     build_neighbor_graph,
+    compute_neighbor_targets,
     find_neighbors,
     fit_projection,
     project,

@@ -7,8 +7,7 @@ from scipy.stats import entropy
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from skdec._utils.assignments import compute_neighbor_targets
-from skdec.cluster._graph import build_neighbor_graph
+from skdec.cluster._graph import build_neighbor_graph, compute_neighbor_targets
 from skdec.cluster._search import (
     SETTINGS,
     NeighborGraph,

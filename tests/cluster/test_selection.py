@@ -8,7 +8,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs, make_circles, make_moons
 from sklearn.metrics import adjusted_rand_score
 
-from skdec._utils.progress import HIDDEN_BAR, show_progress
+from skdec._utils.terminal import HIDDEN_BAR, show_progress
 from skdec.cluster import _selection as selection
 from skdec.cluster._graph import Neighbors, connect_neighbors
 from skdec.cluster._nearest import find_nearest_neighbors

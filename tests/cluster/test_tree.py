@@ -9,7 +9,7 @@ from sklearn.datasets import make_blobs, make_circles
 from sklearn.metrics import adjusted_rand_score
 
 from skdec.cluster._nearest import find_nearest_neighbors
-from skdec.cluster._tree import build_spanning_tree, merge_along_tree
+from skdec.cluster._search import build_spanning_tree, merge_along_tree
 
 
 def find_nearest(X, n_neighbors):

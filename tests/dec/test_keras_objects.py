@@ -15,7 +15,7 @@ from keras.callbacks import (
 
 import skdec
 from skdec import DECClusterer
-from skdec.dec.training.identity import describe
+from skdec.dec.training.checkpoint import describe
 
 
 class ScaledSGD(keras.optimizers.SGD):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import rel_entr
 
-from skdec._utils.assignments import cluster_frequencies, target_distribution
-from skdec.dec._math import (
+from skdec.cluster._graph import cluster_frequencies, target_distribution
+from skdec.layers import (
     kl_divergence,
     log_soft_assignment,
     soft_assignment,

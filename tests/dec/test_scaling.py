@@ -13,7 +13,7 @@ import skdec
 from skdec import DECClusterer, NeighborClusterer
 from skdec._utils.data import DistinctSamples
 from skdec.dec._pretraining import create_weights
-from skdec.dec.training.scaling import MAX_DISTANCE, ScaledSamples, Scaling
+from skdec.dec.training.samples import MAX_DISTANCE, ScaledSamples, Scaling
 from skdec.layers import SampleScaling
 from skdec.networks import Architecture, build_autoencoder
 

@@ -8,8 +8,8 @@ from sklearn import config_context
 from sklearn.cluster import KMeans
 
 from skdec import find_examples
-from skdec._utils.colors import NOISE_COLOR
 from skdec.display import EmbeddingDisplay
+from skdec.display._axes import NOISE_COLOR
 
 
 def test_clusters_have_colors_and_names_of_their_own(clustered, style, assert_no_overlap):

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from skdec._report.images import build_sheets
+from skdec._report.content import build_sheets
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is in the extra plot")
 

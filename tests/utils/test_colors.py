@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skdec._utils.colors import NOISE_COLOR, ON_DARK, ON_LIGHT, assign_colors
+from skdec.display._axes import NOISE_COLOR, ON_DARK, ON_LIGHT, assign_colors
 
 # Machado, Oliveira and Fernandes (2009), severity 1, for linear RGB.
 VISIONS = {

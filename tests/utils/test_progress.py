@@ -10,7 +10,7 @@ import rich.progress
 from rich.console import Console
 
 from skdec._utils import progress
-from skdec._utils.progress import open_bar, report_progress, show_progress
+from skdec._utils.terminal import open_bar, report_progress, show_progress
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -1,6 +1,6 @@
 """Plain-text tables."""
 
-from skdec._utils.text_table import format_table
+from skdec._utils.terminal import format_table
 
 ROWS = [["method", "accuracy", "n"], ["kmeans", "0.5", "10"], ["dec", "0.75", "9"]]
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skdec import DECClusterer
-from skdec._utils.threads import count_usable_threads
+from skdec._utils.process import count_usable_threads
 
 
 @pytest.mark.parametrize(("variable", "expected"), [("1", 1), ("1,2", 1), ("0", None), ("x", None)])

@@ -15,7 +15,7 @@ import joblib
 import numpy as np
 import tensorflow as tf
 
-from skdec._utils.threads import count_usable_threads
+from skdec._utils.process import count_usable_threads
 
 _TF_THREADING = tf.config.threading
 _is_forked = False

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from skdec._utils.data import DistinctSamples, to_dense, to_float32
-from skdec._utils.threads import count_usable_threads, run_in_threads
-from skdec.dec import _math
+from skdec._utils.process import count_usable_threads, run_in_threads
 from skdec.dec.training.distribute import limit_tensorflow_threads, run_outside_scope
-from skdec.dec.training.scaling import ScaledSamples, Scaling
+from skdec.dec.training.samples import ScaledSamples, Scaling
+from skdec.layers import soft_assignment
 from skdec.networks import Architecture, Autoencoder
 
 limit_tensorflow_threads()
@@ -175,7 +175,7 @@ def _compile_assignment(architecture: Architecture) -> Any:
     def assign(parameters: list[Any], samples: Any) -> Any:
         *weights, centers, alpha = parameters
         z = _call(encoder, weights, samples)
-        return _math.soft_assignment(z, centers, alpha)
+        return soft_assignment(z, centers, alpha)
 
     return _compile(assign)
 

@@ -14,8 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from skdec.dec import _math
-from skdec.dec.training.augmentation import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
+from skdec.dec.training.checkpoint import get_weight_decay_exclusion, has_own_schedule, identify
 from skdec.dec.training.distribute import (
     Replicas,
     check_optimizer_is_distributable,
@@ -24,8 +23,8 @@ from skdec.dec.training.distribute import (
     is_distributed,
     limit_tensorflow_threads,
 )
-from skdec.dec.training.identity import get_weight_decay_exclusion, has_own_schedule, identify
-from skdec.layers import ClusteringLayer
+from skdec.dec.training.samples import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
+from skdec.layers import ClusteringLayer, kl_divergence, log_soft_assignment
 from skdec.networks import Architecture, list_layers
 
 limit_tensorflow_threads()
@@ -369,8 +368,8 @@ def borrow_refinement_trainer(
 
         def compute_loss(samples: Any, p: Any, alpha: Any, weight: Any) -> Any:
             z = encoder(samples, training=True)
-            log_q = _math.log_soft_assignment(z, clustering.centers, alpha)
-            loss = tf.reduce_sum(_math.kl_divergence(p, log_q))
+            log_q = log_soft_assignment(z, clustering.centers, alpha)
+            loss = tf.reduce_sum(kl_divergence(p, log_q))
             if has_decoder:
                 reconstructed = decoder(z, training=True)
                 loss += weight * compute_reconstruction_error(reconstructed, samples)

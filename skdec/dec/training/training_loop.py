@@ -12,11 +12,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skdec._utils.data import count_steps_per_chunk, iterate_shuffled_batches
-from skdec._utils.progress import open_bar
-from skdec._utils.warnings import warn_user
-from skdec.dec.training.checkpoint import Checkpoint, CheckpointState
-from skdec.dec.training.identity import has_own_schedule
-from skdec.dec.training.scaling import Scaling
+from skdec._utils.process import warn_user
+from skdec._utils.terminal import open_bar
+from skdec.dec.training.checkpoint import Checkpoint, CheckpointState, has_own_schedule
+from skdec.dec.training.samples import Scaling
 from skdec.dec.training.trainer import Trainer
 
 # Factor of the learning rate after steps were undone.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skdec.dec.training.augmentation import Augmentation, Corruption
+from skdec.dec.training.samples import Augmentation, Corruption
 from skdec.layers import RandomAffine
 
 VALUES = np.random.default_rng(0).uniform(1, 2, (300, 200)).astype(np.float32)

@@ -10,9 +10,9 @@ import tensorflow as tf
 from sklearn.cluster import KMeans
 
 from skdec import DECClusterer
-from skdec._utils import cache as cache_module
-from skdec._utils.cache import StepCache, describe_versions
-from skdec.dec.training.identity import UnidentifiedError, describe, identify
+from skdec._utils import files as cache_module
+from skdec._utils.files import StepCache, describe_versions
+from skdec.dec.training.checkpoint import UnidentifiedError, describe, identify
 from skdec.layers import RandomAffine
 from skdec.networks import build_autoencoder
 

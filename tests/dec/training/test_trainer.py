@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skdec.dec._math import kl_divergence, log_soft_assignment
 from skdec.dec.training import trainer as trainer_module
-from skdec.dec.training.augmentation import Corruption
+from skdec.dec.training.samples import Corruption
 from skdec.dec.training.trainer import (
     borrow_pretraining_trainer,
     borrow_refinement_trainer,
     has_own_schedule,
 )
+from skdec.layers import kl_divergence, log_soft_assignment
 from skdec.networks import Architecture, build_autoencoder
 
 ARCHITECTURE = Architecture.create_default(5, (2,))

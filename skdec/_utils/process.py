@@ -1,15 +1,30 @@
-"""Number of threads that a fit may use."""
+"""What a fit does to its process: threads, warnings, and TensorFlow's lines on standard error."""
 
+import inspect
 import os
+import sys
+import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
+assert _SKLEARN is not None
+_INTERNAL = tuple(
+    str(folder) + os.sep
+    for folder in (Path(__file__).parents[1], Path(str(_SKLEARN.origin)).parent)
+)
 
 
 def count_usable_threads() -> int:
@@ -63,3 +78,35 @@ def use_one_thread() -> Iterator[None]:
 def _find_thread_pools() -> ThreadpoolController:
     """Find the libraries of NumPy, SciPy and scikit-learn with threads, which takes 10 ms."""
     return ThreadpoolController()
+
+
+def import_tensorflow_quietly() -> None:
+    """Import TensorFlow without its start-up lines, unless the user has set its log level.
+
+    What it writes is shown if the import fails.
+    """
+    if "tensorflow" in sys.modules or _LEVEL in os.environ or sys.stderr is None:
+        return
+    os.environ[_LEVEL] = "3"
+    # Some lines come before TensorFlow looks at the level.
+    sys.stderr.flush()
+    standard_error = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            import_module("tensorflow")
+        except BaseException:
+            file.seek(0)
+            os.write(standard_error, file.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
+    """Issue a warning for the line outside of skdec and scikit-learn that has led here."""
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -1,4 +1,4 @@
-"""Progress of a fit on standard error: bars in a terminal or a notebook, lines elsewhere.
+"""Progress on standard error, bars in a terminal or a notebook, lines elsewhere; tables of text.
 
 The steps of a fit open bars wherever they are; what is shown is decided once, by `show_progress`
 around the whole fit.
@@ -6,7 +6,7 @@ around the whole fit.
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
@@ -268,3 +268,18 @@ def _format_seconds(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def format_table(rows: Sequence[Sequence[str]], align_left: int = 1) -> str:
+    """Align the cells of each column, two spaces between columns, one line per row.
+
+    The first `align_left` columns are aligned to the left, the others, of numbers, to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if position < align_left else cell.rjust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
