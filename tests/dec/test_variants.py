@@ -229,7 +229,6 @@ CHECKED = {
         **VARIANTS["layerwise"],
         "augment": keras.layers.GaussianNoise(0.1),
     },
-    "own builder": VARIANTS["own builder"],
 }
 
 

@@ -15,6 +15,7 @@ from skdec._utils.data import count_steps_per_chunk, iterate_shuffled_batches
 from skdec._utils.process import warn_user
 from skdec._utils.terminal import open_bar
 from skdec.dec.training.checkpoint import Checkpoint, CheckpointState, has_own_schedule
+from skdec.dec.training.distribute import has_other_workers
 from skdec.dec.training.samples import Scaling
 from skdec.dec.training.trainer import Trainer
 
@@ -130,7 +131,8 @@ class TrainingLoop:
     ) -> None:
         self._trainer = trainer
         self._model = trainer.model
-        if callbacks and scaling is not None:
+        # A model has variables, which all workers create or none, even if only one has callbacks.
+        if scaling is not None and (callbacks or has_other_workers()):
             reconstructs = phase not in ("refine", "rebuilt")
             self._model = scaling.build_model_of_samples(trainer.model, reconstructs)
         self._learning_rates = settings.compute_learning_rates()
