@@ -119,10 +119,11 @@ _UNIT_NAMES = {unit: unit for unit in _PLAIN_UNITS.split()} | _invert(_UNITS)
 
 # A number with what may stand around it; how its digits are meant is told by the whole column.
 _NUMBER = re.compile(
-    r"(?P<sign>[+-]?)\s*(?P<open>\(?)\s*(?P<sign2>[+-]?)\s*"
+    r"(?P<bound>(?:[<>]=?|[≤≥~≈]|ca\.|approx\.)\s*)?(?P<sign>[+-]?)\s*(?P<open>\(?)\s*(?P<sign2>[+-]?)\s*"
     r"(?P<before>[^\d\s.,()'+-]{0,4}\.?)\s*(?P<open2>\(?)\s*(?P<sign3>[+-]?)\s*"
     r"(?P<digits>(?:\d[\d.,' ]*(?<! )|[.,]\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)"
-    r"\s*(?P<after>(?:['\"]|[^\d\s.,()'+-])[^\d()]{0,15}[23]?)?(?P<close>\)?)\s*(?P<trailing>[+-]{0,2})",
+    r"\s*(?P<after>(?:['\"]|[^\d\s.,()'+*†‡§¹²³\[-])[^\d()*†‡\[]{0,15}[23]?)?"
+    r"(?P<close>\)?)\s*(?P<trailing>[+-]{0,2})(?:\s*(?:[*†‡§¹²³]{1,3}|\[\w{1,3}\]))?",
     re.I,
 )
 _CODE = re.compile(r"0\d+", re.ASCII)  # such as 007, which is no number
@@ -169,6 +170,8 @@ class ColumnFormat:
         Cells without a value.
     gaps : tuple of str
         How gaps are marked, except by nothing.
+    bounds : tuple of str
+        Signs before numbers that are left out, such as the one of <0.5.
     note : str
         What could be understood otherwise.
     """
@@ -181,6 +184,7 @@ class ColumnFormat:
     missing: tuple[str, ...] = ()
     n_gaps: int = 0
     gaps: tuple[str, ...] = ()
+    bounds: tuple[str, ...] = ()
     note: str = ""
 
     def describe(self) -> str:
@@ -191,6 +195,8 @@ class ColumnFormat:
         if self.n_gaps and self.kind != "empty":
             marks = f" ({', '.join(map(_quote, self.gaps))})" if self.gaps else ""
             parts.append(f"{self.n_gaps:,} gap{'s' * (self.n_gaps > 1)}{marks}")
+        if self.bounds:
+            parts.append(f"read without {', '.join(map(_quote, self.bounds))}")
         return "; ".join([*parts, *filter(None, [self.note])])
 
     def parse(self, column: pd.Series) -> pd.Series:
@@ -597,7 +603,9 @@ def _understand_numbers(
                 _explain_units(name, [*frequent, *different[len(named) :]], cells, is_money)
             )
         named = frequent
-    return ColumnFormat("number", decimal, named[0] if named else "", is_money, note=note)
+    bounds = sorted({(number["bound"] or "").strip() for number in numbers.values()} - {""})
+    unit = named[0] if named else ""
+    return ColumnFormat("number", decimal, unit, is_money, bounds=tuple(bounds), note=note)
 
 
 def _explain_units(name: Any, units: list[str], cells: list[str], is_money: bool) -> str:

@@ -71,6 +71,7 @@ _TOTALS = re.compile(
     r"|durchschnitt|moyenne|somme|totale|totaal|media|suma|promedio|Σ|Ø",
     re.I,
 )
+_NOTE = re.compile(r"([*†‡]|notes?:|sources?:).*", re.I | re.S)
 _MAX_LINES_AT_END = 5
 _MIN_ROWS_BEFORE_TOTALS = 10
 _MAX_COLUMNS_WITH_TOTALS = 500
@@ -369,7 +370,14 @@ def _split(
         n_known = sum(is_missing(field) or is_number(field) for field in fields)
         known = round(n_known / max(1, len(fields)), 1)
         candidates.append(((width > 1, n_equal / len(rows), known, width), rows, separator))
-    _, rows, separator = max(candidates, key=lambda candidate: candidate[0])
+    score, rows, separator = max(candidates, key=lambda candidate: candidate[0])
+    if separators == _SEPARATORS and not score[0]:  # columns may be aligned by spaces
+        text.seek(start)
+        aligned, _ = _split(text, " ", data, is_cut=is_cut)
+        n_numbers = sum(is_number(field) for row in aligned[1:50] for field in row)
+        has_equal_rows = len(set(map(len, aligned))) == 1 < len(aligned[0])
+        if has_equal_rows and n_numbers > len(aligned[1:50]) * (len(aligned[0]) - 1) / 2:
+            return aligned, " "
     return rows, separator
 
 
@@ -516,7 +524,8 @@ def _is_note(row: Sequence[Any], width: int) -> bool:
     cells = [_to_text(cell) for cell in row]
     is_sentence = len(cells[0].split()) > 1 and not _TOTALS.fullmatch(cells[0].rstrip(" :"))
     is_sentence = is_sentence and "\n" not in cells[0]  # else a quote is not closed
-    return width > 1 and not any(cells[1:]) and is_sentence and (len(cells) < width or width > 2)
+    is_short = len(cells) < width or width > 2 or _NOTE.fullmatch(cells[0]) is not None
+    return width > 1 and not any(cells[1:]) and is_sentence and is_short
 
 
 def _build_frame(
@@ -687,9 +696,11 @@ def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
             content = json.load(text)
     except (ValueError, OSError) as error:
         raise ValueError(f"{data} is no JSON that can be read ({error}).") from error
-    if isinstance(content, dict) and not all(isinstance(v, list) for v in content.values()):
+    if isinstance(content, dict):
         lists = [key for key, value in content.items() if isinstance(value, list)]
-        content = content[_choose(part, lists, data, "list of records")]
+        has_records = any(content[key] and isinstance(content[key][0], dict) for key in lists)
+        if has_records or len(lists) < len(content):
+            content = content[_choose(part, lists, data, "list of records")]
     yield _Chunk(_build_records(content, data))
 
 

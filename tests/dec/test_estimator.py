@@ -34,7 +34,8 @@ from skdec.callbacks import LabelHistory
 from skdec.cluster import _graph as neighbors
 from skdec.dec import _estimator
 from skdec.dec._parameters import resolve
-from skdec.dec.training import inference, scaling
+from skdec.dec.training import inference
+from skdec.dec.training import samples as samples_module
 from skdec.dec.training.trainer import Trainer
 from skdec.model_selection import NeighborInformationScorer
 from skdec.networks import build_autoencoder
@@ -210,7 +211,7 @@ def test_memory_map_is_fitted_without_a_copy(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(neighbors, "_MAX_PCA_VALUES", 2**16)
     monkeypatch.setattr(neighbors, "_BLOCK_VALUES", 2**16)
     monkeypatch.setattr(neighbors, "_N_LIMIT_SAMPLES", 50)
-    monkeypatch.setattr(scaling, "_MAX_VALUES", 2**16)
+    monkeypatch.setattr(samples_module, "_MAX_VALUES", 2**16)
     # Each thread holds a batch, so that the peak grows with the number of cores.
     monkeypatch.setattr(inference, "count_usable_threads", lambda: 2)
     n_samples, n_features = 3000, 1500

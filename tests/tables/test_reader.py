@@ -14,7 +14,7 @@ from rich.console import Console
 from scipy.io import savemat
 
 from skdec import NeighborClusterer
-from skdec._utils import progress
+from skdec._utils import terminal
 from skdec.datasets import flatten_images, load_images
 from skdec.tables import _reader as tables
 from skdec.tables._cells import understand
@@ -169,6 +169,14 @@ def test_a_text_begins_and_ends_where_the_table_does(lines, names, first, separa
     assert not X.apply(lambda column: column.str.contains("Source|end")).to_numpy().any()
 
 
+def test_columns_may_be_aligned_by_spaces(tmp_path):
+    X = load_table(csv_file(tmp_path, "kind   size  n\n  a     1.5  10\nb      12   3\n")).X
+    assert X.columns.tolist() == ["kind", "size", "n"]
+    assert X.to_numpy().tolist() == [["a", "1.5", "10"], ["b", "12", "3"]]
+    names = "name\nAda Lovelace\nAlan Turing\n"  # one column, though each has two words
+    assert load_table(csv_file(tmp_path, names)).X.columns.tolist() == ["name"]
+
+
 @pytest.mark.parametrize("n_rows", [12, 5])
 @pytest.mark.parametrize("chunk", [3, 100])
 @pytest.mark.parametrize(
@@ -286,10 +294,12 @@ def test_other_unusable_files_raise(name, content, message, tmp_path):
 
 
 def test_json_may_be_nested(tmp_path):
-    (tmp_path / "t.json").write_text('{"made": 1, "rows": [{"a": {"x": 1, "y": "$2"}}, {"b": 3}]}')
-    X = load_table(str(tmp_path / "t.json")).X
-    assert X.columns.tolist() == ["a.x", "a.y", "b"]
-    np.testing.assert_array_equal(parse(X), [[1, 2, np.nan], [np.nan, np.nan, 3]])
+    for made in ('"made": 1, ', ""):
+        text = '"rows": [{"a": {"x": 1, "y": "$2"}}, {"b": 3}]'
+        (tmp_path / "t.json").write_text(f"{{{made}{text}}}")
+        X = load_table(str(tmp_path / "t.json")).X
+        assert X.columns.tolist() == ["a.x", "a.y", "b"]
+        np.testing.assert_array_equal(parse(X), [[1, 2, np.nan], [np.nan, np.nan, 3]])
 
 
 def test_matlab_and_anndata_matrices(tmp_path):
@@ -503,11 +513,11 @@ def long_file(tmp_path, monkeypatch):
 
 
 def test_progress_of_reading_a_large_file_is_shown(long_file, monkeypatch, capsys):
-    with progress.show_progress():
+    with terminal.show_progress():
         load_table(str(long_file))
     assert capsys.readouterr().err == ""  # it is not large
     monkeypatch.setattr(tables, "_MIN_BYTES_SHOWN", 1000)
-    with progress.show_progress():
+    with terminal.show_progress():
         assert len(load_table(str(long_file)).X) == 40_000
     size = long_file.stat().st_size
     *lines, last = capsys.readouterr().err.splitlines()
@@ -523,8 +533,8 @@ def test_progress_of_reading_fits_into_a_terminal(width, long_file, monkeypatch)
     monkeypatch.setattr(tables, "_MIN_BYTES_SHOWN", 1000)
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=width, color_system=None)
-    monkeypatch.setattr(progress, "Console", lambda stderr: console)
-    with progress.show_progress():
+    monkeypatch.setattr(terminal, "Console", lambda stderr: console)
+    with terminal.show_progress():
         load_table(str(long_file))
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
     drawn = [line.rstrip() for line in re.split(r"[\r\n]", text)]

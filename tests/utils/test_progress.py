@@ -9,7 +9,7 @@ import pytest
 import rich.progress
 from rich.console import Console
 
-from skdec._utils import progress
+from skdec._utils import terminal
 from skdec._utils.terminal import open_bar, report_progress, show_progress
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -23,7 +23,7 @@ def open_terminal(monkeypatch):
         stream = io.StringIO()
         settings = {"file": stream, "force_terminal": True, "width": width, "height": 30}
         monkeypatch.setattr(
-            progress, "Console", lambda stderr: Console(**settings, color_system=None)
+            terminal, "Console", lambda stderr: Console(**settings, color_system=None)
         )
         return stream
 
@@ -151,7 +151,7 @@ def test_an_error_ends_the_display(open_terminal):
     stderr = sys.stderr
     with pytest.raises(KeyboardInterrupt), show_progress(), open_bar("refine", 10):
         raise KeyboardInterrupt
-    assert type(open_bar("refine", 10)) is progress.Bar
+    assert type(open_bar("refine", 10)) is terminal.Bar
     assert sys.stderr is stderr
 
 
@@ -190,11 +190,11 @@ def test_methods_within_methods_use_the_same_display(open_terminal):
 
 def test_notebooks_need_ipywidgets_for_bars(monkeypatch):
     console = Console(force_jupyter=True)
-    monkeypatch.setattr(progress, "find_spec", lambda name: None)
-    assert not progress._is_live(console)
-    monkeypatch.setattr(progress, "find_spec", lambda name: name == "ipywidgets")
-    assert progress._is_live(console)
-    assert not progress._is_live(Console(file=io.StringIO()))
+    monkeypatch.setattr(terminal, "find_spec", lambda name: None)
+    assert not terminal._is_live(console)
+    monkeypatch.setattr(terminal, "find_spec", lambda name: name == "ipywidgets")
+    assert terminal._is_live(console)
+    assert not terminal._is_live(Console(file=io.StringIO()))
 
 
 @pytest.mark.parametrize(
@@ -202,4 +202,4 @@ def test_notebooks_need_ipywidgets_for_bars(monkeypatch):
     [(0.2, "0 s"), (59.6, "1 min 00 s"), (95, "1 min 35 s"), (7260, "2 h 01 min")],
 )
 def test_times_are_short(seconds, text):
-    assert progress._format_seconds(seconds) == text
+    assert terminal._format_seconds(seconds) == text
