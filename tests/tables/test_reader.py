@@ -13,7 +13,7 @@ import pytest
 from scipy.io import savemat
 
 from skdec import NeighborClusterer
-from skdec._utils import progress
+from skdec._utils import terminal as progress
 from skdec.datasets import flatten_images, load_images
 from skdec.tables import _reader as tables
 from skdec.tables._cells import understand
