@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
@@ -67,18 +66,17 @@ def test_an_embedding_too_large_for_float32_is_refused(fitted):
         fitted.inverse_transform([[1e300, 0, 0, 0]])
 
 
-def test_fits_side_by_side_leave_filters_and_thread_limits(tiny):
-    X = load_digits(return_X_y=True)[0][:600] / 16
+def test_fits_side_by_side_leave_filters_and_thread_limits(tiny, samples):
     filters = list(warnings.filters)
     threads = [pool["num_threads"] for pool in threadpool_info()]
-    barrier = threading.Barrier(4)
+    barrier = threading.Barrier(2)
 
     def fit(seed):
         barrier.wait()
-        return DECClusterer(**tiny | {"random_state": seed}).fit(X)
+        return DECClusterer(**tiny | {"random_state": seed}).fit(samples)
 
-    with ThreadPoolExecutor(4) as executor:
-        list(executor.map(fit, range(4)))
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(fit, range(2)))
     assert list(warnings.filters) == filters
     assert [pool["num_threads"] for pool in threadpool_info()] == threads
 

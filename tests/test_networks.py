@@ -316,15 +316,6 @@ def test_networks_that_do_not_fit_are_refused(source, message):
         Architecture.create(source, 7)
 
 
-def test_a_builder_may_fit_an_estimator_with_networks_of_its_own(tiny, samples):
-    def build_from_fitted(n_features):
-        inner = DECClusterer(**tiny, autoencoder=build_pair).fit(samples)
-        return inner.encoder_, build_pair(n_features)[1]
-
-    dec = DECClusterer(**tiny | {"pretrain_epochs": 0}, autoencoder=build_from_fitted).fit(samples)
-    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
-
-
 @pytest.mark.parametrize("is_built", [False, True])
 def test_networks_may_normalize_the_samples(tiny, samples, is_built):
     """Models that are given, with a layer that has been adapted and others that are not built."""

@@ -31,6 +31,7 @@ def test_digits_at_the_defaults(digits):
     assert error < 0.6 * X.var(axis=0).mean()
 
 
+@pytest.mark.slow
 def test_small_tables_are_clustered_as_well_as_by_kmeans_on_average():
     """On iris the network is better, on wine worse; see docs/benchmarks/no_tuning.md."""
     differences = []

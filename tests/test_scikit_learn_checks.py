@@ -36,7 +36,7 @@ def assert_all_pass(results):
 
 
 @pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
-@pytest.mark.parametrize("kind", ["network", "neighbors"])
+@pytest.mark.parametrize("kind", [pytest.param("network", marks=pytest.mark.slow), "neighbors"])
 def test_every_check_passes(kind, tiny):
     """With one layer, because each number of features is compiled anew."""
     network = DECClusterer(**tiny | {"dims": (2,), "max_iter": 10})

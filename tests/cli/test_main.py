@@ -262,6 +262,7 @@ def test_without_the_extra_numbers_are_read_and_words_name_it(tmp_path, capsys, 
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     "SKDEC_DATA_HOME" not in os.environ, reason="SKDEC_DATA_HOME names no folder with penguins.csv"
 )
@@ -378,7 +379,7 @@ def test_compare_prints_table_confusion_matrix_and_report(directory, monkeypatch
 
 
 def test_compare_over_seeds_prints_standard_deviations(capsys):
-    arguments = ["compare", "--methods", "kmeans", "--seed", "0", "--n-seeds", "3", "--quiet"]
+    arguments = ["compare", "--methods", "kmeans", "--seed", "0", "--n-seeds", "2", "--quiet"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert "digits: 1,797 samples, 64 features, 10 clusters" in out

@@ -149,6 +149,7 @@ def test_keras_models_take_samples_as_they_are(iris, fitted_iris, tmp_path):
     np.testing.assert_allclose(reconstructed, fitted_iris.inverse_transform(z), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_network_reproduces_winding_borders():
     """Spirals in the plane, which the search finds."""
     angles, arms = np.linspace(1, 7, 120), np.arange(3)

@@ -63,8 +63,8 @@ def test_eight_threads_get_the_result_of_one(fitted, samples, method):
 
 
 def test_fits_in_joblib_threads_equal_a_single_fit(tiny, samples, fitted):
-    fits = joblib.Parallel(n_jobs=4, backend="threading")(
-        joblib.delayed(DECClusterer(**tiny).fit)(samples) for _ in range(4)
+    fits = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(DECClusterer(**tiny).fit)(samples) for _ in range(3)
     )
     for dec in fits:
         np.testing.assert_array_equal(dec.cluster_centers_, fitted.cluster_centers_)
