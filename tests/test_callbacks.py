@@ -24,24 +24,23 @@ def recorded(parameters, samples):
     return DECClusterer(**parameters, callbacks=[LabelHistory(samples, CLASSES)]).fit(samples)
 
 
-def test_labels_and_scores_of_each_update(recorded, samples, parameters):
+def test_labels_and_scores_of_each_update(recorded, samples, parameters, tmp_path):
     history = recorded.history_["refine"]
     assert history["labels"].shape == (4, 150)
-    for labels, accuracy, nmi in zip(
-        history["labels"], history["accuracy"], history["nmi"], strict=True
-    ):
+    scores = history["labels"], history["accuracy"], history["nmi"]
+    for labels, accuracy, nmi in zip(*scores, strict=True):
         assert accuracy == clustering_accuracy(CLASSES, labels)
         assert nmi == normalized_mutual_info_score(CLASSES, labels)
     np.testing.assert_array_equal(history["labels"][-1], recorded.labels_)  # the last is kept
     plain = DECClusterer(**parameters).fit(samples)
     np.testing.assert_array_equal(plain.predict_proba(samples), recorded.predict_proba(samples))
     assert "labels" not in recorded.history_["pretrain"]
-
-
-def test_without_classes_there_are_no_scores(parameters, samples):
     dec = DECClusterer(**parameters, callbacks=[LabelHistory(samples[:7])]).fit(samples)
     assert dec.history_["refine"]["labels"].shape == (4, 7)
     assert "nmi" not in dec.history_["refine"]
+    skdec.save(recorded, tmp_path / "model.skdec")
+    saved = skdec.load(tmp_path / "model.skdec").history_["refine"]["labels"]
+    np.testing.assert_array_equal(saved, history["labels"])
 
 
 def test_later_callbacks_see_the_scores_and_not_the_labels(parameters, samples, tmp_path):
@@ -68,10 +67,9 @@ def test_a_resumed_fit_has_the_whole_history(parameters, recorded, samples, tmp_
     with pytest.raises(SystemExit):
         DECClusterer(**resumable, callbacks=[history, Kill()]).fit(samples)
     dec = DECClusterer(**resumable, callbacks=[history]).fit(samples)
+    history, expected = dec.history_["refine"], recorded.history_["refine"]
     for name in ("labels", "nmi", "loss"):
-        np.testing.assert_array_equal(
-            dec.history_["refine"][name], recorded.history_["refine"][name]
-        )
+        np.testing.assert_array_equal(history[name], expected[name])
 
 
 def test_arrays_of_changing_length_are_left_out(parameters, samples):
@@ -82,14 +80,6 @@ def test_arrays_of_changing_length_are_left_out(parameters, samples):
     history = DECClusterer(**parameters, callbacks=[Log()]).fit(samples).history_["pretrain"]
     assert history["epoch"].tolist() == [0, 1, 2, 3, 4]
     assert not {"growing", "word"} & history.keys()
-
-
-def test_files_keep_it(recorded, tmp_path):
-    skdec.save(recorded, tmp_path / "model.skdec")
-    np.testing.assert_array_equal(
-        skdec.load(tmp_path / "model.skdec").history_["refine"]["labels"],
-        recorded.history_["refine"]["labels"],
-    )
 
 
 @pytest.mark.parametrize("alpha", [0.5, 2.0])
@@ -142,15 +132,3 @@ def test_labels_are_those_of_weights_that_a_callback_restores(parameters, random
 
     dec = DECClusterer(**parameters, callbacks=[Halve()]).fit(X)
     np.testing.assert_array_equal(dec.labels_, dec.predict(X))
-
-
-def test_the_stop_of_a_callback_is_the_reason(parameters, samples):
-    """Not `tol`, which would have ended the refinement after the same update."""
-
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.stop_training = self.params["phase"] == "refine"
-
-    dec = DECClusterer(**parameters | {"tol": 1.0}, callbacks=[Stop()]).fit(samples)
-    assert (dec.stop_reason_, dec.n_iter_) == ("callback", 5)
-    assert DECClusterer(**parameters | {"tol": 1.0}).fit(samples).stop_reason_ == "tol"

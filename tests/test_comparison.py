@@ -1,7 +1,6 @@
 """The comparison of methods: its scores computed independently, and its measured time."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from sklearn.metrics import (
 )
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from skdec import DECClusterer, NeighborClusterer, _comparison, compare
 from skdec._comparison import Comparison, MethodResult
@@ -28,7 +26,9 @@ TINY = {"dims": (8, 3), "pretrain_epochs": 3, "max_iter": 6, "random_state": 0}
 @pytest.fixture(scope="module")
 def blobs():
     X, y = make_blobs(150, 5, centers=3, cluster_std=2.0, random_state=0)
-    return X.astype(np.float32), y
+    X = X.astype(np.float32)
+    X.flags.writeable = y.flags.writeable = False  # no comparison modifies its input
+    return X, y
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +50,23 @@ def fitted(monkeypatch):
     return estimators
 
 
-def test_results_are_in_the_order_of_the_methods(compared):
+def test_scores_are_those_of_the_labels_in_the_order_of_the_methods(compared, blobs):
+    X, y = blobs
     assert [result.method for result in compared.results] == list(_comparison.METHODS)
     assert (compared.n_samples, compared.n_features, compared.n_clusters) == (150, 5, 3)
-
-
-def test_scores_are_those_of_the_labels(compared, blobs):
-    _, y = blobs
     for result in compared.results:
         assert result.accuracy == clustering_accuracy(y, result.labels)
         assert result.nmi == normalized_mutual_info_score(y, result.labels)
         assert result.ari == adjusted_rand_score(y, result.labels)
         assert result.silhouette is None
         assert result.n_clusters == len(np.unique(result.labels))
+    with pytest.raises(KeyError, match="umap"):
+        compared["umap"]
+    assert compared.X is X
+    np.testing.assert_array_equal(compared.y, y)
+    dec = compared["dec"].estimator
+    np.testing.assert_array_equal(dec.predict(X), compared["dec"].labels)
+    assert dec.memory is None
 
 
 def test_each_method_is_the_documented_estimator(compared, blobs):
@@ -91,26 +95,6 @@ def test_the_time_of_a_cached_pretraining_is_added_to_both_methods(blobs, fitted
     assert [method.seconds for method in result.results] == [0.0, first[-1]]
 
 
-def test_seconds_are_those_of_the_fit(blobs, fitted):
-    start = time.perf_counter()
-    result = compare(*blobs, **TINY, methods=("dec",))
-    assert fitted[0].history_["pretrain"]["seconds"][-1] <= result["dec"].seconds
-    assert result["dec"].seconds <= time.perf_counter() - start
-
-
-@pytest.mark.parametrize(
-    ("recorded", "cached"),
-    [([[1.0, 2.0], [1.0, 2.0]], [0, 2]), ([[1.0, 2.0], [1.0, 2.5]], [0, 0]), ([[], []], [0, 0])],
-)
-def test_only_the_time_of_a_cached_pretraining_is_added(recorded, cached):
-    pretrainings, added = [], []
-    for seconds in recorded:
-        estimator = DECClusterer()
-        estimator.history_ = {"pretrain": {"seconds": np.array(seconds)}}
-        added.append(_comparison._get_cached_seconds(estimator, pretrainings))
-    assert added == cached
-
-
 def test_without_classes_the_silhouette_of_one_subset_is_computed(blobs, monkeypatch):
     X, _ = blobs
     monkeypatch.setattr(_comparison, "MAX_SILHOUETTE_SAMPLES", 60)
@@ -131,12 +115,6 @@ def test_without_classes_the_silhouette_of_one_subset_is_computed(blobs, monkeyp
         assert (method.accuracy, method.nmi, method.ari) == (None, None, None)
     assert "silhouette" in str(result)
     assert "accuracy" not in str(result)
-
-
-def test_one_cluster_has_no_silhouette(blobs):
-    result = compare(blobs[0], n_clusters=1, methods=("kmeans",), random_state=0)
-    assert result["kmeans"].silhouette is None
-    assert result["kmeans"].n_clusters == 1
 
 
 def test_the_table_is_aligned():
@@ -202,15 +180,6 @@ def test_any_clusterer_is_a_method(blobs):
     assert not hasattr(pipeline[-1], "labels_")
 
 
-def test_samples_classes_and_estimators_are_kept(compared, blobs):
-    X, y = blobs
-    assert compared.X is X
-    np.testing.assert_array_equal(compared.y, y)
-    dec = compared["dec"].estimator
-    np.testing.assert_array_equal(dec.predict(X), compared["dec"].labels)
-    assert dec.memory is None
-
-
 def test_callbacks_are_called_not_copies_of_them(blobs):
     phases = []
     callback = LambdaCallback(on_train_begin=lambda logs: phases.append(callback.params["phase"]))
@@ -226,17 +195,12 @@ def test_the_dict_can_be_written_as_json(compared):
     assert not {"labels", "estimator", "X", "y"} & {*restored, *restored["results"][0]}
 
 
-def test_numbers_of_numpy_can_be_written_as_json(blobs):
-    compared = compare(
-        blobs[0], methods=("kmeans",), n_clusters=np.int64(3), random_state=np.int64(7)
-    )
-    restored = json.loads(json.dumps(compared.to_dict()))
-    assert (restored["n_clusters"], restored["random_state"]) == (3, 7)
-
-
 def test_a_generated_seed_is_reported_and_reproduces_the_result(blobs):
-    first = compare(*blobs, methods=("kmeans",), random_state=np.random.RandomState(5))
-    again = compare(*blobs, methods=("kmeans",), random_state=first.random_state)
+    settings = {"methods": ("kmeans",), "n_clusters": np.int64(3)}
+    first = compare(blobs[0], **settings, random_state=np.random.RandomState(5))
+    restored = json.loads(json.dumps(first.to_dict()))
+    assert restored["n_clusters"] == 3
+    again = compare(blobs[0], **settings, random_state=restored["random_state"])
     np.testing.assert_array_equal(first["kmeans"].labels, again["kmeans"].labels)
 
 
@@ -250,23 +214,11 @@ def test_verbose_reports_each_method_on_standard_error(blobs, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_the_input_is_not_modified(blobs):
-    X, y = blobs[0].copy(), blobs[1].copy()
-    compare(X, y, **TINY)
-    np.testing.assert_array_equal(X, blobs[0])
-    np.testing.assert_array_equal(y, blobs[1])
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (
-            {"methods": ("kmeans", "dbscan")},
-            r"'dec', clusterers or \(name, clusterer\); got 'dbscan'",
-        ),
+        ({"methods": ("kmeans", "dbscan")}, "'dec', clusterers or .* got 'dbscan'"),
         ({"methods": "dec"}, r"methods must be a sequence, such as \('dec',\)"),
-        ({"methods": 5}, r"methods must be a sequence, such as \(5,\)"),
-        ({"methods": (len,)}, "got <built-in function len"),
         ({"methods": ("dec", ("dec", KMeans()))}, "methods has two of the name 'dec'"),
         ({"n_seeds": 0}, "n_seeds must be an integer of at least 1; got 0"),
         ({"methods": ()}, "got none"),
@@ -274,11 +226,7 @@ def test_the_input_is_not_modified(blobs):
         ({"y": np.zeros(149)}, "y has 149 labels, but X has 150 samples"),
         ({"y": np.full(150, np.nan)}, r"y\[0\] is nan"),
         ({"n_clusters": 151}, "n_clusters must be at most the number of samples, 150; got 151"),
-        ({"n_clusters": 0}, "n_clusters must be an integer of at least 1"),
         ({"dims": (8, 0)}, r"dims must be a sequence of integers of at least 1"),
-        ({"alpha": 0}, "alpha must be a number from 1e-20"),
-        ({"pretrain_epochs": -1}, "pretrain_epochs must be"),
-        ({"max_iter": "all"}, "max_iter must be"),
         ({"X": np.zeros(150)}, r"X must be two-dimensional, got shape \(150,\)"),
     ],
     ids=str,
@@ -287,18 +235,6 @@ def test_invalid_arguments_raise_before_any_fit(arguments, message, blobs, monke
     monkeypatch.setattr(_comparison, "_fit_methods", lambda *_: pytest.fail("a method was fitted"))
     with pytest.raises(ValueError, match=message):
         compare(**{"X": blobs[0], "y": blobs[1], **arguments})
-
-
-def test_an_unknown_method_is_a_key_error(compared):
-    with pytest.raises(KeyError, match="umap"):
-        compared["umap"]
-
-
-def test_estimators_are_fitted_once_each(blobs, fitted):
-    compare(*blobs, **TINY)
-    assert len(fitted) == 2
-    for estimator in fitted:
-        check_is_fitted(estimator)
 
 
 def test_noise_has_no_part_in_the_silhouette(random):

@@ -7,23 +7,19 @@ import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
-import skdec
-from skdec import DECClusterer, NeighborClusterer, compare
+from skdec import DECClusterer, compare
 from skdec.cluster._graph import target_distribution
 from skdec.display import ProfileDisplay, SilhouetteDisplay
 from skdec.model_selection import choose_n_clusters
-from skdec.networks import build_autoencoder
 
 
 @pytest.mark.parametrize(
@@ -31,7 +27,6 @@ from skdec.networks import build_autoencoder
     [
         ({"dims": (8, 2)}, r"dims=\(16, 4\), .* has built; dims or autoencoder is now another"),
         ({"n_clusters": 4}, "the 3 clusters of the previous fit further; n_clusters is 4"),
-        ({"autoencoder": partial(build_autoencoder, dims=(3,))}, "dims or autoencoder is now"),
     ],
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -71,79 +66,38 @@ def test_an_embedding_too_large_for_float32_is_refused(fitted):
         fitted.inverse_transform([[1e300, 0, 0, 0]])
 
 
-def test_verbosity_may_be_a_numpy_integer(tiny, samples, capsys):
-    DECClusterer(**tiny, verbose=np.int64(1)).fit(samples)
-    assert "pretrain" in capsys.readouterr().err
-
-
-def test_fits_side_by_side_leave_filters_and_thread_limits(tiny):
-    X = load_digits(return_X_y=True)[0][:600] / 16
+def test_fits_side_by_side_leave_filters_and_thread_limits(tiny, samples):
     filters = list(warnings.filters)
     threads = [pool["num_threads"] for pool in threadpool_info()]
-    barrier = threading.Barrier(4)
+    barrier = threading.Barrier(2)
 
     def fit(seed):
         barrier.wait()
-        return DECClusterer(
-            **{**tiny, "init": NeighborClusterer(n_init=2), "random_state": seed}
-        ).fit(X)
+        return DECClusterer(**tiny | {"random_state": seed}).fit(samples)
 
-    with ThreadPoolExecutor(4) as executor:
-        list(executor.map(fit, range(4)))
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(fit, range(2)))
     assert list(warnings.filters) == filters
     assert [pool["num_threads"] for pool in threadpool_info()] == threads
 
 
-def test_without_neighbors_the_defaults_work(tiny, samples):
-    dec = DECClusterer(**{**tiny, "n_neighbors": 0}).fit(samples)
-    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
-    assert len(np.unique(dec.labels_)) == 3
-
-
-def test_columns_on_different_scales_are_named(tiny, samples):
-    X = samples * np.array([1, 1, 1, 1, 1, 5_000])
-    with pytest.warns(UserWarning, match="on very different scales") as caught:
-        DECClusterer(**tiny).fit(X)
-    assert caught[0].filename == __file__
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        DECClusterer(**tiny).fit(samples)
-        DECClusterer(**tiny).fit(sp.csr_array(samples))
-
-
-def test_save_to_a_missing_directory_names_the_path(fitted, tmp_path):
-    path = tmp_path / "missing" / "model.skdec"
-    with pytest.raises(FileNotFoundError, match=str(path)) as caught:
-        skdec.save(fitted, path)
-    assert ".skdec" in str(caught.value)
-    assert f"{path.parent} is not a directory" in str(caught.value)
-
-
 def test_the_published_parameters_print_well():
-    texts = repr(DECClusterer.classic()), repr(DECClusterer.tutorial())
-    for text in texts:
-        assert "optimizer=SGD(learning_rate=0.01, momentum=0.9)" in text
-        assert "object at" not in text
-    assert "kernel_initializer=RandomNormal(stddev=0.01)" in texts[0]
-    assert (
-        "pretrain_optimizer=SGD(learning_rate=ExponentialDecay(initial_learning_rate=0.1, "
-        "decay_steps=20000, decay_rate=0.1, staircase=True), momentum=0.9)"
-    ) in texts[0]
-    assert "pretrain_optimizer=SGD(learning_rate=1.0, momentum=0.9)" in texts[1]
+    text = repr(DECClusterer.classic())
+    assert "optimizer=SGD(learning_rate=0.01, momentum=0.9)" in text
+    assert "object at" not in text
+    assert "kernel_initializer=RandomNormal(stddev=0.01)" in text
+    assert "pretrain_optimizer=SGD(learning_rate=ExponentialDecay(initial_learning_rate=0.1" in text
 
 
 @pytest.mark.parametrize(
     "convert",
     [
-        sp.coo_matrix,
-        sp.dok_matrix,
         lambda X: sp.bsr_array(X),
         lambda X: pd.DataFrame(X).astype("Float64"),
         lambda X: X.astype(object),
         lambda X: pd.DataFrame({"flag": X[:, 0] > 0.5, **{f"x{i}": X[:, i] for i in range(1, 6)}}),
-        lambda X: X.tolist(),
     ],
-    ids=["coo", "dok", "bsr", "nullable", "object", "bool beside float", "list"],
+    ids=["bsr", "nullable", "object", "bool beside float"],
 )
 def test_blocks_may_be_what_fit_takes(tiny, samples, convert):
     expected = DECClusterer(**tiny).fit(convert(samples))
@@ -168,21 +122,6 @@ def test_a_cluster_of_hardly_any_mass_has_finite_targets(mass):
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_the_decoder_reconstructs_after_the_refinement():
-    X = load_digits(return_X_y=True)[0] / 16
-    dec = DECClusterer(
-        10,
-        dims=(128, 10),
-        pretrain_epochs=20,
-        max_iter=100,
-        init=NeighborClusterer(n_init=1),
-        random_state=0,
-    ).fit(X)
-    error = np.mean((dec.inverse_transform(dec.transform(X)) - X) ** 2)
-    assert error < 1.5 * dec.history_["pretrain"]["loss"][-1]
-    assert error < 0.7 * X.var(axis=0).mean()  # that of a constant image
-
-
 def test_samples_of_weight_zero_of_a_memory_map_are_read_in_batches(tiny, samples, tmp_path):
     X = np.tile(samples, (40, 1)).astype(np.float32)
     np.save(tmp_path / "X.npy", X)
@@ -198,11 +137,7 @@ def test_words_and_dates_are_refused_with_what_makes_features_of_them():
     dated = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=40), "x": range(40)})
     labels = np.arange(40) % 2
     for X, error, start in (
-        (
-            table,
-            ValueError,
-            "could not convert .*'Kyoto'. Feature 'city' of X holds",
-        ),
+        (table, ValueError, "could not convert .*'Kyoto'. Feature 'city' of X holds"),
         (dated, TypeError, "Feature 'day' of X is of type datetime64"),
     ):
         for use in (
@@ -221,12 +156,10 @@ def test_words_and_dates_are_refused_with_what_makes_features_of_them():
     "odd",
     [
         pd.array([[1, 2]] * 40, dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
-        [b"\xff\xfe"] * 40,
         pd.Series([1.0] * 39 + [pd.Timestamp("2020-01-01")], dtype=object),
-        pd.Series([pd.Period("2020-01")] * 40, dtype=object),
         ["1.5"] * 39 + ["two"],
     ],
-    ids=["lists", "bytes", "date", "periods", "words"],
+    ids=["lists", "date", "words"],
 )
 def test_what_is_no_number_is_named_with_its_column(odd):
     frame = pd.DataFrame({"x": np.arange(40.0), "odd": odd})

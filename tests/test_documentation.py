@@ -96,14 +96,8 @@ def test_few_blocks_are_not_run():
 @pytest.mark.parametrize("example", EXAMPLES, ids=get_id)
 def test_example_runs(example, tmp_path):
     environment = {**os.environ, "MPLBACKEND": "Agg"}
-    run = subprocess.run(
-        [sys.executable, str(example)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    run = subprocess.run([sys.executable, str(example)], **options)
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout
 

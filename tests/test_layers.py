@@ -29,37 +29,22 @@ def test_output_is_student_t(alpha):
     np.testing.assert_allclose(q, student_t(Z, CENTERS, alpha), rtol=1e-4)
 
 
-def test_centers_are_the_only_trainable_weight():
-    layer = build_model(1.0).get_layer("clustering")
-    (centers,) = layer.trainable_weights
-    assert centers is layer.centers
-    np.testing.assert_array_equal(centers.numpy(), CENTERS.astype(np.float32))
-
-
-def test_shape_of_the_output():
-    assert ClusteringLayer(7).compute_output_shape((None, 2)) == (None, 7)
-    assert build_model(1.0).output_shape == (None, 3)
-
-
-def test_config_keeps_every_argument():
-    layer = ClusteringLayer(3, alpha=2.5, name="mine", dtype="float32")
-    again = ClusteringLayer.from_config(layer.get_config())
-    assert (again.n_clusters, again.alpha, again.name) == (3, 2.5, "mine")
-    assert again.get_config() == layer.get_config()
-
-
-def test_keras_file_loads_in_safe_mode(tmp_path):
+def test_copies_have_the_same_config_and_load_in_safe_mode(tmp_path):
     model = build_model(3.0)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")  # safe_mode is on by default
-    assert again.get_layer("clustering").alpha == 3.0
-    np.testing.assert_array_equal(again(Z), model(Z))
-
-
-def test_clone_keeps_alpha():
-    clone = keras.models.clone_model(build_model(3.0))
+    clone = keras.models.clone_model(model)
     clone.set_weights([CENTERS])
-    np.testing.assert_allclose(clone(Z), student_t(Z, CENTERS, 3.0), rtol=1e-4)
+    assert model.output_shape == (None, 3)
+    layer = model.get_layer("clustering")
+    assert layer.trainable_weights == [layer.centers]
+    for copied in (again, clone):
+        assert copied.get_layer("clustering").get_config() == layer.get_config()
+        np.testing.assert_array_equal(copied(Z), model(Z))
+    with pytest.raises(ValueError, match="ndim=2"):
+        ClusteringLayer(2)(np.zeros((2, 3, 4)))
+    with pytest.raises(ValueError, match=r"axis -1 .* have value 12"):
+        RandomAffine((3, 4))(np.zeros((2, 13)))
 
 
 def test_training_by_hand_lowers_the_loss():
@@ -84,21 +69,13 @@ def test_training_by_hand_lowers_the_loss():
     [
         ({"n_clusters": 0}, r"n_clusters must be an integer of at least 1; got 0"),
         ({"n_clusters": 2.0}, r"n_clusters must be an integer of at least 1; got 2\.0"),
-        ({"n_clusters": 2, "alpha": "1"}, r"a finite number above 0; got '1'"),
         ({"n_clusters": 2, "alpha": 0.0}, r"a finite number above 0; got 0\.0"),
-        ({"n_clusters": 2, "alpha": -1.0}, r"a finite number above 0; got -1\.0"),
         ({"n_clusters": 2, "alpha": float("nan")}, r"a finite number above 0; got nan"),
-        ({"n_clusters": 2, "alpha": float("inf")}, r"a finite number above 0; got inf"),
     ],
 )
 def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         ClusteringLayer(**arguments)
-
-
-def test_input_of_another_rank_raises():
-    with pytest.raises(ValueError, match="ndim=2"):
-        ClusteringLayer(2)(np.zeros((2, 3, 4)))
 
 
 # ---- random affine maps
@@ -172,8 +149,6 @@ def test_outside_of_an_image_is_zero():
 
 def test_random_affine_keeps_its_config_and_loads_in_safe_mode(tmp_path):
     layer = RandomAffine((4, 5), 0.1, 0.2, 0.3, 0.4, name="mine")
-    again = RandomAffine.from_config(layer.get_config())
-    assert again.get_config() == layer.get_config()
     model = keras.Sequential([keras.Input((20,)), layer, keras.layers.Dense(2)])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -184,8 +159,6 @@ def test_random_affine_keeps_its_config_and_loads_in_safe_mode(tmp_path):
     ("arguments", "message"),
     [
         ({"image_shape": 28}, r"image_shape must be \(height, width\).* got 28"),
-        ({"image_shape": (28,)}, "image_shape must be"),
-        ({"image_shape": (28, 0)}, "image_shape must be"),
         ({"image_shape": (28, 2.5)}, "image_shape must be"),
         ({"image_shape": (2, 2), "rotation": -0.1}, "rotation must be from 0 to below 7; got -0.1"),
         ({"image_shape": (2, 2), "zoom": 1.0}, "zoom must be from 0 to below 1; got 1.0"),
@@ -195,8 +168,3 @@ def test_random_affine_keeps_its_config_and_loads_in_safe_mode(tmp_path):
 def test_invalid_arguments_of_random_affine_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         RandomAffine(**arguments)
-
-
-def test_features_that_are_no_such_images_raise():
-    with pytest.raises(ValueError, match=r"axis -1 .* have value 12"):
-        RandomAffine((3, 4))(np.zeros((2, 13)))

@@ -13,10 +13,7 @@ from skdec.dec.training.checkpoint import describe
 from skdec.networks import Architecture, build_autoencoder, build_convolutional_autoencoder
 
 X = np.random.default_rng(0).normal(size=(10, 6)).astype(np.float32)
-
-
-def dense_layers(model):
-    return [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+dense = keras.layers.Dense
 
 
 def get_kernels(networks):
@@ -25,30 +22,23 @@ def get_kernels(networks):
 
 def test_layers_of_the_published_network():
     networks = build_autoencoder(784, (500, 500, 2000, 10))
-    assert [(layer.name, layer.units) for layer in dense_layers(networks.encoder)] == [
-        ("encoder_0", 500),
-        ("encoder_1", 500),
-        ("encoder_2", 2000),
-        ("encoder_3", 10),
+    layers = [
+        [(layer.name, layer.units) for layer in model.layers if hasattr(layer, "units")]
+        for model in (networks.encoder, networks.decoder)
     ]
-    assert [(layer.name, layer.units) for layer in dense_layers(networks.decoder)] == [
-        ("decoder_3", 2000),
-        ("decoder_2", 500),
-        ("decoder_1", 500),
-        ("decoder_0", 784),
-    ]
+    names = [f"encoder_{i}" for i in range(4)], [f"decoder_{i}" for i in (3, 2, 1, 0)]
+    assert layers[0] == list(zip(names[0], (500, 500, 2000, 10), strict=True))
+    assert layers[1] == list(zip(names[1], (2000, 500, 500, 784), strict=True))
     assert networks.autoencoder.input_shape == networks.autoencoder.output_shape == (None, 784)
 
 
 def test_only_hidden_layers_have_an_activation_and_models_share_weights():
     networks = build_autoencoder(6, (5, 4, 2), activation="tanh", seed=0)
-    networks.autoencoder.set_weights(
-        [np.random.default_rng(1).normal(size=w.shape) for w in networks.autoencoder.get_weights()]
-    )
+    weights = networks.autoencoder.get_weights()
+    weights = [np.random.default_rng(1).normal(size=weight.shape) for weight in weights]
+    networks.autoencoder.set_weights(weights)
     hidden = X
-    for position, (kernel, bias) in enumerate(
-        zip(*[iter(networks.autoencoder.get_weights())] * 2, strict=True)
-    ):
+    for position, (kernel, bias) in enumerate(zip(weights[::2], weights[1::2], strict=True)):
         hidden = hidden @ kernel + bias
         if position == 2:
             np.testing.assert_allclose(networks.encoder(X), hidden, rtol=1e-4)
@@ -58,32 +48,13 @@ def test_only_hidden_layers_have_an_activation_and_models_share_weights():
     np.testing.assert_allclose(networks.decoder(networks.encoder(X)), hidden, rtol=1e-4)
 
 
-def test_an_autoencoder_of_one_layer_is_linear():
-    networks = build_autoencoder(6, (2,), seed=0)
-    w_in, b_in, w_out, b_out = networks.autoencoder.get_weights()
-    np.testing.assert_allclose(
-        networks.autoencoder(X), (X @ w_in + b_in) @ w_out + b_out, rtol=1e-4, atol=1e-6
-    )
-
-
-def test_the_seed_determines_the_weights():
-    first, second = (build_autoencoder(6, (6, 6), seed=3) for _ in range(2))
-    for one, other in zip(get_kernels(first), get_kernels(second), strict=True):
+def test_the_seed_determines_the_weights_and_no_two_layers_have_the_same():
+    seeds = (3, 3, 4, None, None)
+    kernels = [get_kernels(build_autoencoder(6, (6, 6), seed=seed)) for seed in seeds]
+    for one, other in zip(*kernels[:2], strict=True):
         np.testing.assert_array_equal(one, other)
-    for one, other in zip(
-        get_kernels(first), get_kernels(build_autoencoder(6, (6, 6), seed=4)), strict=True
-    ):
-        assert not np.array_equal(one, other)
-
-
-def test_no_two_layers_have_the_same_initial_weights():
-    initial = [kernel.tobytes() for kernel in get_kernels(build_autoencoder(6, (6, 6, 6), seed=0))]
-    assert len(set(initial)) == len(initial) == 6
-
-
-def test_without_a_seed_weights_differ_from_call_to_call():
-    one, other = (get_kernels(build_autoencoder(6, (3,))) for _ in range(2))
-    assert not np.array_equal(one[0], other[0])
+    different = [kernel.tobytes() for network in kernels[1:] for kernel in network]
+    assert len(set(different)) == len(different) == 16
 
 
 def test_default_weights_are_uniform_within_one_over_the_root_of_the_number_of_inputs():
@@ -102,8 +73,6 @@ def test_default_weights_are_uniform_within_one_over_the_root_of_the_number_of_i
     "initializer",
     [
         "he_normal",
-        "HeNormal",
-        keras.initializers.HeNormal(),
         keras.initializers.HeNormal(seed=5),
         keras.initializers.serialize(keras.initializers.HeNormal()),
     ],
@@ -130,51 +99,24 @@ def test_initializers_without_a_seed():
         assert (result == 1).all()
 
 
-def test_an_unknown_initializer_raises():
-    with pytest.raises(ValueError, match="no_such"):
-        build_autoencoder(3, (2,), kernel_initializer="no_such")
-
-
 @pytest.mark.parametrize(
-    "initializer",
+    ("arguments", "message"),
     [
-        None,
-        "glorot_uniform",
-        keras.initializers.HeNormal(),
-        keras.initializers.serialize(keras.initializers.HeNormal()),
+        ((0, (2,)), "must be at least 1 .* got .*n_features=0"),
+        ((5, ()), r"must be at least 1 .* got .*dims=\(\)"),
+        ((5, [3, -2]), r"must be at least 1 .* got .*dims=\[3, -2\]"),
+        ((3, (2,), "relu", "no_such"), "no_such"),
     ],
 )
-def test_global_random_states_are_not_modified(initializer):
-    def generate():
-        # NumPy's legacy state is the one under test.
-        return random.random(), np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002
-
-    keras.utils.set_random_seed(7)
-    expected = generate()
-    keras.utils.set_random_seed(7)
-    build_autoencoder(6, (5, 2), kernel_initializer=initializer, seed=0)
-    assert generate() == expected
-
-
-@pytest.mark.parametrize(
-    ("n_features", "dims", "got"),
-    [
-        (0, (2,), "n_features=0"),
-        (-1, (2,), "n_features=-1"),
-        (5, (), r"dims=\(\)"),
-        (5, (3, 0), r"dims=\(3, 0\)"),
-        (5, [3, -2], r"dims=\[3, -2\]"),
-    ],
-)
-def test_invalid_widths_raise(n_features, dims, got):
-    with pytest.raises(ValueError, match=f"must be at least 1 .* got .*{got}"):
-        build_autoencoder(n_features, dims)
+def test_invalid_arguments_raise(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build_autoencoder(*arguments)
 
 
 # ---- convolutional autoencoder
 
 
-@pytest.mark.parametrize("image_shape", [(28, 28), (7, 10, 3), (8, 8), (1, 1)])
+@pytest.mark.parametrize("image_shape", [(7, 10, 3), (8, 8), (1, 1)])
 @pytest.mark.parametrize("filters", [(4,), (4, 8, 6)])
 def test_convolutional_autoencoder_takes_images_of_any_size(image_shape, filters):
     n_features = int(np.prod(image_shape))
@@ -189,22 +131,11 @@ def test_convolutional_autoencoder_takes_images_of_any_size(image_shape, filters
 def test_convolutional_layers_are_those_of_the_paper():
     """Kernels of 5, 5 and 3 pixels with 32, 64 and 128 filters, mirrored."""
     networks = build_convolutional_autoencoder(784, (28, 28))
-    kernels = [
-        tuple(layer.kernel.shape)
-        for network in (networks.encoder, networks.decoder)
-        for layer in network.layers
-        if hasattr(layer, "kernel")
-    ]
-    assert kernels == [
-        (5, 5, 1, 32),
-        (5, 5, 32, 64),
-        (3, 3, 64, 128),
-        (4 * 4 * 128, 10),
-        (10, 4 * 4 * 128),
-        (3, 3, 64, 128),
-        (5, 5, 32, 64),
-        (5, 5, 1, 32),
-    ]
+    layers = [*networks.encoder.layers, *networks.decoder.layers]
+    kernels = [tuple(layer.kernel.shape) for layer in layers if hasattr(layer, "kernel")]
+    convolutions = [(5, 5, 1, 32), (5, 5, 32, 64), (3, 3, 64, 128)]
+    width = 4 * 4 * 128
+    assert kernels == [*convolutions, (width, 10), (10, width), *convolutions[::-1]]
     assert networks.decoder.layers[-3].activation is keras.activations.linear
 
 
@@ -219,9 +150,7 @@ def test_channels_are_last_in_the_features():
     ("arguments", "message"),
     [
         ({"n_features": 783}, r"image_shape=\(28, 28\) has 784 values; .* n_features=783"),
-        ({"image_shape": 28}, "image_shape must be"),
         ({"filters": ()}, r"filters=\(\)"),
-        ({"filters": (4, 0)}, r"filters=\(4, 0\)"),
         ({"embedding_width": 0}, "embedding_width=0"),
     ],
 )
@@ -239,8 +168,8 @@ def stack(n_inputs, *layers):
 
 def build_pair(n_features, *, width=3, seed=None):
     initializer = keras.initializers.HeNormal(seed)
-    encoder = stack(n_features, keras.layers.Dense(width, kernel_initializer=initializer))
-    return encoder, stack(width, keras.layers.Dense(n_features))
+    encoder = stack(n_features, dense(width, kernel_initializer=initializer))
+    return encoder, stack(width, dense(n_features))
 
 
 def test_architecture_of_a_function():
@@ -251,15 +180,6 @@ def test_architecture_of_a_function():
     shapes = [weight.shape for weight in (*encoder, *decoder)]
     assert shapes == [(7, 3), (3,), (3, 7), (7,)]
     assert [weight.shape for weight in networks.autoencoder.weights] == shapes
-
-
-def test_initial_weights_follow_the_seed_and_leave_the_random_state():
-    architecture = Architecture.create(build_pair, 7)
-    state = random.getstate()
-    one, again, other = (architecture.create_weights(seed)[0][0] for seed in (1, 1, 2))
-    assert random.getstate() == state
-    np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, other)
 
 
 def test_given_models_are_copied_with_their_weights():
@@ -298,31 +218,25 @@ def test_an_autoencoder_of_this_module_may_be_given():
     assert Architecture.create(lambda n: build_autoencoder(n, (4, 2)), 7).embedding_width == 2
 
 
-dense = keras.layers.Dense
-
-
 def make_scaling(factor):
     return lambda values: factor * values
 
 
 class BuiltLate(keras.layers.Layer):
-    def __init__(self, width, **options):
-        super().__init__(**options)
+    def __init__(self, width):
+        super().__init__()
         self.width = width
 
     def build(self, shape):
-        self.kernel = self.add_weight(
-            shape=(shape[-1], self.width), initializer=keras.initializers.GlorotUniform()
-        )
+        glorot = keras.initializers.GlorotUniform()
+        self.kernel = self.add_weight(shape=(shape[-1], self.width), initializer=glorot)
 
     def call(self, samples):
         return samples @ self.kernel
 
 
 def test_networks_without_weights_follow_the_seed_when_they_are_first_called():
-    models = [
-        keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(width)]) for width in (3, 7)
-    ]
+    models = [keras.Sequential([dense(4), dense(width)]) for width in (3, 7)]
 
     def build(n_features):
         return keras.Sequential([BuiltLate(3)]), keras.Sequential([BuiltLate(n_features)])
@@ -350,20 +264,16 @@ def test_layers_may_compute_in_another_precision(tiny, samples):
 
 
 class Noisy(keras.layers.Layer):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.seed_generator = keras.random.SeedGenerator(0)
-
     def call(self, inputs):
-        return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seed_generator)
+        return inputs + keras.random.normal(keras.ops.shape(inputs))
 
 
-SHARED = keras.layers.Dense(7)
+SHARED = dense(7)
 
 
 def make_models_that_cannot_be_copied():
-    scaled = keras.layers.Dense(3, activation=make_scaling(2.0))
-    return stack(7, scaled), stack(3, keras.layers.Dense(7))
+    scaled = dense(3, activation=make_scaling(2.0))
+    return stack(7, scaled), stack(3, dense(7))
 
 
 @pytest.mark.parametrize(
@@ -375,7 +285,7 @@ def make_models_that_cannot_be_copied():
             "weights of the encoder of autoencoder must be float32; .* is float64",
         ),
         (
-            lambda n: (stack(5, keras.layers.Dense(3)), stack(3, keras.layers.Dense(n))),
+            lambda n: (stack(5, dense(3)), stack(3, dense(n))),
             r"encoder of autoencoder fails on inputs of shape \(n, 7\): .*shape=\(4, 7\)",
         ),
         (
@@ -384,27 +294,19 @@ def make_models_that_cannot_be_copied():
             r"\(n, 7, 1\)",
         ),
         (
-            lambda n: (build_pair(n)[0], stack(3, keras.layers.Dense(6, name="last"))),
+            lambda n: (build_pair(n)[0], stack(3, dense(6, name="last"))),
             r"decoder .* \(n, 3\) to shape \(n, 7\); its last layer 'last' returns \(n, 6\)",
         ),
         (
-            lambda n: (stack(n, keras.layers.Dense(3), Noisy(name="noisy")), build_pair(n)[1]),
+            lambda n: (stack(n, dense(3), Noisy(name="noisy")), build_pair(n)[1]),
             r"encoder .* draws random numbers there \(noisy\)",
         ),
         (lambda n: (stack(n, SHARED), stack(7, SHARED)), "must not share weights"),
         (lambda n: build_pair(n)[0], r"must return a pair \(encoder, decoder\)"),
-        (
-            lambda n: ("encoder", "decoder"),
-            "encoder of autoencoder must be a Keras model; got 'enc",
-        ),
+        (lambda n: ("encoder", "decoder"), "encoder of autoencoder must be a Keras model; got"),
         (lambda n: 1 / 0, "fails for n_features=7: division by zero"),
         (
-            lambda n: (
-                stack(
-                    n, keras.layers.Dense(3, bias_initializer=keras.initializers.Constant(np.nan))
-                ),
-                build_pair(n)[1],
-            ),
+            lambda n: (stack(n, dense(3, lambda z: z * np.nan)), build_pair(n)[1]),
             "encoder of autoencoder returns values that are NaN",
         ),
     ],
@@ -412,15 +314,6 @@ def make_models_that_cannot_be_copied():
 def test_networks_that_do_not_fit_are_refused(source, message):
     with pytest.raises(ValueError, match=message):
         Architecture.create(source, 7)
-
-
-def test_a_builder_may_fit_an_estimator_with_networks_of_its_own(tiny, samples):
-    def build_from_fitted(n_features):
-        inner = DECClusterer(**tiny, autoencoder=build_pair).fit(samples)
-        return inner.encoder_, build_pair(n_features)[1]
-
-    dec = DECClusterer(**tiny | {"pretrain_epochs": 0}, autoencoder=build_from_fitted).fit(samples)
-    np.testing.assert_array_equal(dec.labels_, dec.predict(samples))
 
 
 @pytest.mark.parametrize("is_built", [False, True])

@@ -42,7 +42,6 @@ DENSE = partial(
     activation=keras.activations.gelu,
     kernel_initializer=keras.initializers.HeNormal(seed=3),
 )
-NETWORKS = {"convolutional": CONVOLUTIONAL, "dense": DENSE}
 
 
 @pytest.fixture(scope="module")
@@ -81,20 +80,14 @@ def models(fitted, tiny, samples, table):
         "components": (clone(neighbors).fit(wide), wide),
         "steps": (make_pipeline(FunctionTransformer(np.sqrt), PCA(3), neighbors), samples),
         "table": (make_pipeline(preparer.set_output(transform="pandas"), neighbors), table),
-        "passed on": (make_pipeline(TablePreparer(), neighbors), samples),
+        "passed_on": (make_pipeline(TablePreparer(), neighbors), samples),
     }
-    for name in ("steps", "table", "passed on"):
+    for name in ("steps", "table", "passed_on"):
         found[name] = (clone(found[name][0]).fit(found[name][1]), found[name][1])
-    for name, build in NETWORKS.items():
+    for name, build in (("convolutional", CONVOLUTIONAL), ("dense", DENSE)):
         untrained = tiny | {"pretrain_epochs": 0, "max_iter": 0, "dims": "auto"}
         found[name] = (DECClusterer(**untrained, autoencoder=build).fit(samples), samples)
     return found
-
-
-KINDS = [
-    *("DEC", "scaler", "neighbors", "components", "steps", "table", "passed on"),
-    *NETWORKS,
-]
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +115,9 @@ def assert_same(found, expected, X):
 # ---- what is restored
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_loaded_model_equals_the_saved_one(kind, models, saved, tmp_path):
+@pytest.mark.parametrize("position", range(9))
+def test_a_loaded_model_equals_the_saved_one(position, models, saved, tmp_path):
+    kind = list(models)[position]
     model, X = models[kind]
     loaded = skdec.load(saved[kind])
     assert type(loaded) is type(model)
@@ -162,7 +156,6 @@ SCHEDULE = keras.optimizers.schedules.CosineDecay(0.01, 20)
         ("optimizer", keras.optimizers.Adam(SCHEDULE, beta_1=0.8)),
         ("pretrain_optimizer", keras.optimizers.SGD(0.25, nesterov=True, clipnorm=1.0)),
         ("augment", RandomAffine((2, 3), rotation=0.1)),
-        ("init", KMeans(3)),
         ("init", np.arange(12.0).reshape(3, 4)),
         ("n_clusters", np.int64(3)),
     ],
@@ -208,15 +201,6 @@ def test_another_process_gets_the_same_bits(fitted, saved, samples, tmp_path):
         np.testing.assert_array_equal(found, fitted.predict_proba(samples))
 
 
-def test_mlflow_keeps_a_model_with_the_list_of_types(models, tmp_path):
-    mlflow = pytest.importorskip("mlflow.sklearn", reason="MLflow is tried by hand")
-    for kind in ("scaler", "table", "convolutional"):
-        model, X = models[kind]
-        trusted = {"serialization_format": "skops", "skops_trusted_types": skdec.TRUSTED_TYPES}
-        mlflow.save_model(model, tmp_path / kind, pip_requirements=["skdec"], **trusted)
-        assert_same(mlflow.load_model(str(tmp_path / kind)), model, X)
-
-
 # ---- what is refused by save
 
 
@@ -232,20 +216,13 @@ class UserScaler(StandardScaler):
     ("build", "message"),
     [
         (lambda X, dec: change(dec, optimizer=UserSGD(0.1)), "^optimizer=.* cannot be saved"),
-        (
-            lambda X, dec: change(dec, autoencoder=partial(DENSE, activation=np.tanh)),
-            "^autoencoder=.* no other code",
-        ),
         (lambda X, dec: change(dec, autoencoder=lambda n: n), "^autoencoder=<function .* pickle"),
         (lambda X, dec: change(dec, augment=keras.layers.Identity()), "^augment=.* cannot be"),
         (lambda X, dec: change(dec, alpha=-1.0), "alpha must be"),
         (lambda X, dec: change(dec, cluster_centers_=np.zeros((3, 5))), "cluster_centers_"),
         (lambda X, dec: make_pipeline(UserScaler().fit(X), dec), "UserScaler'.* not allowed"),
-        (lambda X, dec: make_pipeline(FunctionTransformer(print), dec), "print'.* not allowed"),
         (lambda X, dec: make_pipeline(StandardScaler().fit(X[:, :4]), dec), "StandardScaler does"),
         (lambda X, dec: KMeans(2).fit(X), "^KMeans.* cannot be saved: a file holds a DECCl"),
-        (lambda X, dec: make_pipeline(StandardScaler(), KMeans(2)).fit(X), "^KMeans"),
-        (lambda X, dec: "model", "^'model' cannot be saved"),
     ],
 )
 def test_what_a_file_cannot_hold_is_named(build, message, fitted, samples, tmp_path):
@@ -253,16 +230,6 @@ def test_what_a_file_cannot_hold_is_named(build, message, fitted, samples, tmp_p
     with pytest.raises(ValueError, match=message):
         skdec.save(build(samples, fitted), tmp_path / "model")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
-
-
-def test_networks_of_the_user_are_refused_by_name(tiny, samples, tmp_path):
-    def build(n_features):
-        return build_autoencoder(n_features, (4,), seed=0)
-
-    parameters = tiny | {"pretrain_epochs": 0, "max_iter": 0, "dims": "auto"}
-    fit = DECClusterer(**parameters, autoencoder=build).fit(samples)
-    with pytest.raises(ValueError, match=r"autoencoder=<function .*build.* cannot be saved"):
-        skdec.save(fit.set_params(autoencoder=None), tmp_path / "model")  # of the fit
 
 
 def test_a_transformer_is_refused_before_a_long_fit(models):
@@ -351,11 +318,6 @@ def members(saved):
     return members_of(saved["scaler"])
 
 
-def test_a_file_that_is_packed_again_is_read(members, models, tmp_path):
-    (tmp_path / "model").write_bytes(pack(members))
-    assert_same(skdec.load(tmp_path / "model"), *models["scaler"])
-
-
 CUTS = [0, 1, 7, 21, 22, 100, 0.3, 0.5, 0.9, -22, -4, -1]
 
 
@@ -372,7 +334,6 @@ DIRECTORY = b"PK\x01\x02"  # begins each entry of a zip's directory; its sizes a
 OLD = b'{"__metadata__":{"skdec":"{}"}}'
 WHOLE_FILES = {
     "text": (lambda content, members: b"dear reader" * 10, "is no file that skdec has written"),
-    "zeros": (lambda content, members: bytes(5000), "is no file"),
     "pickle": (lambda content, members: pickle.dumps({"format": 1}), "is no file"),
     "npz": (lambda content, members: pack({"a.npy": pack_array(np.zeros(3))}), "has no|no item"),
     "development": (lambda *_: len(OLD).to_bytes(8, "little") + OLD, "development version of skd"),
@@ -381,19 +342,10 @@ WHOLE_FILES = {
     "twice": (lambda content, members: content * 2, "before its members"),
     "comment": (lambda content, members: overwrite(content, len(content) - 2, 5, 2) + b"hello", ""),
     "deflated": (lambda content, members: pack(members, zipfile.ZIP_DEFLATED), "compressed"),
-    "bomb": (
-        lambda content, members: pack({"a": bytes(2**24)}, zipfile.ZIP_BZIP2) + b"",
-        "compressed",
-    ),
+    "bomb": (lambda *_: pack({"a": bytes(2**24)}, zipfile.ZIP_BZIP2), "compressed"),
     "inflated": (
-        lambda content, members: overwrite(content, content.rindex(DIRECTORY) + 24, 2**31),
-        "larger than the file",
-    ),
-    "both inflated": (
         lambda content, members: overwrite(
-            overwrite(content, content.rindex(DIRECTORY) + 24, 2**31),
-            content.rindex(DIRECTORY) + 20,
-            2**31,
+            content, content.rindex(DIRECTORY) + 20, 2**63 + 2**31, 8
         ),
         "larger than the file",
     ),
@@ -446,12 +398,9 @@ def test_other_json_is_refused(member, text, members, refuse):
     ("update", "message"),
     [
         ({"format": 3}, "newer version of skdec"),
-        ({"format": "2"}, "no number of a format"),
         ({"format": True}, "no number of a format"),
-        ({"format": 0}, "no number of a format"),
         ({"summary": None}, ""),
         ({"summary": [["a", 1]]}, "no list of pairs"),
-        ({"summary": [["a"]]}, "no list of pairs"),
         ({"versions": []}, ""),
     ],
 )
@@ -477,33 +426,24 @@ ARRAYS = [
     ("DECClusterer", "cluster_centers_", CENTERS[:2], ""),
     ("DECClusterer", "cluster_centers_", CENTERS.astype(float), "cluster_centers_"),
     ("DECClusterer", "cluster_centers_", CENTERS * np.nan, "not finite"),
-    ("DECClusterer", "cluster_centers_", CENTERS[None], ""),
     ("DECClusterer", "labels_", np.zeros(0, np.int32), "labels_"),
     ("DECClusterer", "labels_", np.full(150, 3, np.int32), "labels_ are not from 0"),
     ("DECClusterer", "labels_", np.zeros(150, np.int64), "labels_ are no integers"),
-    ("DECClusterer", "labels_", np.zeros((150, 1), np.int32), "labels_ are no integers"),
     ("DECClusterer", "initial_labels_", np.full(150, -1, np.int32), "initial_labels_ are"),
     ("DECClusterer", "initial_labels_", np.zeros(149, np.int32), "initial_labels_ are"),
     ("DECClusterer", "_frequencies", np.array([1, np.nan, 1]), "_frequencies is not finite"),
-    ("DECClusterer", "_frequencies", np.array([1.0, -1, 1]), "_frequencies is not finite"),
-    ("DECClusterer", "_frequencies", np.ones(2), "_frequencies is"),
     ("DECClusterer", "_deviation_limits", np.array([1, np.inf]), "_deviation_limits"),
     ("DECClusterer", "labels_", np.array([{}]), "dtype object"),
-    ("DECClusterer", "labels_", np.zeros(2, "V8"), "dtype"),
     ("DECClusterer", "labels_", np.zeros(2, complex), "dtype complex128"),
     ("DECClusterer", "labels_", np.zeros(2, [("a", "f4")]), "dtype"),
     ("DECClusterer", "labels_", resize(CENTERS, 3, 10**9), "size of its shape"),
     ("DECClusterer", "labels_", resize(CENTERS, 2**63, 2**63), "size of its shape"),
-    ("DECClusterer", "labels_", resize(CENTERS, -3, -4), "size of its shape"),
-    ("DECClusterer", "labels_", resize(CENTERS, 3, 3), "size of its shape"),
     ("DECClusterer", "labels_", pack_array(CENTERS)[:-1], "size of its shape"),
     ("DECClusterer", "labels_", pack_array(CENTERS) + b"x", "size of its shape"),
     ("DECClusterer", "labels_", pickle.dumps(CENTERS), "magic"),
     ("DECClusterer", "labels_", pack({"a.npy": pack_array(CENTERS)}), "magic"),
-    ("DECClusterer", "labels_", b"", ""),
     ("MinMaxScaler", "scale_", np.array([1, 1, 1, 1, 1, np.nan]), "MinMaxScaler does not ret"),
     ("MinMaxScaler", "scale_", np.array([1, 1, 1, 1, 1, 1.7e308]), "MinMaxScaler does not ret"),
-    ("MinMaxScaler", "scale_", np.ones(3), ""),
     ("MinMaxScaler", "min_", np.ones((6, 1)), ""),
 ]
 
@@ -565,8 +505,8 @@ def rename(old, module, new, loader=None):
     return edit
 
 
-def optimizer(module="keras.optimizers", name="SGD", registered=None, **config):
-    described = {"module": module, "class_name": name, "registered_name": registered}
+def optimizer(module="keras.optimizers", name="SGD", **config):
+    described = {"module": module, "class_name": name, "registered_name": None}
     return {"keras": described | {"config": {"learning_rate": 0.1, **config}}}
 
 
@@ -617,16 +557,12 @@ SCHEMAS = {
     "partial": (rename("MinMaxScaler", "functools", "partial", "PartialNode"), "is not allowed"),
     "reduce": (rename("MinMaxScaler", "os", "popen", "ConstructorFromReduceNode"), "not allowed"),
     "operator": (rename("tuple", "operator", "methodcaller", "OperatorFuncNode"), "not allowed"),
-    "SVC": (rename("MinMaxScaler", "sklearn.svm._classes", "SVC"), "_classes.SVC', which is"),
     "tree": (rename("MinMaxScaler", "sklearn.neighbors._kd_tree", "KDTree"), "which is not allo"),
     "memmap": (rename("ndarray", "numpy", "memmap"), "'numpy.memmap', which is not allowed"),
-    "type": (rename("str", "os", "system", "TypeNode"), "'os.system', which is not allowed"),
     "list of DEC": (rename("list", "skdec.dec._estimator", "DECClusterer"), "as a ListNode"),
     "function": (rename("MinMaxScaler", "numpy", "load", "FunctionNode"), "numpy.load|untrusted"),
-    "no node": (rename("MinMaxScaler", "x", "y", "NoNode"), "which is not allowed"),
     "unknown class": (rename("MinMaxScaler", "sklearn.preprocessing._data", "NoScaler"), "NoSca"),
     "long name": (rename("MinMaxScaler", "x" * 10_000, "y"), "which is not allowed"),
-    "cleared": (lambda schema: schema.clear(), ""),
     "protocol": (lambda schema: schema.update(protocol=0), "older version of skops"),
     "new protocol": (lambda schema: schema.update(protocol=99), "protocol 99"),
     "no class": (lambda schema: schema.pop("__class__") and None, "it has no '__class__'"),
@@ -640,41 +576,23 @@ SCHEMAS = {
     "deep": (nest(60, 0), "nested too deep"),
     "memory": (set_attribute("Pipeline", memory="dir"), "Pipeline has memory='dir'"),
     "DEC memory": (set_attribute("DECClusterer", memory="dir"), "DECClusterer has memory='dir'"),
-    "callbacks": (set_attribute("DECClusterer", callbacks=[]), "DECClusterer has callbacks"),
     "checkpoint": (set_attribute("DECClusterer", checkpoint="d"), "DECClusterer has checkpoint"),
     "jobs": (set_attribute("MinMaxScaler", n_jobs=10_000), "n_jobs='10000'"),
     "input": (set_attribute("MinMaxScaler", input="filename"), "input='filename'"),
     "method hidden": (set_attribute("DECClusterer", predict=1), "'predict', which is a method"),
-    "labels": (set_attribute("DECClusterer", labels_=1), ""),
-    "n_features": (set_attribute("DECClusterer", n_features_in_=5), ""),
     "huge n_features": (set_attribute("DECClusterer", n_features_in_=10**30), ""),
-    "features": (set_attribute("MinMaxScaler", n_features_in_=5), ""),
-    "history": (set_attribute("DECClusterer", history_=1), ""),
-    "reason": (set_attribute("DECClusterer", stop_reason_=None), "stop_reason_"),
     "alpha": (set_attribute("DECClusterer", alpha="1"), "alpha must be"),
-    "nan": (set_attribute("DECClusterer", alpha=float("nan")), "alpha must be"),
-    "n_clusters": (set_attribute("DECClusterer", n_clusters=-1), "n_clusters must be"),
-    "seed": (set_attribute("DECClusterer", random_state="x"), "random_state must be"),
-    "no weights": (set_attribute("DECClusterer", _weights=1), ""),
     "steps": (set_attribute("Pipeline", steps=[]), ""),
     "fitted alpha": (set_network(alpha=float("inf")), "alpha is not positive"),
-    "no alpha": (set_network(alpha=None), ""),
     "network features": (set_network(n_features=5), "shapes of its networks"),
     "many features": (set_network(n_features=10**30), ""),
-    "no features": (set_network(n_features=6.0), "n_features must be"),
     "dims": (set_network(dims=[16, 5]), "shapes of its networks"),
     "wide": (set_network(dims=[10**9, 4]), "shapes of its networks"),
     "long": (set_network(dims=[1] * 10_000), "8 weights are not those of its networks"),
-    "dtype": (set_network(dims=None), ""),
     "optimizer class": (set_parameter("optimizer", optimizer("os", "system")), "it has no 'os'"),
-    "optimizer lambda": (set_parameter("optimizer", {"keras": LAMBDA}), "it has no 'module'"),
     "optimizer base": (
         set_parameter("optimizer", optimizer(name="Optimizer")),
         "'Optimizer' is no class of keras.optimizers",
-    ),
-    "optimizer registered": (
-        set_parameter("optimizer", optimizer(registered="tests>UserSGD")),
-        "is no class of",
     ),
     "optimizer argument": (set_parameter("optimizer", optimizer(evil=1)), "evil"),
     "optimizer code": (set_parameter("optimizer", optimizer(momentum=LAMBDA)), "no plain value"),
@@ -682,16 +600,6 @@ SCHEMAS = {
     "builder": (
         set_parameter("autoencoder", {"skdec builder": "copy_layer", "arguments": {}}),
         "it has no 'copy_layer'",
-    ),
-    "activation": (
-        set_parameter(
-            "autoencoder",
-            {
-                "skdec builder": "build_autoencoder",
-                "arguments": {"activation": {"class_name": "function", "module": "os"}},
-            },
-        ),
-        "is none of Keras' own",
     ),
     "augment": (set_parameter("augment", {"augment": {"evil": 1}}), "RandomAffine"),
 }  # fmt: skip
@@ -711,12 +619,9 @@ def test_other_objects_are_refused(kind, members, refuse):
     [
         ({"filters": [8, 10**9]}, "shapes of its networks"),
         ({"filters": [8] * 10_000}, "12 weights are not those of its networks"),
-        ({"filters": [8, -5]}, "must be at least 1"),
-        ({"filters": 8}, ""),
         ({"image_shape": [2, 4]}, "has 8 values"),
         ({"dtype": "int8_from_float32"}, "not of dtype float32"),
         ({"activation": "Lambda"}, "'Lambda' is none of Keras' own"),
-        ({"activation": "deserialize"}, "'deserialize' is none of Keras' own"),
         ({"evil": 1}, "evil"),
     ],
 )

@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
 from skdec import DECClusterer
 
@@ -95,23 +95,9 @@ def test_texts_are_clustered_by_topic_and_stay_sparse(random, monkeypatch):
     monkeypatch.setattr("skdec._utils.data._CHUNK_BYTES", 16 * 4 * 24)
     monkeypatch.setattr("skdec._utils.data._GATHER_SIZE", 16)
     monkeypatch.setattr("skdec.dec.training.inference.INFERENCE_BATCH_SIZE", 16)
-    dec = DECClusterer(
-        3,
-        dims=(24, 3),
-        batch_size=16,
-        pretrain_epochs=40,
-        init="k-means++",
-        n_neighbors=0,
-        random_state=0,
-    )
+    network = {"dims": (24, 3), "batch_size": 16, "pretrain_epochs": 40}
+    dec = DECClusterer(3, **network, init="k-means++", n_neighbors=0, random_state=0)
     labels = make_pipeline(vectorizer, dec).fit_predict(texts)
     assert adjusted_rand_score(topics, labels) > 0.9
     assert batch_sizes
     assert max(batch_sizes) <= 16
-
-
-def test_after_a_function_transformer(tiny, samples):
-    pipeline = make_pipeline(FunctionTransformer(np.log1p), DECClusterer(**tiny))
-    np.testing.assert_array_equal(
-        pipeline.fit_predict(samples), DECClusterer(**tiny).fit_predict(np.log1p(samples))
-    )

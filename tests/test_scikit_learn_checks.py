@@ -21,23 +21,6 @@ def run_checks(dec):
     )
 
 
-@pytest.fixture(scope="module", params=["network", "neighbors"])
-def results(request):
-    """Results of the checks; one layer, because each number of features is compiled anew."""
-    if request.param == "neighbors":
-        return run_checks(NeighborClusterer())
-    return run_checks(
-        DECClusterer(
-            dims=(2,),
-            pretrain_epochs=5,
-            max_iter=10,
-            init=NeighborClusterer(n_init=1),
-            batch_size=32,
-            random_state=0,
-        )
-    )
-
-
 def get_names(results, status):
     return {result["check_name"] for result in results if result["status"] == status}
 
@@ -53,18 +36,14 @@ def assert_all_pass(results):
 
 
 @pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
-def test_every_check_passes(results):
+@pytest.mark.parametrize("kind", [pytest.param("network", marks=pytest.mark.slow), "neighbors"])
+def test_every_check_passes(kind, tiny):
+    """With one layer, because each number of features is compiled anew."""
+    network = DECClusterer(**tiny | {"dims": (2,), "max_iter": 10})
+    results = run_checks(network if kind == "network" else NeighborClusterer())
     assert_all_pass(results)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_only_checks_that_kmeans_skips_are_skipped(results):
     kmeans_results = check_estimator(KMeans(), on_skip=None, on_fail=None)
     assert get_names(results, "skipped") <= get_names(kmeans_results, "skipped")
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_the_most_relevant_checks_are_run(results):
     assert {
         "check_clustering",
         "check_methods_subset_invariance",

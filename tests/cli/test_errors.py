@@ -1,9 +1,7 @@
 """Invalid input to the command line: one line, exit code 2, and no partial output."""
 
 import importlib
-import os
 import resource
-import zipfile
 
 import numpy as np
 import pytest
@@ -52,16 +50,9 @@ def read_files(directory):
 
 TABLES = {
     "empty": (b"", "table.csv is empty"),
-    "blank lines": (b"\n\n\n", "table.csv is empty"),
-    "names only": (b"a,b\n", "no rows"),
-    "text": (b"dear reader\nthis is, a letter\n", "line "),
     "words": (b"a,b\n1,x\n2,y\n", "table.csv, line 2, column 'b': 'x' is not a number; line 3"),
-    "ragged": (b"a,b\n1,2\n3\n", "table.csv, line 3: 1 values, but there are 2 columns"),
     "missing": (b"a,b\n1,2\n,4\n", "line 3, column 'a': the value is missing"),
-    "infinite": (b"a,b\n1,inf\n", "line 2, column 'b': the value is infinite"),
-    "same names": (b"a,a\n1,2\n", "more than once"),
     "units": (b"a,b\n1 kg,2\n3 lbs,4\n", "Column 'a' has numbers in different units: kg ('1 kg')"),
-    "binary": (bytes(range(256)) * 40, "not text"),
     "one quote": (b'a,b\n"1,2\n3,4\n', "line "),
     "one long field": (b"a,b\n" + b"1" * 200_000 + b",2\n", "infinite"),
 }
@@ -102,24 +93,6 @@ def test_data_that_are_not_a_file_are_an_error(command, run_and_fail, tmp_path):
     assert "'.docx'" in run_and_fail(command, "table.docx", *outputs)
 
 
-def test_unusable_label_columns_are_an_error(run_and_fail, tmp_path):
-    (tmp_path / "table.csv").write_text("a,kind\n1,x\n2,NaN\n3,y\n")
-    fit = ["fit", "table.csv", "--model", "out", "--label"]
-    assert "line 3: the label column 'kind' has no value" in run_and_fail(*fit, "kind")
-    assert "no column 'Kind'; it has 'a', 'kind'" in run_and_fail(*fit, "Kind")
-    assert "leave out --label" in run_and_fail("compare", "digits", "--label", "kind")
-
-
-def test_an_error_in_one_of_many_columns_is_named(run_and_fail, tmp_path):
-    names = [f"x{i}" for i in range(2_000)]
-    row = ["0.5"] * 2_000
-    lines = [names, row, [*row[:-1], "?"]]
-    (tmp_path / "wide.csv").write_text("\n".join(map(",".join, lines)) + "\n")
-    line = run_and_fail("fit", "wide.csv", *PLAIN, "--model", "out")
-    assert "line 3, column 'x1999': the value is missing" in line
-    assert "no column 'y'" in run_and_fail("fit", "wide.csv", "--label", "y", "--model", "out")
-
-
 def test_outputs_that_cannot_be_written_are_an_error(directory, run_and_fail, tmp_path):
     table = directory / "table.csv"
     (tmp_path / "directory").mkdir()
@@ -128,15 +101,6 @@ def test_outputs_that_cannot_be_written_are_an_error(directory, run_and_fail, tm
         assert message in run_and_fail("compare", table, "--n-clusters", "2", "--json", out)
         assert message in run_and_fail("fit", table, "--n-clusters", "2", "--model", out)
         assert message in run_and_fail("predict", directory / "model.csv", table, "--output", out)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
-def test_a_directory_without_write_permission_is_an_error(directory, run_and_fail, tmp_path):
-    (tmp_path / "closed").mkdir(mode=0o500)
-    line = run_and_fail(
-        "fit", directory / "table.csv", "--n-clusters", "2", "--model", "closed/model"
-    )
-    assert "cannot be written" in line
 
 
 def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path):
@@ -151,29 +115,15 @@ def test_a_full_disk_leaves_the_previous_model(directory, run_and_fail, tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@pytest.mark.parametrize("kind", ["empty", "truncated", "padded", "text", "other zip"])
-@pytest.mark.parametrize("command", ["predict", "info"])
-def test_damaged_models_are_an_error(kind, command, directory, run_and_fail, tmp_path):
-    content = (directory / "model.csv").read_bytes()
-    damaged = {
-        "empty": b"",
-        "truncated": content[:-30],
-        "padded": content + bytes(30),
-        "text": b"a,b\n1,2\n",
-    }
-    if kind == "other zip":
-        with zipfile.ZipFile(tmp_path / "model", "w") as archive:
-            archive.writestr("letter.txt", "hello")
-    else:
-        (tmp_path / "model").write_bytes(damaged[kind])
-    data = [directory / "table.csv"] if command == "predict" else []
-    line = run_and_fail(command, "model", *data)
-    assert line.startswith("skdec: model cannot be read as a saved estimator: ")
-
-
-def test_models_that_are_not_a_file_are_an_error(directory, run_and_fail):
-    assert "is not a file" in run_and_fail("predict", "absent", directory / "table.csv")
-    assert "is not a file" in run_and_fail("predict", directory, directory / "table.csv")
+def test_damaged_models_are_an_error(directory, run_and_fail, tmp_path):
+    table = directory / "table.csv"
+    for content in ((directory / "model.csv").read_bytes()[:-30], b"a,b\n1,2\n"):
+        (tmp_path / "model").write_bytes(content)
+        for command, data in (("predict", [table]), ("info", [])):
+            line = run_and_fail(command, "model", *data)
+            assert line.startswith("skdec: model cannot be read as a saved estimator: ")
+    for absent in ("absent", directory):
+        assert "is not a file" in run_and_fail("predict", absent, table)
 
 
 @pytest.mark.parametrize(
@@ -184,8 +134,6 @@ def test_models_that_are_not_a_file_are_an_error(directory, run_and_fail):
         (["compare", "--scale", "log"], "'none', 'minmax', 'standard'"),
         (["compare", "--methods", "kmeans,umap"], "'umap' is not one of kmeans, auto"),
         (["compare", "--dims", "0"], "dims"),
-        (["compare", "--alpha", "-1"], "alpha"),
-        (["compare", "--epochs", "-1"], "pretrain_epochs"),
         (["compare", "--n-clusters", "2000"], "at most the number of samples, 1797; got 2000"),
         (["fit", "digits", "--model", "m", "--alpha", "0"], "alpha"),
     ],
@@ -220,9 +168,7 @@ def test_outputs_are_checked_before_the_data_are_read(command, tmp_path, run_and
             "ends in '.xlsx'; .csv and",
         ),
         (["fit", "{table}", "--model", "m", "--output", "c.csv.gz"], "ends in '.gz'; .csv and"),
-        (["describe", "{model}", "{table}", "--output", "d.tsv"], "ends in '.tsv'; .csv and"),
         (["describe", "{model}", "{table}", "--n-columns", "0"], "'0' is not a whole number"),
-        (["compare", "{table}", "--n-seeds", "0"], "'0' is not a whole number"),
         (["compare", "{copy}", "--json", "{copy}"], "{copy} is the data"),
         (["fit", "{table}", "--model", "{copy}"], "exist; --force replaces"),
         (["predict", "{model}", "{table}", "--id", "cluster"], "--id cluster: the output has"),

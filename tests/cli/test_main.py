@@ -3,7 +3,6 @@
 One table is fitted once, with columns of all kinds; the commands share its model.
 """
 
-import gzip
 import io
 import json
 import os
@@ -24,6 +23,7 @@ from skdec.metrics import clustering_accuracy
 
 NETWORK = ["--dims", "8,3", "--epochs", "3", "--max-iter", "4", "--seed", "0"]
 N_ROWS = 90
+OUTPUTS = ["cluster", "cluster_name", "confidence", "deviation"]
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +69,11 @@ def plain(tmp_path_factory):
 
 def test_a_table_with_words_gaps_and_dates_is_fitted(directory, table, capsys):
     model = skdec.load(directory / "model")
-    assert model[0].column_kinds_ == {
-        "income": "number",
-        "city": "category",
-        "zip": "category",
-        "joined": "date",
-    }
+    kinds = {"income": "number", "city": "category", "zip": "category", "joined": "date"}
+    assert model[0].column_kinds_ == kinds
     assert model[0].dropped_columns_ == {"country": "constant"}
     fitted = pd.read_csv(directory / "fitted.csv")
-    assert fitted.columns.tolist() == [
-        "customer",
-        "cluster",
-        "cluster_name",
-        "confidence",
-        "deviation",
-    ]
+    assert fitted.columns.tolist() == ["customer", *OUTPUTS]
     assert fitted["customer"].tolist() == table["customer"].tolist()
     names = ["income", "city", "zip", "joined", "country"]
     q = model.predict_proba(table[names])
@@ -95,13 +85,7 @@ def test_a_table_with_words_gaps_and_dates_is_fitted(directory, table, capsys):
 def test_a_first_fit_needs_a_table_alone(plain, capsys, tmp_path):
     """The number of clusters is recommended, the outputs are beside the table, nothing is lost."""
     fitted = pd.read_csv(plain / "plain.clusters.csv")
-    assert fitted.columns.tolist() == [
-        "index",
-        "cluster",
-        "cluster_name",
-        "confidence",
-        "deviation",
-    ]
+    assert fitted.columns.tolist() == ["index", *OUTPUTS]
     assert fitted["cluster"].nunique() == fitted["cluster_name"].nunique() == 2
     assert set(fitted["cluster_name"].str.split().str[0]) == {"high", "low"}
     model = skdec.load(plain / "plain.skdec")
@@ -144,14 +128,7 @@ def test_predictions_join_back(name, directory, table, tmp_path):
     found = read(out)
     assignments = [f"assignment_{i}" for i in range(3)]
     embedding = [f"embedding_{i}" for i in range(3)]
-    assert found.columns.tolist()[:5] == [
-        "customer",
-        "cluster",
-        "cluster_name",
-        "confidence",
-        "deviation",
-    ]
-    assert found.columns.tolist()[5:] == [*assignments, *embedding]
+    assert found.columns.tolist() == ["customer", *OUTPUTS, *assignments, *embedding]
     model = skdec.load(directory / "model")
     X = table[model.feature_names_in_]
     np.testing.assert_allclose(found[assignments], model.predict_proba(X), rtol=1e-5)
@@ -171,8 +148,8 @@ def test_predict_streams_in_chunks(directory, capsys, monkeypatch):
     assert capsys.readouterr().out == expected
     stdin = io.TextIOWrapper(io.BytesIO((directory / "table.csv").read_bytes()))
     monkeypatch.setattr(sys, "stdin", stdin)
-    assert main([*predict[:2], "-", "--id", "customer"]) == 0
-    assert capsys.readouterr().out == expected
+    assert main([*predict[:2], "-", "--id", "customer", "--quiet"]) == 0
+    assert capsys.readouterr() == (expected, "")
 
 
 @pytest.mark.slow
@@ -180,7 +157,7 @@ def test_predict_needs_constant_memory(directory, tmp_path):
     """The peak of a process is the same for a table of ten times the length."""
     lines = (directory / "table.csv").read_text().splitlines(keepends=True)
     peaks = []
-    for n_copies in (1_000, 10_000):
+    for n_copies in (500, 5_000):
         path = tmp_path / "long.csv"
         path.write_text(lines[0] + "".join(lines[1:]) * n_copies)
         code = (
@@ -191,7 +168,7 @@ def test_predict_needs_constant_memory(directory, tmp_path):
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         peaks.append(int(done.stdout))
-    assert peaks[1] < peaks[0] + 100 * 1024, "kilobytes"
+    assert peaks[1] < peaks[0] + 60 * 1024, "kilobytes"
 
 
 def test_columns_are_found_by_name_and_further_ones_said(directory, table, tmp_path, capsys):
@@ -254,28 +231,12 @@ def test_info_shows_columns_preparation_clusters_and_versions(directory, capsys)
     assert f"scikit-learn {__import__('sklearn').__version__}" in shown["versions"]
 
 
-def test_info_does_not_load_tensorflow(directory):
-    code = (
-        "import sys; from skdec.cli import main; code = main(['info', 'model']); "
-        "sys.exit(code or bool({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules)))"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=directory, check=True, timeout=300)
-
-
-def test_quiet_writes_what_was_asked_for_only(directory, capsys):
-    arguments = [str(directory / "model"), str(directory / "table.csv")]
-    assert main(["predict", *arguments, "--quiet"]) == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_messages_and_progress_are_lines_of_json(directory, tmp_path, capsys):
     fit = ["fit", str(directory / "table.csv"), "--label", "group", *NETWORK, "--log-json"]
-    options = ["--init", "k-means++", "--n-neighbors", "0", "--batch-size", "32"]
-    options += ["--memory", str(tmp_path / "cache"), "--checkpoint", str(tmp_path / "checkpoint")]
-    assert (
-        main([*fit, *options, "--model", str(tmp_path / "m"), "--output", str(tmp_path / "c.csv")])
-        == 0
-    )
+    fit += ["--init", "k-means++", "--n-neighbors", "0", "--batch-size", "32"]
+    fit += ["--memory", str(tmp_path / "cache"), "--checkpoint", str(tmp_path / "checkpoint")]
+    fit += ["--model", str(tmp_path / "m"), "--output", str(tmp_path / "c.csv")]
+    assert main(fit) == 0
     messages = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     epochs = [message for message in messages if message.get("phase") == "pretrain"]
     assert [message["epoch"] for message in epochs] == [1, 2, 3]
@@ -284,36 +245,6 @@ def test_messages_and_progress_are_lines_of_json(directory, tmp_path, capsys):
     parameters = skdec.load(tmp_path / "m")[-1].get_params()
     expected = {"init": "k-means++", "n_neighbors": 0, "batch_size": 32}
     assert parameters | expected == parameters
-
-
-FILES = {
-    "words and gaps.csv": "species,bill,sex\nAdelie,39.1,male\nAdelie,,\nGentoo,46,female\n",
-    "dates.csv": "date,rain,weather\n2012-01-01,0,fog\n2012-01-02,10.9,rain\n2012-01-03,1,sun\n",
-    "decimal comma.csv": "a;b\n1,5;2\n2,5;3\n9,75;1\n",
-    "thousands.csv": 'a,b\n"1,200",2\n"12,345",3\n900,1\n',
-    "gap.csv": "a,b\n1,2\n,3\n4,9\n",
-    "latin-1.csv": "name,b\nJosé,1\nMüller,2\nJosé,3\n".encode("latin-1"),
-    "index.csv": ",a,b\n0,1,2\n1,3,4\n2,9,9\n",
-    "tabs.tsv": "a\tb\n1\t2\n3\t4\n9\t9\n",
-    "bars.csv": "a|b\n1|2\n3|4\n9|9\n",
-    "comment.csv": "# exported 2020-01-01\na,b\n1,2\n3,4\n9,9\n",
-    "-": "a,b\n1,2\n3,4\n9,9\n",
-    "compressed.csv.gz": gzip.compress(b"a,b\n1,2\n3,4\n9,9\n"),
-}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_files_that_were_refused_once_are_clustered(name, tmp_path, capsys, monkeypatch):
-    content = FILES[name] if isinstance(FILES[name], bytes) else FILES[name].encode()
-    monkeypatch.chdir(tmp_path)
-    if name == "-":
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
-    else:
-        (tmp_path / name).write_bytes(content)
-    assert main(["compare", name, "--methods", "kmeans", "--n-clusters", "2", "--seed", "0"]) == 0
-    out = capsys.readouterr().out
-    assert f"{name}: 3 samples" in out
-    assert "2 clusters, columns prepared, seed 0" in out
 
 
 def test_without_the_extra_numbers_are_read_and_words_name_it(tmp_path, capsys, monkeypatch):
@@ -331,31 +262,17 @@ def test_without_the_extra_numbers_are_read_and_words_name_it(tmp_path, capsys, 
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     "SKDEC_DATA_HOME" not in os.environ, reason="SKDEC_DATA_HOME names no folder with penguins.csv"
 )
 def test_penguins_are_clustered_by_species(tmp_path, capsys):
     path = os.path.join(os.environ["SKDEC_DATA_HOME"], "penguins.csv")
     fit = ["fit", path, "--label", "species", "--drop", "year,island", "--seed", "0"]
-    assert (
-        main(
-            [
-                *fit,
-                "--dims",
-                "32,5",
-                "--model",
-                f"{tmp_path}/model",
-                "--output",
-                f"{tmp_path}/out.csv",
-            ]
-        )
-        == 0
-    )
-    table = pd.read_csv(path)
-    labels = skdec.load(tmp_path / "model").predict(
-        table.drop(columns=["species", "year", "island"])
-    )
-    assert skdec.metrics.clustering_accuracy(table["species"], labels) > 0.6
+    fit += ["--dims", "32,5", "--epochs", "30", "--model", f"{tmp_path}/model"]
+    assert main([*fit, "--output", f"{tmp_path}/out.csv"]) == 0
+    labels = pd.read_csv(tmp_path / "out.csv")["cluster"]
+    assert clustering_accuracy(pd.read_csv(path)["species"], labels) > 0.6
 
 
 @pytest.mark.parametrize("command", ["report", "compare"])
@@ -433,34 +350,28 @@ def test_a_folder_of_images_is_clustered(tmp_path, capsys):
     assert read_content(tmp_path / "page.html")["samples"]["images"]["width"] == 8
 
 
-@pytest.fixture(scope="module")
-def compared(directory):
-    """`skdec compare` in a separate process: the finished process and the JSON."""
-    command = [sys.executable, "-m", "skdec", "compare", "table.csv", "--label", "group", *NETWORK]
-    command += ["--columns", "income", "--missing", "-1", "--json", "numbers.json"]
-    command += ["--methods", "kmeans,dec", "--report", "page.html"]
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done, json.loads((directory / "numbers.json").read_text())
-
-
 def read_content(path):
     page = path.read_text(encoding="utf-8")
     found = re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.S)
     return json.loads(found[1])
 
 
-def test_compare_prints_table_confusion_matrix_and_report(compared, directory):
-    done, numbers = compared
-    assert "table.csv: 90 samples, 2 features, 3 clusters, columns prepared, seed 0" in done.stdout
-    lines = done.stdout.splitlines()
+def test_compare_prints_table_confusion_matrix_and_report(directory, monkeypatch, capsys):
+    monkeypatch.chdir(directory)
+    command = ["compare", "table.csv", "--label", "group", *NETWORK, "--methods", "kmeans,dec"]
+    command += ["--columns", "income", "--missing", "-1", "--json", "numbers.json"]
+    assert main([*command, "--report", "page.html"]) == 0
+    out, err = capsys.readouterr()
+    numbers = json.loads((directory / "numbers.json").read_text())
+    assert "table.csv: 90 samples, 2 features, 3 clusters, columns prepared, seed 0" in out
+    lines = out.splitlines()
     header = lines.index(next(line for line in lines if line.startswith("method")))
     for line, result in zip(lines[header + 1 : header + 3], numbers["results"], strict=True):
         assert line.split()[0] == result["method"]
         assert line.split()[1] == f"{result['accuracy']:.3f}"
-    assert done.stdout.count("weighted avg") == 2
-    assert "\r" not in done.stderr
-    assert re.search(r"^pretrain (\d+)/\1, .* s, loss ", done.stderr, re.MULTILINE)
+    assert out.count("weighted avg") == 2
+    assert "\r" not in err
+    assert re.search(r"^pretrain (\d+)/\1, .* s, loss ", err, re.MULTILINE)
     settings = {"data": "table.csv", "scale": "none", "random_state": 0, "n_clusters": 3}
     assert numbers | settings == numbers
     content = read_content(directory / "page.html")
@@ -468,7 +379,7 @@ def test_compare_prints_table_confusion_matrix_and_report(compared, directory):
 
 
 def test_compare_over_seeds_prints_standard_deviations(capsys):
-    arguments = ["compare", "--methods", "kmeans", "--seed", "0", "--n-seeds", "3", "--quiet"]
+    arguments = ["compare", "--methods", "kmeans", "--seed", "0", "--n-seeds", "2", "--quiet"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
     assert "digits: 1,797 samples, 64 features, 10 clusters" in out
@@ -516,26 +427,15 @@ def test_a_closed_pipe_is_not_an_error(plain):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["fit", "absent.csv"], ["info", "absent"]],
-    ids=str,
-)
-def test_help_and_invalid_arguments_do_not_load_scikit_learn(arguments):
+def test_help_invalid_arguments_and_info_do_not_load_scikit_learn(directory):
     code = (
         "import sys; from skdec.cli import main\n"
-        f"try: main({arguments})\n"
-        "except SystemExit: pass\n"
-        "sys.exit(bool({'sklearn', 'pandas'} & set(sys.modules)))"
+        "for arguments in (['info', 'model'], ['fit', 'absent.csv'], ['--help']):\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit: pass\n"
+        "sys.exit(bool({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules)))"
     )
-    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=300)
-
-
-def test_help_fits_on_two_screens(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit):
-        main(["fit", "--help"])
-    assert len(capsys.readouterr().out.splitlines()) < 100
+    subprocess.run([sys.executable, "-c", code], cwd=directory, check=True, timeout=300)
 
 
 def test_the_confusion_matrix_has_the_clusters_under_their_own_numbers():
@@ -545,15 +445,6 @@ def test_the_confusion_matrix_has_the_clusters_under_their_own_numbers():
         "class \\ cluster  2  0  1",
         "No               1  1  0",
         "Yes              0  2  1",
-    ]
-
-
-def test_columns_are_as_wide_as_their_counts():
-    y = np.repeat([0, 1], [1234, 5])
-    assert format_confusion_matrix(y, 1 - y).splitlines() == [
-        "class \\ cluster     1  0",
-        "0                1234  0",
-        "1                   0  5",
     ]
 
 

@@ -36,18 +36,8 @@ def workers(tmp_path):
     address_file = tmp_path / "scheduler.json"
     scheduler_file = ["--scheduler-file", str(address_file)]
     scheduler = start_dask("scheduler", "--host", "127.0.0.1", "--port", "0", *scheduler_file)
-    processes = [
-        start_dask(
-            "worker",
-            *scheduler_file,
-            "--nthreads",
-            "1",
-            "--no-nanny",
-            "--local-directory",
-            str(tmp_path),
-        )
-        for _ in range(2)
-    ]
+    options = [*scheduler_file, "--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path)]
+    processes = [start_dask("worker", *options) for _ in range(2)]
     try:
         deadline = time.monotonic() + 300
         while not address_file.exists():

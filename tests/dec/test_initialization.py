@@ -46,9 +46,8 @@ def test_cluster_means_are_weighted_and_an_empty_cluster_gets_the_overall_mean(r
 @pytest.mark.parametrize("estimator", [AgglomerativeClustering(3), GaussianMixture(3)])
 def test_clusterer_gives_its_labels(estimator):
     z, y = make_blobs(90, 2, centers=[(0, 0), (9, 0), (0, 9)], random_state=0)
-    assert (
-        adjusted_rand_score(y, run_clusterer(estimator, z, 3, get_ones(z), get_random_state())) == 1
-    )
+    labels = run_clusterer(estimator, z, 3, get_ones(z), get_random_state())
+    assert adjusted_rand_score(y, labels) == 1
     assert not hasattr(estimator, "labels_")  # a clone was fitted
 
 
@@ -77,16 +76,12 @@ def test_initialization_without_neighbors_keeps_its_centers(random):
     assert by_centers.targets is by_kmeans.targets is by_clusterer.targets is None
 
 
-def test_n_clusters_none_needs_a_clusterer(random):
-    z = random(0).normal(size=(9, 2))
-    with pytest.raises(ValueError, match="n_clusters=None needs a clusterer as init"):
-        initialize_in_embedding("k-means++", None, 1, z, None, get_ones(z), 0)
-
-
 def test_clusterer_with_a_wrong_number_of_clusters_raises(random):
     z = random(0).normal(size=(30, 2))
     with pytest.raises(ValueError, match=r"found 3 clusters where n_clusters=4"):
         run_clusterer(KMeans(3), z, 4, get_ones(z), get_random_state())
+    with pytest.raises(ValueError, match="n_clusters=None needs a clusterer as init"):
+        initialize_in_embedding("k-means++", None, 1, z, None, get_ones(z), 0)
     with pytest.raises(ValueError, match="found no cluster"):
         run_clusterer(DBSCAN(eps=1e-9), z, None, get_ones(z), get_random_state())
 
@@ -101,14 +96,6 @@ def test_targets_of_nonconvex_clusters_follow_their_labels():
     np.testing.assert_allclose(initialization.targets.sum(axis=1), 1, rtol=1e-5)
     for k in range(2):
         np.testing.assert_allclose(initialization.centers[k], z[y == k].mean(axis=0), atol=1e-5)
-
-
-def test_without_neighbors_the_targets_follow_from_the_centers(random):
-    z = random(0).normal(size=(30, 2)).astype(np.float32)
-    clusters = NeighborClusters(random(1).integers(3, size=30), 0.5)
-    initialization = initialize_from_clusters(clusters, z, Neighbors(), get_ones(z))
-    assert initialization.targets is None
-    assert initialization.power == 0.5
 
 
 def test_first_targets_lose_no_cluster(random):

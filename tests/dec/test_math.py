@@ -1,7 +1,6 @@
 """The formulas of DEC compared with NumPy in double precision, and at their limits."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,20 +49,8 @@ def test_soft_assignment_is_student_t(seed, n, k, d, alpha):
     assert q.dtype == np.float32
     np.testing.assert_allclose(q, expected, rtol=1e-4, atol=1e-7)
     np.testing.assert_allclose(q.sum(axis=1), 1, rtol=1e-5)
-
-
-@pytest.mark.parametrize("alpha", [0.5, 1.0, 7.0])
-def test_log_soft_assignment_is_the_logarithm_of_the_soft_assignment(alpha):
-    z, centers = make_data(0)
     log_q = np.asarray(log_soft_assignment(*to_float32(z, centers), alpha))
-    np.testing.assert_allclose(log_q, np.log(student_t(z, centers, alpha)), rtol=1e-4, atol=1e-5)
-
-
-def test_large_alpha_gives_the_gaussian_kernel():
-    z, centers = make_data(1)
-    kernel = np.exp(-((z[:, None] - centers[None]) ** 2).sum(axis=2) / 2)
-    q = np.asarray(soft_assignment(*to_float32(z, centers), 1e6))
-    np.testing.assert_allclose(q, kernel / kernel.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(log_q, np.log(expected), rtol=1e-3, atol=1e-4)
 
 
 def test_sample_on_a_center_has_finite_values_and_gradients():
@@ -130,14 +117,6 @@ def test_empty_cluster_has_targets_of_zero():
     p = target_distribution(q)
     np.testing.assert_allclose(p[:, :2], sharpen(q[:, :2]), rtol=1e-6)
     np.testing.assert_array_equal(p[:, 2], 0)
-
-
-def test_targets_of_all_samples_differ_from_those_of_batches():
-    q = np.random.default_rng(0).dirichlet([0.5, 0.5, 0.5], 40)
-    q[:20, 0] += 1
-    q /= q.sum(axis=1, keepdims=True)
-    per_batch = np.concatenate([target_distribution(q[:20]), target_distribution(q[20:])])
-    assert np.abs(per_batch - target_distribution(q)).max() > 0.1
 
 
 def test_frequencies_of_many_samples_include_small_clusters():

@@ -1,6 +1,5 @@
 """Pretraining compared with backpropagation in NumPy, step by step."""
 
-import keras
 import numpy as np
 import pytest
 from numpy_training import (
@@ -9,7 +8,9 @@ from numpy_training import (
     assert_all_close,
     draw_batches,
     draw_batches_of_stages,
+    initialize_in_one_cluster,
     run_pretraining,
+    run_refinement,
     sgd,
 )
 from sklearn.exceptions import ConvergenceWarning
@@ -63,48 +64,30 @@ def test_layers_are_trained_one_by_one(distinct_samples, X, weights):
     assert result.history["pretrain"]["loss"].size == 0
 
 
-def test_no_epochs_keep_the_initial_weights(distinct_samples, weights):
-    result = run_pretraining(distinct_samples, weights, sgd(0.1), 0)
-    for array, initial in zip(result.weights.autoencoder, weights, strict=True):
-        np.testing.assert_array_equal(array, initial)
-    assert result.history["pretrain"]["loss"].shape == (0,)
+@pytest.mark.parametrize("phase", ["pretrain", "refine"])
+def test_what_diverged_is_repeated_once_at_a_tenth_of_the_learning_rate(
+    weights, centers, diverge, phase
+):
+    def train(learning_rate):
+        samples = DistinctSamples(np.random.default_rng(0).normal(size=(N_SAMPLES, 5)))
+        if phase == "pretrain":
+            return run_pretraining(samples, weights, sgd(learning_rate), 2)
+        initialization = initialize_in_one_cluster(centers)
+        return run_refinement(samples, weights, initialization, sgd(learning_rate), max_iter=6)
 
-
-def test_optimizer_instance_is_not_modified(distinct_samples, weights):
-    optimizer = keras.optimizers.Adam(0.01)
-    config = optimizer.get_config()
-    run_pretraining(distinct_samples, weights, optimizer, 1)
-    assert optimizer.get_config() == config
-    assert not optimizer.built
-    assert int(optimizer.iterations) == 0
-
-
-def pretrain_at(learning_rate, weights):
-    samples = DistinctSamples(np.random.default_rng(0).normal(size=(N_SAMPLES, 5)))
-    return run_pretraining(samples, weights, sgd(learning_rate), 2)
-
-
-def test_diverged_epoch_is_repeated_at_a_tenth_of_the_learning_rate(weights, diverge):
     diverge(1)
     with pytest.warns(ConvergenceWarning, match=r"became nan after 0 steps.* 0\.1 times"):
-        result = pretrain_at(0.1, weights)
+        result = train(0.1)
     diverge(0)
-    kernel, fast_kernel, slow_kernel = (
-        run.weights.encoder[0]
-        for run in (result, pretrain_at(0.1, weights), pretrain_at(0.01, weights))
-    )
+    runs = result, train(0.1), train(0.01)
+    kernel, fast_kernel, slow_kernel = (run.weights.encoder[0] for run in runs)
     assert not np.allclose(kernel, fast_kernel, atol=1e-4)
     # The batches are others, the learning rate is the same: the weights change about as much.
     changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
     assert 0.5 < changes[0] / changes[1] < 2
-    assert np.isfinite(result.history["pretrain"]["loss"]).all()
-
-
-def test_second_divergence_raises(weights, diverge):
+    assert np.isfinite(result.history[phase]["loss"]).all()
     diverge(2)
-    with (
-        pytest.warns(ConvergenceWarning),
-        pytest.raises(FloatingPointError, match="Scale the features of X alike"),
-    ):
-        pretrain_at(0.1, weights)
-    pretrain_at(0.1, weights)  # the next one succeeds
+    error = pytest.raises(FloatingPointError, match="Scale the features of X alike")
+    with pytest.warns(ConvergenceWarning), error:
+        train(0.1)
+    train(0.1)  # the next one succeeds

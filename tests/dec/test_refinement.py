@@ -97,20 +97,14 @@ def test_refinement_follows_the_gradient_of_the_paper(
 
     q, parameters = kept  # with neighbors those with the highest score, else the last
     assert_all_close([*result.weights.encoder, result.weights.centers], parameters)
+    for array, pretrained in zip(result.weights.decoder, weights[N_ENCODER:], strict=True):
+        np.testing.assert_array_equal(array, pretrained)  # not refined
     np.testing.assert_allclose(result.q, q, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(result.history["refine"]["changed"], changed)
     expected = [np.mean(losses[:5]), np.mean(losses[5:10]), np.mean(losses[10:])]
     np.testing.assert_allclose(result.history["refine"]["loss"], expected, rtol=1e-3)
     assert result.n_iter == max_iter
     assert np.abs(result.weights.centers - centers).max() > 0.01
-
-
-def test_decoder_is_not_refined(distinct_samples, weights, centers):
-    result = run_refinement(
-        distinct_samples, weights, initialize_in_one_cluster(centers), sgd(0.2), max_iter=2
-    )
-    for array, pretrained in zip(result.weights.decoder, weights[N_ENCODER:], strict=True):
-        np.testing.assert_array_equal(array, pretrained)
 
 
 def test_idec_adds_the_gradient_of_the_reconstruction_error(distinct_samples, X, weights, centers):
@@ -167,30 +161,6 @@ def test_first_targets_are_those_of_the_initialization(distinct_samples, X, weig
     assert_all_close([*result.weights.encoder, result.weights.centers], net.parameters)
 
 
-def test_no_steps_keep_the_initialization(distinct_samples, X, weights, centers):
-    result = run_refinement(
-        distinct_samples, weights, initialize_in_one_cluster(centers), sgd(0.1), max_iter=0
-    )
-    assert result.n_iter == 0
-    assert result.stop_reason == "max_iter"
-    np.testing.assert_array_equal(result.weights.centers, centers)
-    for array, initial in zip(result.weights.autoencoder, weights, strict=True):
-        np.testing.assert_array_equal(array, initial)
-    net = NumPyNet([*weights[:N_ENCODER], centers], linear=(1,))
-    _, q = student_t(embed(net, X), centers, 1.0)
-    np.testing.assert_allclose(result.q, q, rtol=1e-4)
-
-
-def test_optimizer_instance_is_not_modified_by_the_refinement(distinct_samples, weights, centers):
-    optimizer = keras.optimizers.Adam(0.01)
-    config = optimizer.get_config()
-    initialization = initialize_in_one_cluster(centers)
-    run_refinement(distinct_samples, weights, initialization, optimizer, max_iter=2)
-    assert optimizer.get_config() == config
-    assert not optimizer.built
-    assert int(optimizer.iterations) == 0
-
-
 def count_traces():
     """Return how often each of the compiled programs has been traced."""
     programs = [
@@ -213,38 +183,6 @@ def test_second_fit_of_the_same_shapes_traces_nothing(weights, centers):
     assert set(before.values()) <= {0, 1}
     train(1, 0.2, 2.0)
     assert count_traces() == before
-
-
-def refine_at(learning_rate, weights, centers):
-    samples = DistinctSamples(np.random.default_rng(0).normal(size=(N_SAMPLES, 5)))
-    initialization = initialize_in_one_cluster(centers)
-    return run_refinement(samples, weights, initialization, sgd(learning_rate), max_iter=6)
-
-
-def test_diverged_update_is_repeated_at_a_tenth_of_the_learning_rate(weights, centers, diverge):
-    diverge(1)
-    with pytest.warns(ConvergenceWarning, match=r"became nan after 0 steps.* 0\.1 times"):
-        result = refine_at(0.1, weights, centers)
-    diverge(0)
-    kernel, fast_kernel, slow_kernel = (
-        run.weights.encoder[0]
-        for run in (result, refine_at(0.1, weights, centers), refine_at(0.01, weights, centers))
-    )
-    assert not np.allclose(kernel, fast_kernel, atol=1e-4)
-    # The batches are others, the learning rate is the same: the weights change about as much.
-    changes = [np.abs(array - weights[0]).sum() for array in (kernel, slow_kernel)]
-    assert 0.5 < changes[0] / changes[1] < 2
-    assert np.isfinite(result.history["refine"]["loss"]).all()
-
-
-def test_second_divergence_of_the_refinement_raises(weights, centers, diverge):
-    diverge(2)
-    with (
-        pytest.warns(ConvergenceWarning),
-        pytest.raises(FloatingPointError, match="Scale the features of X alike"),
-    ):
-        refine_at(0.1, weights, centers)
-    refine_at(0.1, weights, centers)  # the next one succeeds
 
 
 @pytest.fixture

@@ -32,20 +32,6 @@ def test_samples_are_drawn_in_proportion_to_their_weight():
     assert (one_epoch <= np.ceil(expected)).all()
 
 
-@pytest.mark.parametrize("weight", [-3.0, 0.0, np.nan, np.inf])
-def test_a_scalar_weight_out_of_range_is_refused(tiny, samples, weight):
-    with pytest.raises(ValueError, match="sample_weight must be finite"):
-        DECClusterer(**tiny).fit(samples, sample_weight=weight)
-
-
-def test_repetition_equals_weight(tiny, samples):
-    repeats = np.where(np.arange(len(samples)) == 3, 40, 1)
-    weighted = DECClusterer(**tiny).fit(samples, sample_weight=repeats)
-    repeated = DECClusterer(**tiny).fit(np.repeat(samples, repeats, axis=0))
-    np.testing.assert_array_equal(weighted.cluster_centers_, repeated.cluster_centers_)
-    np.testing.assert_array_equal(weighted.predict_proba(samples), repeated.predict_proba(samples))
-
-
 def test_a_repeated_sample_makes_no_gradient_larger(tiny, samples):
     """The losses stay of the size of those without repetition: no spikes."""
     plain = DECClusterer(**tiny).fit(samples)
@@ -59,16 +45,6 @@ def test_partial_fit_carries_absolute_frequencies(tiny, samples):
     np.testing.assert_allclose(dec._frequencies.sum(), len(samples), rtol=1e-5)
     dec.partial_fit(samples[:40], sample_weight=1_000.0)
     np.testing.assert_allclose(dec._frequencies.sum(), len(samples) + 40_000, rtol=1e-5)
-
-
-def test_partial_fit_moves_centers_further_with_larger_weights(tiny, samples):
-    moved = []
-    for sample_weight in (1.0, 1_000.0):
-        dec = DECClusterer(**tiny).fit(samples)
-        before = dec.cluster_centers_
-        dec.partial_fit(samples[:40], sample_weight=sample_weight)
-        moved.append(np.abs(dec.cluster_centers_ - before).sum())
-    assert moved[1] > 2 * moved[0]
 
 
 def test_a_clusterer_as_init_gets_seed_and_weights(tiny, samples):

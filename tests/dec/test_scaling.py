@@ -1,7 +1,5 @@
 """Tests of what the networks see of samples: centered, scaled, far ones brought nearer."""
 
-from functools import partial
-
 import keras
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from skdec._utils.data import DistinctSamples
 from skdec.dec._pretraining import create_weights
 from skdec.dec.training.samples import MAX_DISTANCE, ScaledSamples, Scaling
 from skdec.layers import SampleScaling
-from skdec.networks import Architecture, build_autoencoder
+from skdec.networks import Architecture
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,7 @@ def normal():
     return np.random.default_rng(0).normal(size=(300, 4)) * [1, 2, 1, 3]
 
 
-@pytest.mark.parametrize("offset", [0, 300, 1e4, 1e8, 1.7e12])
+@pytest.mark.parametrize("offset", [0, 1e4, 1.7e12])
 def test_samples_anywhere_are_centered_and_have_a_mean_variance_of_one(normal, offset):
     samples = DistinctSamples(normal + offset)
     scaled = ScaledSamples(samples.raw, Scaling.fit(samples))[:]
@@ -111,20 +109,19 @@ def fitted_iris(iris):
     return DECClusterer(3, random_state=0).fit(iris)
 
 
-@pytest.mark.parametrize("offset", [300, 10_000])
-def test_labels_do_not_depend_on_where_the_data_are(iris, fitted_iris, offset):
+def test_labels_depend_neither_on_where_the_data_are_nor_on_one_far_value(iris, fitted_iris):
+    offset = 10_000
+    neighbors = [NeighborClusterer(3, random_state=0).fit(X).labels_ for X in (iris, iris + offset)]
+    assert adjusted_rand_score(*neighbors) > 0.97
     dec = DECClusterer(3, random_state=0).fit(iris + offset)
     assert adjusted_rand_score(dec.labels_, fitted_iris.labels_) > 0.97
     np.testing.assert_array_equal(dec.labels_, dec.predict(iris + offset))
     errors = dec.inverse_transform(dec.transform(iris + offset)) - (iris + offset)
     assert np.abs(errors).mean() < 0.4
     assert (dec.score_samples(iris + offset) > -1).mean() > 0.95
-
-
-def test_one_value_far_too_large_trains(iris, fitted_iris):
     X = iris.copy()
     X[5, 2] = 1e12
-    dec = DECClusterer(3, random_state=0).fit(X)
+    dec.fit(X)
     assert adjusted_rand_score(dec.labels_, fitted_iris.labels_) > 0.8
     np.testing.assert_array_equal(dec.labels_, dec.predict(X))
 
@@ -152,25 +149,7 @@ def test_keras_models_take_samples_as_they_are(iris, fitted_iris, tmp_path):
     np.testing.assert_allclose(reconstructed, fitted_iris.inverse_transform(z), atol=1e-4)
 
 
-@pytest.mark.parametrize("given", ["autoencoder", "augment"])
-def test_networks_of_the_user_and_augmentation_get_samples_as_they_are(tiny, samples, given):
-    networks = {"dims": "auto", "autoencoder": partial(build_autoencoder, dims=(16, 4))}
-    changes = networks if given == "autoencoder" else {"augment": lambda batch: batch}
-    dec = DECClusterer(**tiny | changes | {"max_iter": 2}).fit(samples + 1)
-    inputs = samples[:5].astype(np.float32) + 1
-    assert [layer.name for layer in dec.encoder_.layers][:2] == ["samples", "encoder_0"]
-    np.testing.assert_allclose(np.asarray(dec.encoder_(inputs)), dec.transform(inputs), atol=1e-5)
-
-
-@pytest.mark.parametrize("offset", [300, 1e10])
-def test_neighbors_do_not_depend_on_where_the_data_are(iris, offset):
-    clusterer = NeighborClusterer(3, random_state=0).fit(iris + offset)
-    there = NeighborClusterer(3, random_state=0).fit(iris)
-    assert adjusted_rand_score(clusterer.labels_, there.labels_) > 0.97
-    np.testing.assert_array_equal(clusterer.predict(iris + offset), clusterer.labels_)
-    assert adjusted_rand_score(clusterer.predict(iris + offset + 0.01), there.labels_) > 0.9
-
-
+@pytest.mark.slow
 def test_the_network_reproduces_winding_borders():
     """Spirals in the plane, which the search finds."""
     angles, arms = np.linspace(1, 7, 120), np.arange(3)

@@ -48,18 +48,6 @@ def test_one_and_two_dimensions_are_kept(random):
     np.testing.assert_array_equal(lay_out(Z[:, :1]), np.c_[Z[:, 0], np.zeros(50)])
 
 
-@pytest.mark.parametrize("n_samples", [1, 4, 5, 20])
-def test_few_samples(n_samples, random):
-    positions = lay_out(random(0).random((n_samples, 6)))
-    assert positions.shape == (n_samples, 2)
-    assert np.isfinite(positions).all()
-
-
-def test_equal_samples():
-    assert np.isfinite(lay_out(np.ones((40, 3)))).all()
-    assert np.isfinite(lay_out(np.ones((400, 3)), max_anchors=30)).all()
-
-
 def test_the_medoid_is_a_position_in_the_middle(random):
     positions = random(0).normal(size=(1000, 2))
     medoid = find_medoid(positions)
@@ -67,3 +55,11 @@ def test_the_medoid_is_a_position_in_the_middle(random):
     assert np.linalg.norm(medoid) < 0.2
     # One that lies apart does not matter, unlike in a mean.
     assert find_medoid(np.array([[0.0, 0], [1, 0], [2, 0], [1000, 0]])).tolist() in ([1, 0], [2, 0])
+
+
+@pytest.mark.parametrize("n_samples", [1, 4, 5, 20])
+def test_few_and_equal_samples_have_positions(n_samples, random):
+    positions = lay_out(random(0).random((n_samples, 6)))
+    assert positions.shape == (n_samples, 2)
+    assert np.isfinite(positions).all()
+    assert np.isfinite(lay_out(np.ones((20 * n_samples, 3)), max_anchors=30)).all()

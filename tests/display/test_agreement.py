@@ -1,12 +1,10 @@
 """The confusion matrix after matching."""
 
 import numpy as np
-import pytest
 from matplotlib import pyplot
 from sklearn.metrics import confusion_matrix
 
 from skdec.display import ConfusionDisplay
-from skdec.display._clusters import _format_count
 
 
 def test_matched_clusters_are_on_the_diagonal(clustered, style, assert_no_overlap, random):
@@ -26,6 +24,8 @@ def test_long_names_are_turned_and_symbols_are_no_mathematics(assert_no_overlap)
     classes = [f"a name_of^class ${i}$" for i in range(6)]
     display = ConfusionDisplay.from_predictions(classes, [*range(6)])
     assert_no_overlap(display.figure_)
+    large = ConfusionDisplay(np.diag([999, 9949, 1_500_000]), range(3), range(3)).plot()
+    assert [text.get_text() for text in large.texts_] == ["999", "9.9k", "1.5M"]
     assert not any(label.get_parse_math() for label in display.ax_.get_yticklabels())
 
 
@@ -34,14 +34,6 @@ def test_counts_are_left_out_where_they_do_not_fit():
     display = ConfusionDisplay(np.full((30, 30), 1000), range(30), range(30)).plot(ax=ax)
     assert display.texts_ == []
     assert not ax.texts
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(7, "7"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9950, "10k"), (1_500_000, "1.5M")],
-)
-def test_large_counts_are_format_counted(count, text):
-    assert _format_count(count) == text
 
 
 def test_predictions_of_an_estimator_are_counted(fitted, samples):

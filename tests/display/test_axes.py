@@ -1,6 +1,5 @@
 """What all displays share: axes, colors, texts that do not overlap, and the missing matplotlib."""
 
-import subprocess
 import sys
 
 import numpy as np
@@ -11,7 +10,6 @@ import skdec.display
 from skdec.display import ConfusionDisplay, HistoryDisplay
 from skdec.display._axes import (
     create_colormap,
-    get_contrasting_color,
     is_dark,
     separate_texts,
     split_axes,
@@ -35,14 +33,6 @@ def test_separated_texts_stay_near_and_within_the_axes(assert_no_overlap, random
         assert np.abs(np.array(text.get_position()) - position).max() < 0.4
 
 
-def test_texts_without_overlap_are_not_moved():
-    _, ax = pyplot.subplots()
-    texts = [ax.text(x, 0.5, "name", ha="center", va="center") for x in (0.2, 0.8)]
-    separate_texts(ax, texts)
-    np.testing.assert_allclose([text.get_position() for text in texts], [[0.2, 0.5], [0.8, 0.5]])
-    separate_texts(ax, [])
-
-
 def test_small_values_have_the_color_of_the_background(style):
     _, ax = pyplot.subplots()
     assert is_dark(ax) == (style == "dark_background")
@@ -52,11 +42,6 @@ def test_small_values_have_the_color_of_the_background(style):
     assert middle == pytest.approx(background, abs=0.01)
     assert low[2] > low[0]  # blue
     assert high[0] > high[2]  # red
-
-
-@pytest.mark.parametrize(("color", "text"), [("white", "black"), ("navy", "white")])
-def test_text_contrasts_with_its_background(color, text):
-    assert get_contrasting_color(pyplot.matplotlib.colors.to_rgb(color)) == text
 
 
 def test_given_axes_are_divided_in_their_place():
@@ -77,21 +62,6 @@ def test_without_matplotlib_the_error_names_the_extra(monkeypatch):
     display = skdec.display.ClusterSizesDisplay(np.array([0, 1]))
     with pytest.raises(ImportError, match=r"pip install '\.\[plot\]'"):
         display.plot()
-
-
-def test_importing_imports_neither_matplotlib_nor_tensorflow():
-    check = (
-        "import skdec.display, sys;"
-        "assert not {'matplotlib', 'tensorflow', 'plotly'} & sys.modules.keys()"
-    )
-    subprocess.run([sys.executable, "-c", check], check=True, timeout=60)
-
-
-@pytest.mark.parametrize("name", skdec.display.__all__)
-def test_displays_follow_the_convention(name):
-    display = getattr(skdec.display, name)
-    assert display.__module__.startswith("skdec.display.")
-    assert any(hasattr(display, f"from_{kind}") for kind in ("estimator", "comparison", "choice"))
 
 
 def test_several_plots_fit_into_axes_without_a_grid(fitted):

@@ -1,5 +1,7 @@
 """Methods side by side."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 
@@ -30,24 +32,15 @@ def test_each_seed_is_a_point_and_the_mean_a_line(style, assert_no_overlap):
     assert_no_overlap(display.figure_)
 
 
-def test_one_seed_has_no_mean():
-    display = ComparisonDisplay(build_scores(1)).plot()
-    assert not display.axes_[0].lines
-
-
 def test_many_methods_are_legible(assert_no_overlap):
     methods = [f"method_with_a_long_name_{i}" for i in range(12)]
     assert_no_overlap(ComparisonDisplay(build_scores(2, methods)).plot().figure_)
 
 
-def test_a_comparison_is_plotted():
-    class Comparison:
-        to_frame = staticmethod(lambda: build_scores(2))
-
-    display = ComparisonDisplay.from_comparison(Comparison)
-    assert display.scores.equals(build_scores(2))
-
-
-def test_some_of_the_scores_are_enough():
+def test_one_seed_has_no_mean_and_some_of_the_scores_are_enough():
+    comparison = SimpleNamespace(to_frame=lambda: build_scores(1))
+    display = ComparisonDisplay.from_comparison(comparison)
+    assert display.scores.equals(build_scores(1))
+    assert not display.axes_[0].lines
     scores = pd.DataFrame({"method": ["a", "b"], "accuracy": [0.5, 0.6], "seconds": [1.0, 2.0]})
     assert len(ComparisonDisplay(scores).plot().axes_) == 2

@@ -14,29 +14,21 @@ from skdec.display import (
     SilhouetteDisplay,
 )
 
-CONTAINERS = {
-    "array": lambda X: X,
-    "list": lambda X: X.tolist(),
-    "sparse": csr_matrix,
-    "pandas": lambda X: pd.DataFrame(X, columns=list("abcdef")),
-    "polars": lambda X: pl.DataFrame(X, schema=list("abcdef")),
-}
 IMAGES = {"image_shape": (2, 3)}
-
-
-@pytest.fixture(params=CONTAINERS)
-def contained(request, samples):
-    return CONTAINERS[request.param](samples)
+DISPLAYS = [
+    (ClusterSizesDisplay, {}),
+    (EmbeddingDisplay, {}),
+    (ProfileDisplay, {}),
+    (PrototypesDisplay, IMAGES),
+    (ReconstructionDisplay, IMAGES),
+    (SilhouetteDisplay, {"space": "input"}),
+]
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names")  # the fit had none
-def test_samples_of_any_container_are_shown(fitted, contained):
-    for display, arguments in {
-        ClusterSizesDisplay: {},
-        EmbeddingDisplay: {},
-        ProfileDisplay: {},
-        PrototypesDisplay: IMAGES,
-        ReconstructionDisplay: IMAGES,
-        SilhouetteDisplay: {"space": "input"},
-    }.items():
+@pytest.mark.parametrize("kind", [list, csr_matrix, pd.DataFrame, pl.DataFrame])
+def test_samples_of_any_container_are_shown(kind, fitted, samples):
+    columns = dict(zip("abcdef", samples.T, strict=True))
+    contained = kind(columns if kind in (pd.DataFrame, pl.DataFrame) else samples)
+    for display, arguments in DISPLAYS:
         assert display.from_estimator(fitted, contained, **arguments).figure_ is not None

@@ -51,9 +51,6 @@ def test_without_centers_the_prototypes_are_means(samples):
     labels = mixture.predict(samples)
     expected = [samples[labels == label].mean(axis=0) for label in range(3)]
     np.testing.assert_allclose(display.prototypes, expected)
-
-
-def test_members_need_probabilities(samples):
     with pytest.raises(TypeError, match="predict_proba, which KMeans does not have"):
         PrototypesDisplay.from_estimator(KMeans(3).fit(samples), samples, image_shape=SHAPE)
 

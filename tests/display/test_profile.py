@@ -33,12 +33,6 @@ def test_the_features_with_the_largest_differences_are_chosen_by_cluster():
     assert order_features(profiles, 9).tolist() == [1, 4, 2, 3, 0]
 
 
-def test_clusters_of_an_estimator_are_shown(fitted, samples):
-    display = ProfileDisplay.from_estimator(fitted, samples, n_features=4)
-    assert display.image_.get_array().shape == (4, 3)
-    assert set(display.feature_names) == {f"x{i}" for i in range(6)}
-
-
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
 def test_constant_features_do_not_differ(labels):
     display = ProfileDisplay.from_predictions([[1.0, 0.1]] * 3, labels)

@@ -29,11 +29,6 @@ def test_without_confidence_there_are_only_sizes():
     assert [text.get_text() for text in display.axes_[0].texts] == ["2", "1"]
 
 
-def test_clusters_of_an_estimator_are_counted(fitted, samples):
-    display = ClusterSizesDisplay.from_estimator(fitted, samples)
-    assert [bar.get_width() for bar in display.bars_] == np.bincount(fitted.labels_).tolist()
-
-
 def test_silhouettes_are_scikit_learns(clustered, style, assert_no_overlap):
     display = SilhouetteDisplay.from_predictions(clustered.X, clustered.labels)
     expected = silhouette_samples(clustered.X, clustered.labels)
@@ -60,11 +55,12 @@ def test_the_space_of_the_distances_can_be_chosen(space, fitted, samples):
     points = samples if space == "input" else fitted.transform(samples)
     expected = silhouette_samples(points, fitted.labels_)
     np.testing.assert_allclose(display.silhouettes, expected, rtol=1e-5)
-
-
-def test_an_unknown_space_is_an_error(fitted, samples):
+    found = SilhouetteDisplay.from_predictions(coo_matrix(points), fitted.labels_).silhouettes
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match="space must be 'embedding' or 'input'; got 'output'"):
         SilhouetteDisplay.from_estimator(fitted, samples, space="output")
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        SilhouetteDisplay.from_predictions(samples, fitted.labels_[:10])
 
 
 def test_names_are_no_formulas():
@@ -73,12 +69,3 @@ def test_names_are_no_formulas():
         SilhouetteDisplay.from_predictions(np.eye(4), ["$x_$", "$x_$", "b", "b"]),
     ):
         display.figure_.draw_without_rendering()
-
-
-def test_silhouettes_of_any_sparse_matrix_need_a_label_of_each_sample(samples):
-    labels = np.arange(len(samples)) % 3
-    expected = SilhouetteDisplay.from_predictions(samples, labels).silhouettes
-    found = SilhouetteDisplay.from_predictions(coo_matrix(samples), labels).silhouettes
-    np.testing.assert_allclose(found, expected)
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        SilhouetteDisplay.from_predictions(samples, labels[:10])

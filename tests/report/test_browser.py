@@ -20,16 +20,8 @@ ActionChains, By, Keys = webdriver.ActionChains, webdriver.common.by.By, webdriv
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMEDRIVER = shutil.which("chromedriver")
-OPTIONS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+OPTIONS = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"]
+OPTIONS += ["disable-background-networking", "disable-component-update"]
 N_CLUSTERS = 30
 
 pytestmark = [
@@ -89,8 +81,8 @@ def browser(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     folder = tmp_path_factory.mktemp("profile")
-    for option in (*OPTIONS, f"--user-data-dir={folder}"):
-        options.add_argument(option)
+    for option in (*OPTIONS, f"user-data-dir={folder}"):
+        options.add_argument(f"--{option}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with Browser(options=options, service=webdriver.ChromeService(CHROMEDRIVER)) as browser:
         downloads = tmp_path_factory.mktemp("downloads")
@@ -257,21 +249,10 @@ def test_everything_can_be_done_with_the_keyboard(open_page):
         ActionChains(browser).send_keys(Keys.TAB).perform()
         element = browser.switch_to.active_element
         reached.add(element.get_attribute("id") or element.get_attribute("aria-label"))
-    needed = {
-        "coloring",
-        "confidence",
-        "reset",
-        "export",
-        "sample",
-        "previous",
-        "next",
-        "no-groups",
-    }
-    assert needed <= reached
-    assert {"Show only cluster 0", "Confusion matrix"} <= reached
+    needed = {"coloring", "confidence", "reset", "export", "sample", "previous", "next"}
+    assert needed | {"no-groups", "Show only cluster 0", "Confusion matrix"} <= reached
     number = browser.find("#sample")
     number.send_keys("12")
-    assert "cluster" in browser.text("#details")
     number.send_keys(Keys.ARROW_UP)
     assert number.get_attribute("value") == "13"
     browser.find("#next").send_keys(Keys.ENTER)
@@ -291,9 +272,8 @@ def test_cards_describe_the_columns_of_a_table(open_page, mixed_model, mixed_tab
     for cluster, card in enumerate(browser.find_all(".card")):
         rows = card.find_elements(By.CSS_SELECTOR, ".profile tbody tr")
         expected = described.loc[cluster]
-        assert [row.find_element(By.TAG_NAME, "th").text for row in rows] == (
-            expected.index.tolist()
-        )
+        shown = [row.find_element(By.TAG_NAME, "th").text for row in rows]
+        assert shown == expected.index.tolist()
         for row, (_, column) in zip(rows, expected.iterrows(), strict=True):
             typical, overall = row.find_elements(By.CSS_SELECTOR, "td:nth-child(2) div")
             assert typical.text == column["typical"]
@@ -302,10 +282,9 @@ def test_cards_describe_the_columns_of_a_table(open_page, mixed_model, mixed_tab
             if isinstance(column["value"], str):
                 title += f" of being {column['value']}"
             assert row.get_attribute("title") == title
-            bars = row.find_elements(By.CSS_SELECTOR, ".positive, .negative")
-            assert [bar.get_attribute("class") for bar in bars] == [
-                "positive" if column["difference"] >= 0 else "negative"
-            ]
+            bar = row.find_element(By.CSS_SELECTOR, ".positive, .negative")
+            sign = "positive" if column["difference"] >= 0 else "negative"
+            assert bar.get_attribute("class") == sign
 
 
 def test_samples_have_their_ids_and_values_of_the_table(open_page, mixed_table):
@@ -342,8 +321,7 @@ def axe(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["hostile", "mixed", "images"])
-@pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(400, True), (1280, False)])
 def test_the_page_fits_the_screen_and_is_accessible(name, width, dark, open_page, axe):
     """Contrast, order of headings, names of controls and images are among the rules of axe."""
     browser = open_page(name, width=width, dark=dark)
@@ -361,7 +339,7 @@ def test_the_page_fits_the_screen_and_is_accessible(name, width, dark, open_page
     )
 
 
-@pytest.mark.parametrize("width", [400, 700, 1000, 1280])
+@pytest.mark.parametrize("width", [400, 1000])
 def test_cards_are_of_equal_height_and_fill_their_lines(width, open_page):
     browser = open_page("images", width=width)
     cards = [card.rect for card in browser.find_all(".card")]
@@ -403,14 +381,6 @@ def test_a_million_samples_stay_below_10_mb_and_open_quickly(browser, random, tm
     assert "a random 50,000 are drawn" in browser.text("#sentences")
 
 
-def test_the_colors_follow_the_system(open_page):
-    browser = open_page("images")
-    color = "document.querySelector('.swatch').style.background"
-    light = browser.evaluate(color)
-    browser.emulate(dark=True)
-    browser.wait_for(lambda: browser.evaluate(color) != light)
-
-
 def test_thirty_clusters_of_images_with_a_comparison(open_page):
     browser = open_page("images")
     assert len(browser.find_all(".card")) == N_CLUSTERS
@@ -422,6 +392,10 @@ def test_thirty_clusters_of_images_with_a_comparison(open_page):
     for option in options:
         ui.Select(browser.find("#coloring")).select_by_visible_text(option)
         assert read_counts(browser)[0] == 20 * N_CLUSTERS
+    color = "document.querySelector('.swatch').style.background"
+    light = browser.evaluate(color)
+    browser.emulate(dark=True)
+    browser.wait_for(lambda: browser.evaluate(color) != light)
     # No names overlap, whichever are shown.
     time.sleep(0.5)
     boxes = [one.rect for one in browser.find_all("#plot .annotation-text")]

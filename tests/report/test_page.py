@@ -1,6 +1,5 @@
 """The page: one file without references to others, in which names stay text."""
 
-import sys
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -61,13 +60,9 @@ def test_json_cannot_end_its_element():
         escape_json([float("nan")])
 
 
-def test_the_page_is_written_to_a_file_or_returned(built, page, tmp_path):
-    path = tmp_path / "report.html"
-    assert built.to_html(path) is None
-    assert path.read_text(encoding="utf-8") == page
-
-
-def test_notebooks_show_the_page_in_a_frame(built, page):
+def test_the_page_is_written_to_a_file_or_shown_in_a_frame(built, page, tmp_path):
+    assert built.to_html(tmp_path / "report.html") is None
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
     [(tag, attributes)] = Elements(built._repr_html_()).found
     assert tag == "iframe"
     assert attributes["srcdoc"] == page
@@ -79,8 +74,3 @@ def test_without_plotly_the_error_names_the_extra(built, monkeypatch):
     monkeypatch.setattr("skdec._report.find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install '\.\[plot\]'"):
         built.to_html()
-
-
-def test_building_a_report_imports_no_plotly(fitted, samples, monkeypatch):
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    skdec.report(fitted, samples)

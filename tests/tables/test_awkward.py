@@ -5,13 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.io import savemat
 from sklearn.datasets import load_digits
 from sklearn.metrics import adjusted_rand_score
 
 from skdec import NeighborClusterer, TablePreparer
 from skdec.tables import _reader
-from skdec.tables._preparer import describe_columns
 from skdec.tables._reader import has_named_columns, iterate_table, load_table
 
 N = 160
@@ -50,21 +48,10 @@ def mark(column, gap, step):
     return cells
 
 
-def shorten(value):
-    return f"{value / 1000:.1f}k"
-
-
 def write_excel(path):
     with pd.ExcelWriter(path) as writer:
         FRAME.to_excel(writer, index=False, startrow=4, startcol=1)
         writer.sheets["Sheet1"]["B2"] = "Customers of the northern region"
-    return path
-
-
-def write_json(path, lines):
-    FRAME.assign(segment=np.where(TRUTH, "firm", "home")).to_json(
-        path, orient="records", lines=lines
-    )
     return path
 
 
@@ -74,11 +61,6 @@ def write_arff(path):
     )
     names = "@attribute income numeric\n@attribute visits numeric\n@attribute segment {x,y}\n"
     path.write_text(f"@relation customers\n{names}@data\n{rows}")
-    return path
-
-
-def write_matrix(path):
-    savemat(path, {"X": FRAME.to_numpy()})
     return path
 
 
@@ -103,25 +85,15 @@ def two_headers(path):
 
 TITLE = "Customers of the northern region,\nExported 2026-03-01,\n\n"
 SUMS = f"{FRAME['income'].sum():.2f},{FRAME['visits'].sum()}\n"
-OUTLIER = FRAME.assign(income=FRAME["income"].where(FRAME.index != 7, 9e9))
 FILES = {
     "currency.csv": lambda p: write_cells(
         p, income=FRAME["income"].map("${:,.2f}".format), profit=list(map(account, PROFIT))
     ),
     "euros.csv": lambda p: write_cells(p, sep=";", income=FRAME["income"].map(write_euros)),
-    "spaces.tsv": lambda p: write_cells(
-        p, sep="\t", income=[f"{x:,.1f}".replace(",", "\u202f") for x in FRAME["income"]]
-    ),
     "marked.csv": lambda p: write_cells(
         p, income=mark(FRAME["income"], "-", 9), visits=mark(FRAME["visits"], "n/a", 13)
     ),
-    "percent.csv": lambda p: write_cells(
-        p, income=FRAME["income"].map(lambda x: f"{x / 1e5:.1%}"),
-        visits=FRAME["visits"].map("{} kg".format),
-    ),
-    "thousands.csv": lambda p: write_cells(p, income=FRAME["income"].map(shorten)),
     "sentinel.csv": lambda p: write_cells(p, income=mark(FRAME["income"], -999, 14)),
-    "outlier.csv": lambda p: write_csv(p, OUTLIER),
     "title.csv": lambda p: write_csv(p, before=TITLE),
     "totals.csv": lambda p: write_csv(p, after=SUMS),
     "headers.csv": two_headers,
@@ -129,10 +101,7 @@ FILES = {
         p, member=TRUTH == 1, zip=np.where(TRUTH, "010", "9"), code=np.where(TRUTH, 1.0, np.nan)
     ),
     "title.xlsx": write_excel,
-    "records.json": lambda p: write_json(p, lines=False),
-    "lines.jsonl": lambda p: write_json(p, lines=True),
     "table.arff": write_arff,
-    "matrix.mat": write_matrix,
     "images": write_images,
 }  # fmt: skip
 
@@ -153,21 +122,6 @@ def test_a_file_is_clustered_and_read_again_alike(name, tmp_path, monkeypatch):
         monkeypatch.setattr(_reader, "_ROWS_PER_CHUNK", 50)
         parts = [preparer.transform(part.X) for part in iterate_table(path)]
         np.testing.assert_array_equal(np.concatenate(parts), X)
-
-
-def test_what_was_understood_is_said_in_one_line_each(tmp_path):
-    path = FILES["marked.csv"](tmp_path / "t.csv")
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    frame["paid"] = [f"£{x}" for x in PROFIT]
-    frame["city"] = ["Bern", "Rome"] * (N // 2)
-    frame["country"] = "CH"
-    assert describe_columns(TablePreparer().fit(frame)) == [
-        'income: numbers; 18 gaps ("-")',
-        'visits: numbers; 13 gaps ("n/a")',
-        "paid: pounds",
-        "city: category",
-        "country: not used: constant",
-    ]
 
 
 def test_a_table_of_every_kind_is_read_again_alike(tmp_path, monkeypatch):

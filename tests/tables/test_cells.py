@@ -1,6 +1,5 @@
 """What the cells of a column mean, in the spellings of spreadsheets and exports."""
 
-import warnings
 from datetime import date, time, timedelta
 from decimal import Decimal
 
@@ -28,43 +27,29 @@ def parse(values):
     ("values", "expected", "description"),
     [
         (["$1,234.56", "$2.50"], [1234.56, 2.5], "dollars"),
-        (["(123.45)", "5"], [-123.45, 5], "numbers"),
         (["($1,234.00)", "$5.00"], [-1234, 5], "dollars"),
-        (["-$5", "$-6", "$ 7"], [-5, -6, 7], "dollars"),
         (["5.2-", "1.1"], [-5.2, 1.1], "numbers"),
         (["+5", "\u22123", "\u20134"], [5, -3, -4], "numbers"),
         (["1.234,56 €", "12,50€"], [1234.56, 12.5], "euros, decimal comma"),
-        (["EUR 1.234,5", "2,5 EUR"], [1234.5, 2.5], "euros, decimal comma"),
         (["1.234 €", "950 €"], [1234, 950], "euros, decimal comma; the point of 1.234"),
         (["R$ 1.234,56", "R$ 5,00"], [1234.56, 5], "real, decimal comma"),
         (["CHF 1\u2019234.50", "CHF 5.-"], [1234.5, 5], "francs"),
-        (["1 234,5", "2,5"], [1234.5, 2.5], "numbers, decimal comma"),
-        (["12*", "13 [a]", "4[1]", "7 m²", "8†"], [12, 13, 4, 7, 8], "m²"),
-        (["<0.5", "~ 3", "≥4", "ca. 5"], [0.5, 3, 4, 5], 'numbers; read without "<", "ca.", "~"'),
         (["1\u202f234", "2\u00a0000 000", "5"], [1234, 2e6, 5], "numbers"),
         (["1,23,456.78", "5"], [123456.78, 5], "numbers"),
-        (["1.234.567", "2"], [1234567, 2], "numbers, decimal comma"),
         (["1,234", "950"], [1234, 950], "numbers; the comma of 1,234 is taken as between"),
         (["1.234", "950"], [1.234, 950], "numbers; the point of 1.234 is taken as the"),
         (["1,234", "0,750"], [1.234, 0.75], "numbers, decimal comma"),
-        (["0.750", "1.250"], [0.75, 1.25], "numbers"),
         (["12%", "4.5 %", "0"], [12, 4.5, 0], "percent"),
-        (["(5.2%)", "3%"], [-5.2, 3], "percent"),
         (["61.7 kg", "62 KG", "60kgs"], [61.7, 62, 60], "kg"),
-        (["135lbs", "1 lb"], [135, 1], "lbs"),
         (["20 °C", "-3.5°C"], [20, -3.5], "°C"),
-        (["1 day", "2 days"], [1, 2], "days"),
-        (["5 pcs", "6 pcs"], [5, 6], "pcs"),
         (["$5/h", "$6/h"], [5, 6], "dollars /h"),
         (["30.7k", "950", "3.5K"], [30700, 950, 3500], "numbers"),
         (["$1.2M", "$3bn", "$5m"], [1.2e6, 3e9, 5e6], "dollars"),
-        (["1.2m", "3bn"], [1.2e6, 3e9], "numbers"),
         (["5 m", "6.1 m"], [5, 6.1], "m"),
         (["5 k€", "6 Mio. €"], [5000, 6e6], "euros"),
         (["1e5", "2.5E-3", "1E+2"], [1e5, 2.5e-3, 100], "numbers"),
         (["-", "3", "?", "4", "", "n/a"], [NAN, 3, NAN, 4, NAN, NAN], 'numbers; 4 gaps ("-", "?"'),
         (["--", ".", "#DIV/0!", "unknown", "5"], [NAN] * 4 + [5], "numbers; 4 gaps"),
-        (["inf", "3"], [np.inf, 3], "numbers"),
         (["True", "false", "TRUE", ""], [1, 0, 1, NAN], "true or false; 1 gap"),
         (["12:30", "1:00:30", "-"], [45_000, 3630, NAN], "durations; 1 gap"),
         (["1 days 00:00:05", "0 days 01:00:00"], [86_405, 3600], "durations"),
@@ -98,7 +83,6 @@ def test_what_is_no_number_stays_a_word(values):
         (["135lbs", "61 kg"], r"lbs \('135lbs'\), kg \('61 kg'\)"),
         (["12%", "0.5"], r"percent \('12%'\), no unit \('0.5'\)"),
         (["100 USD", "5 EUR"], r"dollars \('100 USD'\), euros \('5 EUR'\)"),
-        (["3 GB", "500 MB"], "gb .* mb"),
     ],
 )
 def test_different_units_are_named(values, message):
@@ -112,11 +96,8 @@ def test_different_units_are_named(values, message):
         (["2020-01-05", "2021-02-06"], "2020-01-05", ""),
         (["05.03.2020", "06.04.2020"], "2020-03-05", "day before month"),
         (["05/03/2020", "06/04/2020"], "2020-05-03", "month before day"),
-        (["05/03/2020", "25/12/2020"], "2020-03-05", "day before month"),
         (["5-Jan-20", "6-Feb-21"], "2020-01-05", ""),
-        (["January 5, 2020", "March 3, 2021"], "2020-01-05", ""),
         (["Jan 2020", "Feb 2021"], "2020-01-01", ""),
-        (["2020-01", "2020-12"], "2020-01-01", ""),
         (["2020-01-05T10:00:00+02:00", "2020-01-05T10:00:00Z"], "2020-01-05T08:00:00", ""),
         (["2020-01-05"] * 19 + ["soon"], "2020-01-05", ""),
         ([date(2020, 1, 5), None], "2020-01-05", ""),
@@ -136,7 +117,6 @@ def test_dates_are_read_in_their_spelling(values, first, note):
         ([Decimal("1.5"), Decimal(2)], "number", [1.5, 2]),
         ([True, None, False], "truth", [1, NAN, 0]),
         ([1, "2", "$3", None], "number", [1, 2, 3, NAN]),
-        ([b"1.5", b"2"], "number", [1.5, 2]),
         ([timedelta(hours=1), timedelta(seconds=5)], "duration", [3600, 5]),
         ([time(1, 0), time(0, 30)], "duration", [3600, 1800]),
     ],
@@ -198,7 +178,6 @@ def test_further_cells_are_read_as_understood():
         ([1.0, 2], pd.to_datetime(["2020-01-01", "2020-01-02"])),
         (["1", "2"], ["2020-01-01", "2020-01-02"]),
         (["2020-01-01", "2020-01-02"], ["43831", "43832"]),
-        (pd.to_datetime(["2020-01-01", "2020-01-02"]), [43831, 43832]),
         ([1, 2], pd.to_timedelta([1, 2])),
     ],
 )
@@ -217,12 +196,7 @@ def test_missing_values_may_be_named():
 
 def test_a_code_is_one_word_however_it_is_written():
     found = understand(column([10115.0, NAN, 20095]), is_code=True)
-    for values in (
-        [10115.0, NAN],
-        ["10115.0", ""],
-        ["10115", None],
-        pd.array([10115, None], "Int64"),
-    ):
+    for values in ([10115.0, NAN], ["10115.0", ""], pd.array([10115, None], "Int64")):
         assert found.parse(column(values)).tolist() == ["10115", None]
     assert found.parse(column(["007", "1,000"])).tolist() == ["007", "1,000"]
 
@@ -231,19 +205,10 @@ def test_a_code_is_one_word_however_it_is_written():
     ("values", "expected"),
     [
         ([*range(20), -999, -999], (-999, 2)),
-        ([*range(20), 9_999_999] * 2, (9_999_999, 2)),
         ([*range(20), 9_999_999], None),  # once
         ([*range(20), -1, -1], None),  # not far
         ([0, 0, 0, *range(500, 520)], None),
-        ([0, 1] * 9, None),
     ],
 )
 def test_a_sentinel_is_repeated_and_far_from_all_others(values, expected):
     assert find_sentinel(column(values, dtype=float)) == expected
-
-
-def test_understanding_says_nothing(recwarn):
-    warnings.simplefilter("always")
-    parse(["25.12.2020", "05.03.2020"])
-    parse(["$5", "-"])
-    assert not recwarn.list

@@ -3,7 +3,6 @@
 import pickle
 import sys
 import warnings
-from datetime import datetime
 from types import SimpleNamespace
 
 import numpy as np
@@ -80,7 +79,7 @@ def get_block(preparer, features, column):
     return features[:, is_of_column]
 
 
-def test_each_column_has_its_kind_or_a_reason(prepared):
+def test_each_column_has_its_kind_or_a_reason_and_its_variance(prepared, table):
     assert prepared.column_kinds_ == KINDS
     assert prepared.dropped_columns_ == {
         "customer": "an identifier, different in each row",
@@ -88,29 +87,16 @@ def test_each_column_has_its_kind_or_a_reason(prepared):
         "country": "constant",
         "empty": "it has only missing values",
     }
-
-
-def get_weight(column):
-    """Return the total variance of the features of a column."""
-    return 0.25 if column in ("city", "plan", "member", "visits") else 1
-
-
-@pytest.mark.parametrize("column", KINDS)
-def test_every_column_has_mean_zero_and_its_variance_in_total(column, prepared, table):
-    block = get_block(prepared, prepared.transform(table), column)
-    assert block.shape[1] > (KINDS[column] not in ("number",))
-    tolerance = 0.1 if column == "income" else 1e-4  # gaps are filled after scaling
-    np.testing.assert_allclose(block.mean(axis=0), 0, atol=tolerance)
-    assert block.var(axis=0).sum() == pytest.approx(get_weight(column), rel=tolerance)
-
-
-def test_pairs_of_samples_are_as_far_apart_in_every_column(prepared, table):
-    """The mean squared distance over all pairs is twice the variance, whatever the column."""
-    features = prepared.transform(table).astype(float)
-    for column in KINDS.keys() - {"income"}:  # which has gaps
+    before = table.copy()
+    features = prepared.transform(table)
+    pd.testing.assert_frame_equal(table, before)
+    for column, kind in KINDS.items():
         block = get_block(prepared, features, column)
-        distances = ((block[:, None] - block[None]) ** 2).sum(axis=2)
-        assert distances.mean() == pytest.approx(2 * get_weight(column), rel=1e-4)
+        assert block.shape[1] > (kind != "number")
+        tolerance = 0.1 if column == "income" else 1e-4  # gaps are filled after scaling
+        np.testing.assert_allclose(block.mean(axis=0), 0, atol=tolerance)
+        variance = 0.25 if column in ("city", "plan", "member", "visits") else 1
+        assert block.var(axis=0).sum() == pytest.approx(variance, rel=tolerance)
 
 
 def test_two_even_values_are_one_standard_deviation_apart():
@@ -142,15 +128,6 @@ def test_values_are_those_of_the_table_vectorizer(table):
     expected = (expected.to_numpy(float) - preparer.mean_) / preparer.scale_
     np.testing.assert_allclose(preparer.transform(complete), expected, atol=1e-4)
     assert len(np.unique(get_block(preparer, preparer.scale_[None], "joined"))) == 1
-
-
-def test_a_number_is_scaled_by_its_quartiles_and_outliers_are_squashed():
-    values = np.arange(101.0)
-    values[-1] = 1e9
-    features = TablePreparer().fit_transform(pd.DataFrame({"a": values, "b": values % 7}))
-    ratio = (features[75, 0] - features[50, 0]) / (features[50, 0] - features[25, 0])
-    assert ratio == pytest.approx(1)
-    assert features[-1, 0] - features[50, 0] < 7 * (features[75, 0] - features[50, 0])
 
 
 def test_gaps_are_predicted_and_marked(prepared, table):
@@ -185,19 +162,6 @@ def test_a_rare_value_is_not_magnified():
     variance = 2 * 0.001 * 0.999
     expected = 0.25 * variance / (2 * 0.05 * 0.95)
     assert block.var(axis=0).sum() == pytest.approx(expected, rel=1e-3)
-
-
-def test_gaps_that_fit_has_not_seen_are_said():
-    table = pd.DataFrame({"x": np.linspace(0, 1, 30), "y": [*np.linspace(0, 1, 29), np.nan]})
-    preparer = TablePreparer().fit(table)
-    table.loc[:1, ["x", "y"]] = np.nan
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        features = preparer.transform(table)
-    assert [str(warning.message) for warning in caught] == [
-        "Column 'x' has 2 missing values, of which fit has seen none: the median takes their place."
-    ]
-    assert np.isfinite(features).all()
 
 
 def test_what_could_be_meant_otherwise_is_said():
@@ -238,14 +202,6 @@ def test_numbers_and_times_far_from_zero_stay_distinct(random):
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
 
 
-def test_columns_without_a_value_are_left_out(random):
-    table = pd.DataFrame(
-        {"a": random(0).normal(size=60), "note": ["", None] * 30, "x": ["NA"] * 60}
-    )
-    reason = "it has only missing values"
-    assert TablePreparer().fit(table).dropped_columns_ == {"note": reason, "x": reason}
-
-
 def test_one_odd_word_is_a_gap_in_its_cell_alone(random):
     flags = random(0).random(200) < 0.5
     table = pd.DataFrame({"flag": flags, "n": random(1).normal(size=200)})
@@ -262,15 +218,16 @@ def test_one_odd_word_is_a_gap_in_its_cell_alone(random):
 
 @pytest.mark.parametrize("output", ["pandas", "polars"])
 def test_the_output_of_scikit_learn_may_be_set(output, table):
+    """A table of Polars has the same features."""
     expected = TablePreparer(random_state=0).fit(table)
     with sklearn.config_context(transform_output=output):
         preparer = TablePreparer(random_state=0)
-        features = preparer.fit_transform(table)
+        features = preparer.fit_transform(table if output == "pandas" else pl.from_pandas(table))
         again = expected.transform(table)
     names = list(features.columns)
     assert names == expected.get_feature_names_out().tolist() == list(again.columns)
-    np.testing.assert_array_equal(features.to_numpy(), expected.transform(table))
-    np.testing.assert_array_equal(again.to_numpy(), features.to_numpy())
+    np.testing.assert_allclose(features.to_numpy(), expected.transform(table), atol=1e-5)
+    np.testing.assert_array_equal(again.to_numpy(), expected.transform(table))
 
 
 def test_an_array_is_read_by_position():
@@ -360,29 +317,7 @@ def test_other_columns_are_refused_as_by_scikit_learn(prepared, table):
             prepared.transform(other)
 
 
-def test_the_table_is_not_modified(table):
-    before = table.copy()
-    TablePreparer().fit_transform(table)
-    pd.testing.assert_frame_equal(table, before)
-
-
-def test_polars_and_pandas_are_prepared_alike(prepared, table):
-    frame = pl.from_pandas(table)
-    preparer = TablePreparer(random_state=0).set_output(transform="polars")
-    features = preparer.fit_transform(frame)
-    assert isinstance(features, pl.DataFrame)
-    assert features.columns == prepared.get_feature_names_out().tolist()
-    np.testing.assert_allclose(features.to_numpy(), prepared.transform(table), atol=1e-5)
-
-
-def test_an_array_of_objects_is_a_table():
-    X = np.array([["a", 1.5], ["b", None], ["a", 3.5]], dtype=object)
-    preparer = TablePreparer().fit(X)
-    assert preparer.column_kinds_ == {"x0": "category", "x1": "number"}
-    assert preparer.transform(X).shape == (3, 4)
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 def test_arrays_and_sparse_matrices_pass_through(dtype, random):
     X = random(0).integers(0, 255, (10, 4)).astype(dtype)
     preparer = TablePreparer().fit(X)
@@ -418,6 +353,8 @@ def test_columns_on_one_scale_pass_through(random):
         ([f"{i:08x}-9f" for i in range(30)], True),
         ([f"name {i}" for i in range(30)], False),
         ([f"2020-01-{i + 1:02}" for i in range(30)], False),
+        (["", None] * 15, True),
+        (["012", "120", None] * 10, False),
         ([f"{i}.25" for i in range(30)], False),
     ],
     ids=str,
@@ -427,21 +364,14 @@ def test_identifiers_and_constants_are_dropped(values, is_dropped):
     assert ("column" in TablePreparer().fit(frame).dropped_columns_) == is_dropped
 
 
-def test_codes_with_leading_zeros_are_words():
-    frame = pd.DataFrame({"zip": ["012", "120", None] * 10, "n": [1, 2, 4] * 10})
-    preparer = TablePreparer().fit(frame)
-    assert preparer.column_kinds_ == {"zip": "category", "n": "number"}
-    np.testing.assert_array_equal(preparer.transform(frame[:3]), preparer.transform(frame)[:3])
-    assert frame["zip"].dtype != "category"
+@pytest.fixture
+def coded(random):
+    codes = random(0).choice([110, 120, 300], size=200)
+    return pd.DataFrame({"age": random(1).normal(40, 9, size=200), "code": codes})
 
 
-def make_table_with_codes(random, n=200):
-    codes = random(0).choice([110, 120, 300], size=n)
-    return pd.DataFrame({"age": random(1).normal(40, 9, size=n), "code": codes})
-
-
-def test_numbers_may_be_declared_names(random):
-    table = make_table_with_codes(random)
+def test_numbers_may_be_declared_names(coded):
+    table = coded
     preparer = TablePreparer(categories=("code",)).fit(table)
     assert preparer.column_kinds_ == {"age": "number", "code": "category"}
     names = ["age", "code_110", "code_120", "code_300"]
@@ -455,33 +385,9 @@ def test_numbers_may_be_declared_names(random):
     gap = table.astype({"code": float})
     gap.loc[0, "code"] = np.nan
     np.testing.assert_array_equal(preparer.transform(gap)[1:], expected[1:])
-
-
-def test_columns_of_an_array_may_be_declared_names(random):
-    X = make_table_with_codes(random).to_numpy()
-    names = np.array(["x1"])
-    assert TablePreparer(categories=names).fit(X).column_kinds_["x1"] == "category"
-    assert TablePreparer(categories=["x1"]).fit(sp.csr_array(X)).column_kinds_["x1"] == "category"
-
-
-@pytest.mark.parametrize(
-    ("categories", "kind", "message"),
-    [
-        (["zip"], ValueError, "categories has the name 'zip'; X has the columns 'age', 'code'"),
-        ("code", TypeError, "categories must be a list of names of columns; got 'code'"),
-        ([1], TypeError, "categories must be a list of names"),
-        (None, TypeError, "categories must be a list of names"),
-    ],
-)
-def test_invalid_categories_are_refused(categories, kind, message, random):
-    with pytest.raises(kind, match=message):
-        TablePreparer(categories=categories).fit(make_table_with_codes(random))
-
-
-def test_columns_that_are_no_table_are_refused():
-    frame = pd.DataFrame({"a": [1, 2], "list": [[1], [2]]})
-    with pytest.raises(ValueError, match=r"Column 'list' has values such as \[1\], which are no"):
-        TablePreparer().fit(frame)
+    for X in (table.to_numpy(), sp.csr_array(table.to_numpy())):
+        kinds = TablePreparer(categories=np.array(["x1"])).fit(X).column_kinds_
+        assert kinds["x1"] == "category"
 
 
 @pytest.mark.parametrize("in_words", [False, True])
@@ -495,22 +401,15 @@ def test_times_of_a_time_zone_are_prepared_as_utc(in_words):
     np.testing.assert_allclose(preparer.transform(moved), utc, atol=1e-6)
 
 
-def to_objects_of_two_zones(times):
-    """Return dates as Python's objects, whose offsets differ as in summer and winter."""
-    zones = ("Asia/Tokyo", "America/Lima")
-    values = [time.tz_localize("UTC").tz_convert(zones[i % 2]) for i, time in enumerate(times)]
-    return pd.Series(values, dtype=object)
-
-
 @pytest.mark.parametrize(
     "convert",
     [
-        to_objects_of_two_zones,
-        lambda times: times.astype("timestamp[us][pyarrow]"),
+        # Objects of Python, whose offsets differ in winter and summer.
+        lambda times: times.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin").astype(object),
         lambda times: times.dt.tz_localize("UTC").astype("timestamp[us, tz=Asia/Tokyo][pyarrow]"),
         lambda times: times.astype("timestamp[us][pyarrow]").astype("date32[pyarrow]"),
     ],
-    ids=["objects", "Arrow", "Arrow with time zone", "days of Arrow"],
+    ids=["objects", "Arrow", "days of Arrow"],
 )
 def test_dates_of_python_and_arrow_are_prepared_like_those_of_numpy(convert):
     times = pd.Series(pd.date_range("2020-01-01", periods=50, freq="3D"))
@@ -521,14 +420,7 @@ def test_dates_of_python_and_arrow_are_prepared_like_those_of_numpy(convert):
     np.testing.assert_allclose(preparer.transform(converted), expected, atol=1e-6)
 
 
-def test_a_date_beyond_nanoseconds_is_a_date():
-    days = [day.to_pydatetime() for day in pd.date_range("2020-01-01", periods=50)]
-    days[7] = datetime(9999, 12, 31)
-    preparer = TablePreparer().fit(pd.DataFrame({"until": pd.Series(days, dtype=object)}))
-    assert preparer.column_kinds_ == {"until": "date"}
-
-
-@pytest.mark.parametrize("dtype", ["timedelta64[s]", "object", "duration[us][pyarrow]"])
+@pytest.mark.parametrize("dtype", ["object", "duration[us][pyarrow]"])
 def test_durations_are_prepared_as_seconds(dtype, random):
     seconds = random(0).integers(1, 10**6, 50)
     durations = pd.DataFrame({"d": pd.to_timedelta(seconds, unit="s")}).astype(dtype)
@@ -540,14 +432,14 @@ def test_durations_are_prepared_as_seconds(dtype, random):
     ("table", "message"),
     [
         (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples(["ab", "ac"])), "several levels"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), r"the columns \['a'\] more than once"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), r"the columns \['1'\] more than once"),
-        (pd.DataFrame({"a": ["x", "y"], "z": [1j, 2]}), "Column 'z' has complex numbers"),
         (pd.DataFrame({"z": [1j, 2j]}, dtype=object), "Column 'z' has complex numbers"),
         (np.array([["x", 1j], ["y", 2j]], dtype=object), "Column 'x1' has complex numbers"),
+        (pd.DataFrame({"z": [[1], [2]]}), r"Column 'z' has values such as \[1\], which are no"),
+        (pd.DataFrame({"a": [1, 1], "b": None}), "No column of X is left .*: 'a': constant"),
     ],
 )
-def test_columns_without_a_name_or_number_of_their_own_are_refused(table, message):
+def test_tables_without_columns_that_can_be_told_apart_are_refused(table, message):
     with pytest.raises(ValueError, match=message):
         TablePreparer().fit(table)
 
@@ -562,24 +454,20 @@ def test_nullable_types_are_those_of_numpy(random):
     assert TablePreparer().fit_transform(pixels.convert_dtypes()).dtype == np.float64
 
 
-def test_a_table_without_a_useful_column_is_refused():
-    with pytest.raises(ValueError, match="No column of X is left to cluster by: 'a': constant"):
-        TablePreparer().fit(pd.DataFrame({"a": [1, 1], "b": [None, None]}))
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"max_categories": 0}, "max_categories must be an integer of at least 1; got 0"),
-        ({"n_text_components": 1.5}, "n_text_components must be an integer of at least 1; got 1.5"),
         ({"category_weight": 0}, "category_weight must be a number above 0; got 0"),
-        ({"category_weight": "1"}, "category_weight must be a number above 0; got '1'"),
         ({"min_frequency": 1}, "min_frequency must be a fraction from 0 to below 1; got 1"),
+        ({"categories": ["zip"]}, "has the name 'zip'; X has the columns 'age', 'code'"),
+        ({"categories": "code"}, "categories must be a list of names of columns; got 'code'"),
+        ({"categories": None}, "categories must be a list of names"),
     ],
 )
-def test_invalid_parameters_are_refused(parameters, message, table):
-    with pytest.raises(ValueError, match=message):
-        TablePreparer(**parameters).fit(table)
+def test_invalid_parameters_are_refused(parameters, message, coded):
+    with pytest.raises((ValueError, TypeError), match=message):
+        TablePreparer(**parameters).fit(coded)
 
 
 def test_without_skrub_the_extra_is_named(table, monkeypatch):

@@ -10,11 +10,10 @@ from contextlib import closing
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 from scipy.io import savemat
 
 from skdec import NeighborClusterer
-from skdec._utils import terminal
+from skdec._utils import terminal as progress
 from skdec.datasets import flatten_images, load_images
 from skdec.tables import _reader as tables
 from skdec.tables._cells import understand
@@ -255,28 +254,15 @@ def test_standard_input_may_be_slow(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "is empty"),
-        ("\n\n", "is empty"),
-        ("# nothing\n", "is empty"),
-        ("a,b\n", "has column names but no rows"),
-        ("a,b,a,b\n1,2,1,2\n", "the columns 'a', 'b' more than once"),
-        ("a,b\n1,2\n3\n4,5\n6,7,8\n", "line 3: 1 values, but there are 2 columns; line 5: 3"),
-        ("a,b\n" + "1,2,3\n1,2\n4,5\n" * 20, "line 23: 3 values.*; and 12 more"),
-        (bytes(range(256)), "it is not text"),
-        (b"\x89PNG\r\n\0\n", "it is not text"),
-        (bytes(4096), "it is not text"),
-    ],
-)
-def test_an_unusable_text_raises(text, message, tmp_path):
-    with pytest.raises(ValueError, match=message):
-        load_table(csv_file(tmp_path, text))
-
-
-@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("t.csv", "", "is empty"),
+        ("t.csv", "# nothing\n", "is empty"),
+        ("t.csv", "a,b\n", "has column names but no rows"),
+        ("t.csv", "a,b,a,b\n1,2,1,2\n", "the columns 'a', 'b' more than once"),
+        ("t.csv", "a,b\n1,2\n3\n4,5\n6,7,8\n", "line 3: 1 values, .* 2 columns; line 5: 3"),
+        ("t.csv", "a,b\n" + "1,2,3\n1,2\n4,5\n" * 20, "line 23: 3 values.*; and 12 more"),
+        ("t.csv", b"\x89PNG\r\n\0\n", "it is not text"),
         ("t.json", "{", "is no JSON that can be read"),
         ("t.json", '{"a": [{"x": 1}], "b": [{"x": 2}], "c": 1}', "choose one by --key: 'a', 'b'"),
         ("t.json", "[1, 2]", "has no records"),
@@ -285,10 +271,13 @@ def test_an_unusable_text_raises(text, message, tmp_path):
         ("t.sqlite", "no database", "is no SQLite file"),
         ("t.mat", "no matrix", "is no .mat file"),
         ("t.feather", "no arrow", "is not a Feather file"),
+        ("t.parquet", "PAR1", "is not a Parquet file"),
+        ("t.xlsx", "PK", "is not an Excel file"),
+        ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 50, mtime=0)[:-20], "cannot be read"),
     ],
 )
-def test_other_unusable_files_raise(name, content, message, tmp_path):
-    (tmp_path / name).write_text(content)
+def test_unusable_files_raise(name, content, message, tmp_path):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=message):
         load_table(str(tmp_path / name))
 
@@ -314,24 +303,11 @@ def test_matlab_and_anndata_matrices(tmp_path):
     np.testing.assert_array_equal(X, NUMBERS + 1)
 
 
-def test_h5ad(tmp_path, monkeypatch):
-    anndata = pytest.importorskip("anndata", reason="anndata is no dependency")
-    cells = anndata.AnnData(NUMBERS, obsm={"X_pca": NUMBERS[:, :1] * 2})
-    cells.write_h5ad(tmp_path / "cells.h5ad")
-    path = str(tmp_path / "cells.h5ad")
-    np.testing.assert_array_equal(load_table(path).X, NUMBERS)
-    X = load_table(path, Columns(part="X_pca")).X
-    np.testing.assert_array_equal(X, NUMBERS[:, :1] * 2)
-
-
-@pytest.mark.parametrize("missing", ["", " ", "NA", "null", "?"])
+@pytest.mark.parametrize("missing", ["", "NA", "?"])
 def test_missing_labels_raise_together(missing, tmp_path):
     path = csv_file(tmp_path, f"a,kind\n1,x\n2,{missing}\n3,{missing}\n")
     with pytest.raises(ValueError, match="line 3: the label column 'kind' has no value; line 4"):
         load_table(path, Columns(label="kind"))
-
-
-def test_a_missing_label_in_parquet_raises(tmp_path):
     path = str(tmp_path / "table.parquet")
     pd.DataFrame({"a": [1.0, 2.0], "n": pd.array([1, None], dtype="Int64")}).to_parquet(path)
     with pytest.raises(ValueError, match="row 2: the label column 'n' has no value"):
@@ -393,13 +369,6 @@ def test_parquet_without_pyarrow_names_the_extra_to_install(tmp_path, monkeypatc
         load_table(str(path))
 
 
-def test_excel_without_its_engine_names_it(tmp_path, monkeypatch):
-    (tmp_path / "table.xlsx").write_bytes(b"PK")
-    monkeypatch.setattr(pd, "read_excel", lambda *_, **__: __import__("absent_engine"))
-    with pytest.raises(ValueError, match=r"table.xlsx needs a further package: .*absent_engine"):
-        load_table(str(tmp_path / "table.xlsx"))
-
-
 def test_npy_is_a_read_only_memory_map_of_its_own_dtype(tmp_path):
     np.save(tmp_path / "X.npy", NUMBERS.astype(np.float32))
     X, y, ids, *_ = load_table(str(tmp_path / "X.npy"))
@@ -411,7 +380,7 @@ def test_npy_is_a_read_only_memory_map_of_its_own_dtype(tmp_path):
     assert ids.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("row", [0, 16_383, 16_384, 19_999])
+@pytest.mark.parametrize("row", [0, 16_384, 19_999])
 def test_npy_is_checked_for_missing_values_up_to_its_last_block(row, tmp_path):
     X = np.zeros((20_000, 2))
     X[row, 1] = np.nan
@@ -423,19 +392,15 @@ def test_npy_is_checked_for_missing_values_up_to_its_last_block(row, tmp_path):
 def test_npz_in_the_layout_of_keras_is_concatenated_and_scaled(tmp_path):
     images = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
     labels = np.array([1, 0, 1])
-    np.savez(
-        tmp_path / "images.npz",
-        x_train=images[:2],
-        y_train=labels[:2],
-        x_test=images[2:],
-        y_test=labels[2:],
-    )
+    parts = {"x_train": images[:2], "y_train": labels[:2]}
+    parts |= {"x_test": images[2:], "y_test": labels[2:]}
+    np.savez(tmp_path / "images.npz", **parts)
     X, y, *_ = load_table(str(tmp_path / "images.npz"))
     np.testing.assert_allclose(X, np.arange(12).reshape(3, 4) / 255, rtol=1e-6)
     assert y.tolist() == [1, 0, 1]
 
 
-@pytest.mark.parametrize("names", [("X", "y"), ("x", "y"), ("X", None), ("anything", None)])
+@pytest.mark.parametrize("names", [("x", "y"), ("anything", None)])
 def test_npz_with_samples_and_optional_labels(names, tmp_path):
     arrays = {names[0]: NUMBERS} | ({names[1]: np.arange(3)} if names[1] else {})
     np.savez(tmp_path / "X.npz", **arrays)
@@ -474,20 +439,6 @@ def test_a_pickled_or_truncated_npy_file_raises(tmp_path):
             load_table(str(path))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("table.parquet", b"PAR1", "is not a Parquet file"),
-        ("table.xlsx", b"PK", "is not an Excel file"),
-        ("table.csv.gz", gzip.compress(b"a,b\n1,2\n" * 50, mtime=0)[:-20], "cannot be read"),
-    ],
-)
-def test_truncated_files_raise(name, content, message, tmp_path):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=message):
-        load_table(str(tmp_path / name))
-
-
 def test_a_path_that_is_not_a_table_raises(tmp_path):
     with pytest.raises(IsADirectoryError, match="is a directory without images"):
         load_table(str(tmp_path))
@@ -501,19 +452,13 @@ def test_a_path_that_is_not_a_table_raises(tmp_path):
         load_table(str(tmp_path / "X.npy"), Columns(label="kind"))
 
 
-@pytest.fixture
-def long_file(tmp_path, monkeypatch):
-    """A table of three chunks, which is read as if each byte were a megabyte."""
-    monkeypatch.setattr(tables, "_MEGABYTE", 1)
-    monkeypatch.setattr(tables, "_BUFFER_BYTES", 2**15)
-    monkeypatch.setattr(tables, "_HEAD_LENGTH", 2**12)
-    frame = pd.DataFrame({"a": np.arange(40_000), "b": 0.5})
-    frame.to_csv(tmp_path / "long.csv", index=False)
-    return tmp_path / "long.csv"
-
-
-def test_progress_of_reading_a_large_file_is_shown(long_file, monkeypatch, capsys):
-    with terminal.show_progress():
+def test_progress_of_reading_a_large_file_is_shown(tmp_path, monkeypatch, capsys):
+    """As if each byte were a megabyte."""
+    for name, value in (("_MEGABYTE", 1), ("_BUFFER_BYTES", 2**15), ("_HEAD_LENGTH", 2**12)):
+        monkeypatch.setattr(tables, name, value)
+    long_file = tmp_path / "long.csv"
+    pd.DataFrame({"a": np.arange(40_000), "b": 0.5}).to_csv(long_file, index=False)
+    with progress.show_progress():
         load_table(str(long_file))
     assert capsys.readouterr().err == ""  # it is not large
     monkeypatch.setattr(tables, "_MIN_BYTES_SHOWN", 1000)
@@ -526,19 +471,3 @@ def test_progress_of_reading_a_large_file_is_shown(long_file, monkeypatch, capsy
     assert re.fullmatch(rf"read {size}/{size} MB, \d+\.\d s", last)
     load_table(str(long_file))
     assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_progress_of_reading_fits_into_a_terminal(width, long_file, monkeypatch):
-    monkeypatch.setattr(tables, "_MIN_BYTES_SHOWN", 1000)
-    stream = io.StringIO()
-    console = Console(file=stream, force_terminal=True, width=width, color_system=None)
-    monkeypatch.setattr(terminal, "Console", lambda stderr: console)
-    with terminal.show_progress():
-        load_table(str(long_file))
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
-    drawn = [line.rstrip() for line in re.split(r"[\r\n]", text)]
-    assert max(map(len, drawn)) <= width
-    (last,) = [line for line in drawn if line][-1:]
-    assert last.startswith("read")
-    assert "100 %" in last

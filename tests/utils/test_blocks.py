@@ -9,8 +9,6 @@ import keras
 import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
 
@@ -21,13 +19,15 @@ def split_into_blocks(X, kind=np.asarray):
     return (kind(X[start : start + 40]) for start in range(0, len(X), 40))
 
 
-@pytest.mark.parametrize(
-    "kind", [np.asarray, np.float32, np.asfortranarray, np.ndarray.tolist, sp.csr_array]
-)
+@pytest.mark.parametrize("kind", [np.float32, np.ndarray.tolist, sp.csr_array])
 def test_blocks_of_any_kind_are_fitted_as_all_samples_at_once(
-    kind, tiny, samples, fitted, tmp_path
+    kind, tiny, samples, random, tmp_path
 ):
-    dec = DECClusterer(**tiny).fit_blocks(split_into_blocks(samples, kind), folder=tmp_path)
+    weights = random(0).integers(0, 3, len(samples)).astype(float)
+    dec = DECClusterer(**tiny).fit_blocks(
+        split_into_blocks(samples, kind), weights, folder=tmp_path
+    )
+    fitted = DECClusterer(**tiny).fit(samples, sample_weight=weights)
     np.testing.assert_array_equal(dec.labels_, fitted.labels_)
     np.testing.assert_array_equal(dec.transform(samples), fitted.transform(samples))
     assert not hasattr(dec, "feature_names_in_")
@@ -48,7 +48,7 @@ def test_feature_names_are_kept(kind, tiny, samples, fitted):
 
 
 def test_warm_start_refuses_features_in_another_order(tiny, samples):
-    names = [f"column {i}" for i in range(samples.shape[1])]
+    names = list("abcdef")
     frame = pd.DataFrame(samples, columns=names)
     dec = DECClusterer(**tiny, warm_start=True).fit_blocks([frame])
     with warnings.catch_warnings():
@@ -60,7 +60,7 @@ def test_warm_start_refuses_features_in_another_order(tiny, samples):
 
 
 def test_feature_names_are_kept_by_an_interrupted_fit(tiny, samples):
-    frame = pd.DataFrame(samples, columns=[f"column {i}" for i in range(samples.shape[1])])
+    frame = pd.DataFrame(samples, columns=list("abcdef"))
 
     class Interrupt(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -74,40 +74,13 @@ def test_feature_names_are_kept_by_an_interrupted_fit(tiny, samples):
     np.testing.assert_array_equal(dec.predict(frame), dec.labels_)
 
 
-def test_parquet_file_is_fitted_by_its_row_groups(tiny, samples, fitted, tmp_path):
-    columns = {f"x{i}": column for i, column in enumerate(samples.T)}
-    pq.write_table(pa.table(columns), tmp_path / "samples.parquet", row_group_size=40)
-    file = pq.ParquetFile(tmp_path / "samples.parquet")
-    assert file.num_row_groups == 4
-    dec = DECClusterer(**tiny).fit_blocks(batch.to_pandas() for batch in file.iter_batches())
-    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
-    labels = [dec.predict(batch.to_pandas()) for batch in file.iter_batches()]
-    np.testing.assert_array_equal(np.concatenate(labels), fitted.labels_)
-
-
-def test_sample_weights_are_those_of_all_blocks(tiny, samples, random):
-    weights = random(0).integers(0, 3, len(samples)).astype(float)
-    dec = DECClusterer(**tiny).fit_blocks(split_into_blocks(samples), weights)
-    whole = DECClusterer(**tiny).fit(samples, sample_weight=weights)
-    np.testing.assert_array_equal(dec.labels_, whole.labels_)
-
-
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [
         ([], "no samples in blocks; note that an iterator can be read only once"),
-        ([np.empty((0, 3))], "no samples in blocks"),
         ([np.ones((2, 3)), np.ones((2, 4))], "first; that has 3 columns, block 1 has 4 columns"),
-        (
-            [pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [1.0]})],
-            "that has 1 columns named a, block 1 has 1 columns named b",
-        ),
+        ([pd.DataFrame({name: [1.0]}) for name in "ab"], "columns named a, block 1 .* named b"),
         ([np.ones(3)], "Block 0: Expected 2D array, got 1D array"),
-        ([np.array([["a", "b"]])], "Block 0: .* not compatible with arrays of bytes/strings"),
-        (
-            [np.ones((2, 3)), np.array([[0, 1e300, 0]])],
-            "Block 1: .*too large for float32, in sample 0, feature 1",
-        ),
         ([pd.DataFrame({"a": [1.0, np.nan]})], r"Block 0: .*NaN, in sample 1, feature 0 \('a'\)"),
     ],
 )

@@ -11,7 +11,6 @@ from skdec._utils.data import (
     DistinctSamples,
     count_steps_per_chunk,
     iterate_shuffled_batches,
-    to_float32,
 )
 
 
@@ -35,15 +34,6 @@ def test_shuffles_differ_between_epochs_and_seeds():
 
     assert shuffle_three_epochs(0) == shuffle_three_epochs(0)
     assert len({*shuffle_three_epochs(0), *shuffle_three_epochs(1)}) == 6
-
-
-@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csr_array])
-def test_sparse_samples_become_dense(kind):
-    dense = np.random.default_rng(0).binomial(3, 0.2, (20, 5)).astype(float)
-    samples = to_float32(kind(dense), np.array([3, 3, 0]))
-    assert type(samples) is np.ndarray
-    assert samples.dtype == np.float32
-    np.testing.assert_array_equal(samples, dense[[3, 3, 0]])
 
 
 @pytest.mark.parametrize(("n_features", "batch"), [(3, 4), (784, 256), (200_000, 256)])

@@ -9,14 +9,6 @@ import pytest
 from skdec._utils.data import to_float32
 
 
-def test_only_the_selection_of_a_memory_map_is_read(tmp_path):
-    X = np.memmap(tmp_path / "samples", np.float64, "w+", shape=(50, 4))
-    X[:] = np.arange(200).reshape(50, 4)
-    samples = to_float32(X, slice(10, 12))
-    assert type(samples) is np.ndarray
-    np.testing.assert_array_equal(samples, [[40, 41, 42, 43], [44, 45, 46, 47]])
-
-
 def count_resident_bytes(path):
     """Bytes of the file's mapped pages that are in this process's memory."""
     n_bytes, is_file = 0, False

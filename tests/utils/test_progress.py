@@ -9,7 +9,7 @@ import pytest
 import rich.progress
 from rich.console import Console
 
-from skdec._utils import terminal
+from skdec._utils import terminal as progress
 from skdec._utils.terminal import open_bar, report_progress, show_progress
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -42,11 +42,6 @@ def read_screen(stream):
     text = ESCAPE.sub("", stream.getvalue())
     drawn = [part.rstrip() for line in text.split("\n") for part in line.split("\r")]
     return [line for line in drawn if line]
-
-
-def test_nothing_is_written_unless_shown(capsys):
-    run_step("refine", 100, [{"loss": 1.0}])
-    assert capsys.readouterr().err == ""
 
 
 def test_redirected_progress_is_a_line_per_tenth_and_one_at_the_end(capsys):
@@ -100,7 +95,7 @@ def test_undone_updates_neither_add_lines_nor_change_the_total(capsys):
     assert parts == ["refine 2/20", "refine 4/20", "refine 6/20", "refine 6/20"]
 
 
-@pytest.mark.parametrize("width", [20, 40, 60, 71, 80, 85, 200])
+@pytest.mark.parametrize("width", [20, 60, 71, 85, 200])
 def test_bars_fit_into_terminals_of_any_width(width, open_terminal):
     stream = open_terminal(width)
     with show_progress():
@@ -156,6 +151,7 @@ def test_an_error_ends_the_display(open_terminal):
 
 
 def test_threads_show_their_own_progress_only(capsys):
+    run_step("refine", 100, [{"loss": 1.0}])  # nothing is shown
     with show_progress():
         thread = threading.Thread(target=run_step, args=("other", 10, [{"loss": 1.0}]))
         thread.start()
@@ -190,16 +186,8 @@ def test_methods_within_methods_use_the_same_display(open_terminal):
 
 def test_notebooks_need_ipywidgets_for_bars(monkeypatch):
     console = Console(force_jupyter=True)
-    monkeypatch.setattr(terminal, "find_spec", lambda name: None)
-    assert not terminal._is_live(console)
-    monkeypatch.setattr(terminal, "find_spec", lambda name: name == "ipywidgets")
-    assert terminal._is_live(console)
-    assert not terminal._is_live(Console(file=io.StringIO()))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "0 s"), (59.6, "1 min 00 s"), (95, "1 min 35 s"), (7260, "2 h 01 min")],
-)
-def test_times_are_short(seconds, text):
-    assert terminal._format_seconds(seconds) == text
+    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+    assert not progress._is_live(console)
+    monkeypatch.setattr(progress, "find_spec", lambda name: name == "ipywidgets")
+    assert progress._is_live(console)
+    assert not progress._is_live(Console(file=io.StringIO()))

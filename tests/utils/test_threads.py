@@ -44,7 +44,7 @@ def test_joblib_workers_divide_the_cores(tiny, samples):
 
 @pytest.mark.slow
 def test_fits_at_the_defaults_are_equal_in_processes_with_as_many_threads():
-    X = load_digits().data[:700] / 16
+    X = load_digits().data[:400] / 16
     fits = joblib.Parallel(n_jobs=2)(
         joblib.delayed(DECClusterer(10, random_state=0).fit)(X) for _ in range(2)
     )
@@ -52,7 +52,7 @@ def test_fits_at_the_defaults_are_equal_in_processes_with_as_many_threads():
         np.testing.assert_array_equal(*(getattr(fit, name) for fit in fits))
 
 
-@pytest.mark.parametrize("method", ["predict", "predict_proba", "transform", "score"])
+@pytest.mark.parametrize("method", ["predict_proba", "transform", "score"])
 def test_eight_threads_get_the_result_of_one(fitted, samples, method):
     expected = getattr(fitted, method)(samples)
     with ThreadPoolExecutor(8) as pool:
@@ -63,8 +63,8 @@ def test_eight_threads_get_the_result_of_one(fitted, samples, method):
 
 
 def test_fits_in_joblib_threads_equal_a_single_fit(tiny, samples, fitted):
-    fits = joblib.Parallel(n_jobs=4, backend="threading")(
-        joblib.delayed(DECClusterer(**tiny).fit)(samples) for _ in range(4)
+    fits = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(DECClusterer(**tiny).fit)(samples) for _ in range(3)
     )
     for dec in fits:
         np.testing.assert_array_equal(dec.cluster_centers_, fitted.cluster_centers_)
@@ -100,20 +100,8 @@ print(before, count_failures_in_fork())
 """
 
 
-@pytest.fixture(scope="module")
-def fork_failures():
-    """Number of failing methods in a process forked before the first fit, and in one after it."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORK],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    return dict(zip(("before", "after"), map(int, done.stdout.split()), strict=True))
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
-@pytest.mark.parametrize(("when", "n_failures"), [("before", 0), ("after", 4)])
-def test_fork_works_before_the_first_fit_and_raises_after_it(fork_failures, when, n_failures):
-    assert fork_failures[when] == n_failures
+def test_fork_works_before_the_first_fit_and_raises_after_it():
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
+    assert done.stdout.split() == ["0", "4"]

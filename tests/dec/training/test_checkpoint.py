@@ -1,6 +1,5 @@
 """Checkpoints: killed fits resume from them with the results of an uninterrupted fit."""
 
-import os
 import random as python_random
 import resource
 import shutil
@@ -11,6 +10,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from same_fit import assert_same_fit
 
 from skdec import DECClusterer
 from skdec.dec.training import checkpoint as checkpoint_module
@@ -62,36 +62,18 @@ def killed_fit(saved_checkpoint, tiny, tmp_path):
     return tiny | {"checkpoint": tmp_path}
 
 
-def assert_same_fit(dec, fitted):
-    for one, other in zip(dec._weights.autoencoder, fitted._weights.autoencoder, strict=True):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(dec.cluster_centers_, fitted.cluster_centers_)
-    np.testing.assert_array_equal(dec.labels_, fitted.labels_)
-    assert dec.n_iter_ == fitted.n_iter_
-    for phase, history in fitted.history_.items():
-        for name in set(history) - {"seconds"}:
-            np.testing.assert_array_equal(dec.history_[phase][name], history[name])
-        assert (np.diff(dec.history_[phase]["seconds"]) >= 0).all()
-
-
 @pytest.mark.parametrize(
-    ("phase", "epoch", "first"),
-    [
-        ("pretrain", 0, ("pretrain", 0)),
-        ("pretrain", 3, ("pretrain", 3)),
-        ("refine", 0, ("refine", 0)),
-        ("refine", 2, ("refine", 2)),
-    ],
+    ("phase", "epoch"), [("pretrain", 0), ("pretrain", 3), ("refine", 0), ("refine", 2)]
 )
 @pytest.mark.usefixtures("save_every_epoch")
 def test_fit_resumes_at_the_epoch_where_it_was_killed(
-    tiny, samples, fitted, tmp_path, phase, epoch, first
+    tiny, samples, fitted, tmp_path, phase, epoch
 ):
     parameters = tiny | {"checkpoint": tmp_path / "new" / "directory"}
     kill_fit(parameters, samples, phase, epoch)
     recorder = EpochRecorder()
     dec = DECClusterer(**parameters, callbacks=[recorder]).fit(samples)
-    assert recorder.epochs[0] == first
+    assert recorder.epochs[0] == (phase, epoch)
     assert_same_fit(dec, fitted)
     assert not list((tmp_path / "new" / "directory").iterdir())
 
@@ -117,14 +99,11 @@ def test_warm_start_resumes(tiny, samples, tmp_path):
         return dec.set_params(max_iter=15, tol=0.0, **changes)
 
     expected = make_warm_start().fit(samples)
+    killer, recorder = EpochRecorder("refine", 2, Killed), EpochRecorder()
     with pytest.raises(Killed):
-        make_warm_start(checkpoint=tmp_path, callbacks=[EpochRecorder("refine", 2, Killed)]).fit(
-            samples
-        )
-    recorder = EpochRecorder()
-    assert_same_fit(
-        make_warm_start(checkpoint=tmp_path, callbacks=[recorder]).fit(samples), expected
-    )
+        make_warm_start(checkpoint=tmp_path, callbacks=[killer]).fit(samples)
+    dec = make_warm_start(checkpoint=tmp_path, callbacks=[recorder]).fit(samples)
+    assert_same_fit(dec, expected)
     assert recorder.epochs == [("refine", 2)]
 
 
@@ -132,8 +111,6 @@ def test_warm_start_resumes(tiny, samples, tmp_path):
     ("changes", "parameter"),
     [
         ({"alpha": 2.0}, "alpha"),
-        ({"random_state": 1}, "random_state"),
-        ({"optimizer": "sgd"}, "optimizer"),
         ({"optimizer": keras.optimizers.SGD(0.3)}, "optimizer"),
         ({"autoencoder": partial(build_autoencoder, dims=(16, 4))}, "autoencoder"),
         ({"init": np.zeros((3, 4))}, "init"),
@@ -144,9 +121,8 @@ def test_checkpoint_with_other_parameters_is_refused(
     killed_fit, samples, tmp_path, changes, parameter
 ):
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(
-        ValueError, match=f"checkpoint of another fit, which differs in {parameter}\\."
-    ):
+    message = f"checkpoint of another fit, which differs in {parameter}\\."
+    with pytest.raises(ValueError, match=message):
         DECClusterer(**killed_fit | changes).fit(samples)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -177,7 +153,7 @@ def test_truncated_checkpoint_is_refused(killed_fit, samples, fitted, tmp_path):
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
     rng = python_random.Random(0)
-    for length in [0, 1, len(whole) - 1, *rng.sample(range(len(whole)), 10)]:
+    for length in [0, 1, len(whole) - 1, *rng.sample(range(len(whole)), 5)]:
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="cannot be read as a checkpoint"):
             DECClusterer(**killed_fit).fit(samples)
@@ -213,14 +189,8 @@ def test_checkpoint_without_integer_random_state_is_refused(tiny, samples, tmp_p
     dec = DECClusterer(**tiny | {"checkpoint": tmp_path, "random_state": random_state})
     with pytest.raises(ValueError, match="checkpoint needs an integer as random_state"):
         dec.fit(samples)
-
-
-def test_checkpoint_that_is_no_directory_is_refused(tiny, samples, tmp_path):
     with pytest.raises(TypeError, match="checkpoint must be None or the path of a directory"):
-        DECClusterer(**tiny | {"checkpoint": 3}).fit(samples)
-    (tmp_path / "file").touch()
-    with pytest.raises(FileExistsError):
-        DECClusterer(**tiny | {"checkpoint": tmp_path / "file"}).fit(samples)
+        dec.set_params(checkpoint=3).fit(samples)
 
 
 # A process that has imported everything, but computed nothing, forks one process per fit, and
@@ -276,12 +246,10 @@ def fit(path, moment):
 assert fit(None, None) == (0, "")
 kills = [100, *(rng.randrange(24) for _ in range(n_kills - 1))]
 kills.sort(key=lambda moment: 11.5 if moment == 100 else moment)
-n_killed = 0
 for moment in kills:
     status, first = fit("resumed", moment)
     print(moment, status, first, flush=True)
     assert status == signal.SIGKILL
-    n_killed += 1
 assert fit("resumed", None)[0] == 0
 uninterrupted, resumed = (
     skdec.load(f"{directory}/{name}") for name in ("uninterrupted", "resumed")
@@ -290,23 +258,14 @@ for one, other in zip(uninterrupted._weights.autoencoder, resumed._weights.autoe
     assert np.array_equal(one, other)
 assert np.array_equal(uninterrupted.cluster_centers_, resumed.cluster_centers_)
 assert np.array_equal(uninterrupted.labels_, resumed.labels_)
-print("killed", n_killed)
 """
 
 
 @pytest.mark.slow
 def test_fit_killed_at_any_moment_resumes_with_equal_results(tmp_path):
-    n_killed = 0
     for seed in range(2):
         directory = tmp_path / str(seed)
         directory.mkdir()
-        done = subprocess.run(
-            [sys.executable, "-c", KILLS, str(directory), str(seed), "10"],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            env=os.environ | {"PYTHONWARNINGS": "ignore"},
-        )
+        command = [sys.executable, "-W", "ignore", "-c", KILLS, str(directory), str(seed), "5"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
-        n_killed += int(done.stdout.split()[-1])
-    assert n_killed >= 20

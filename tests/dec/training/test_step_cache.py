@@ -47,8 +47,8 @@ def test_results_of_other_versions_are_not_used(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda X: X[::-1], np.asfortranarray, lambda X: X.astype(np.float32).astype(np.float64)],
-    ids=["reversed", "fortran", "float32"],
+    [lambda X: X[::-1], np.asfortranarray],
+    ids=["reversed", "fortran"],
 )
 def test_the_same_samples_in_another_form_are_not_pretrained_again(
     tmp_path, tiny, samples, change, monkeypatch
@@ -87,26 +87,12 @@ def build_networks(factor=0.1):
 
 
 DIFFERENT = [
-    1,
-    True,
-    "1",
-    (1, 2),
-    (2, 1),
-    {"a": 1},
-    np.arange(3),
-    np.arange(3.0),
-    np.tanh,
-    keras.ops.relu,
+    *(1, True, "1", (1, 2), (2, 1), {"a": 1}, np.arange(3), np.arange(3.0), np.tanh),
     tf.nn.relu,
-    KMeans(2),
     KMeans(3),
     partial(build_autoencoder, dims=(4, 2)),
     partial(build_autoencoder, dims=(4, 3)),
     partial(build_autoencoder, dims=(4, 2), activation=keras.ops.tanh),
-    partial(
-        build_autoencoder, dims=(4, 2), kernel_initializer=keras.initializers.RandomNormal(0.1)
-    ),
-    keras.optimizers.Adam(),
     keras.optimizers.Adam(0.1),
     keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 10)),
     keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 20)),
@@ -137,7 +123,6 @@ def test_equal_networks_have_equal_descriptions():
 OWN = {
     "lambda": lambda x: x,
     "function": add_one,
-    "partial": partial(add_one, 1),
     "compiled": tf.function(add_one),
     "class": OwnLayer,
     "layer": OwnLayer(),

@@ -1,12 +1,12 @@
 """Trainers: each step equals Keras' own update, for any optimizer; idle trainers are reused."""
 
-import threading
 from itertools import chain
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.regularizers import L1, L2
 
 from skdec.dec.training import trainer as trainer_module
 from skdec.dec.training.samples import Corruption
@@ -97,9 +97,6 @@ def test_every_keras_optimizer_steps_as_in_keras(name):
     "optimizer",
     [
         keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
-        keras.optimizers.SGD(0.1, weight_decay=0.01),
-        keras.optimizers.SGD(0.1, momentum=0.9, clipnorm=0.05),
-        keras.optimizers.Adam(0.01, amsgrad=True),
         keras.optimizers.Adam(0.01, beta_1=0.5, epsilon=1e-3, clipvalue=0.01),
         keras.optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=2),
         keras.optimizers.AdamW(0.01, weight_decay=0.1, global_clipnorm=0.1),
@@ -111,9 +108,9 @@ def test_options_of_optimizers_step_as_in_keras(optimizer):
     assert_equal_to_keras(optimizer, np.full(5, 0.01))
 
 
-@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
-def test_learning_rate_schedule_of_the_optimizer_is_used(cls):
-    optimizer = cls(keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True))
+def test_learning_rate_schedule_of_the_optimizer_is_used():
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True)
+    optimizer = keras.optimizers.Adam(decay)
     assert has_own_schedule(optimizer)
     assert_equal_to_keras(optimizer, None)
 
@@ -123,28 +120,14 @@ def build_regularized_networks(n_features):
     encoder = keras.Sequential(
         [
             keras.Input((n_features,)),
-            keras.layers.Dense(
-                4,
-                "tanh",
-                kernel_initializer=keras.initializers.HeNormal(0),
-                kernel_regularizer="l2",
-            ),
-            keras.layers.Dense(
-                2,
-                kernel_initializer=keras.initializers.HeNormal(1),
-                bias_regularizer=keras.regularizers.L1(0.3),
-                activity_regularizer=keras.regularizers.L2(0.02),
-            ),
+            keras.layers.Dense(4, "tanh", kernel_regularizer="l2"),
+            keras.layers.Dense(2, bias_regularizer=L1(0.3), activity_regularizer=L2(0.02)),
         ]
     )
     decoder = keras.Sequential(
         [
             keras.Input((2,)),
-            keras.layers.Dense(
-                n_features,
-                kernel_initializer=keras.initializers.HeNormal(2),
-                kernel_regularizer=keras.regularizers.L2(0.5),
-            ),
+            keras.layers.Dense(n_features, kernel_regularizer=L2(0.5)),
             keras.layers.ActivityRegularization(l1=0.01),
         ]
     )
@@ -303,36 +286,12 @@ def empty_pool(monkeypatch):
     return trainer_module._idle_trainers
 
 
-def test_trainer_has_one_borrower_at_a_time(empty_pool):
+def test_pool_keeps_the_trainers_used_last_for_one_borrower_each(empty_pool):
     with trainer_module._borrow("key", object) as first:
         with trainer_module._borrow("key", object) as second:
             assert second is not first
         with trainer_module._borrow("key", object) as third:
             assert third is second
-    with trainer_module._borrow("other", object) as other:
-        assert other not in (first, second)
-
-
-def test_two_threads_borrow_two_trainers(empty_pool):
-    barrier, borrowed = threading.Barrier(2, timeout=300), []
-
-    def borrow():
-        with trainer_module._borrow("key", object) as trainer:
-            barrier.wait()
-            borrowed.append(trainer)
-            barrier.wait()
-
-    threads = [threading.Thread(target=borrow) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(borrowed) == 2
-    assert borrowed[0] is not borrowed[1]
-    assert {id(trainer) for _, trainer in empty_pool} == {id(trainer) for trainer in borrowed}
-
-
-def test_pool_keeps_the_trainers_used_last(empty_pool):
     for key in range(50):
         with trainer_module._borrow(key, object):
             pass
