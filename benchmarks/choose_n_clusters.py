@@ -115,7 +115,7 @@ def format_page(records: list[Record]) -> str:
 `choose_n_clusters(X, random_state=0)`, beside the numbers of classes and the rivals: HDBSCAN with a
 smallest cluster of one percent of the samples, k-means with the best silhouette, and Gaussian
 mixtures with the lowest BIC, from 2 (1 for mixtures) to 20. The rule was chosen on these data sets,
-so they are no independent test. A contrast of at most 1.25 means that no number stands out, and one
+so they are no independent test. A contrast of at most 1.15 means that no number stands out, and one
 cluster is recommended. Shapes may have several numbers that are right.
 
 {text}"""

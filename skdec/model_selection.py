@@ -55,13 +55,13 @@ class ClusterCountChoice:
     Parameters
     ----------
     recommended : int
-        The number of clusters of the greatest contrast times agreement; 1 if that is at most 1.25,
+        The number of clusters of the greatest contrast times agreement; 1 if that is at most 1.15,
         so that no number stands out.
     n_clusters : ndarray of shape (n_counts,), int
         The numbers of clusters, in ascending order.
     contrast : ndarray of shape (n_counts,), float
         How many times cheaper the borders are than the cheapest cuts through the clusters, relative
-        to what is found in samples without clusters. Mean over the seeds.
+        to what is found in samples without clusters; less for uneven sizes. Mean over the seeds.
     agreement : ndarray of shape (n_counts,), float
         Mean adjusted Rand index between the clusterings of two seeds.
     lost : ndarray of shape (n_counts, n_seeds), float
@@ -195,16 +195,18 @@ def choose_n_clusters(
     Let H be the entropy of the clusters, and I the mutual information between the clusters of a
     sample and of a random neighbor of it. The borders lose (H - I) / H of the information. Each
     cluster is cut as every other clustering would cut it; the cheapest of these cuts, of at least
-    0.35 nats, tells what a border costs where there is none. Their geometric mean over the clusters
+    0.5 nats, tells what a border costs where there is none. Their geometric mean over the clusters
     is small if there are too few clusters, because two of them are merged; with too many, the
     borders themselves are dear. The contrast of k clusters is
 
-        cheapest / lost / k^0.4
+        cheapest / lost / k^0.4 / exp(2.5 (1 - H / log k))
 
-    The last factor is about the largest ratio that is found by chance in uniform and normal samples
-    of two features, less in more. The contrast is multiplied by the agreement of the seeds. If that
-    is above 1.25 for no number, one cluster is recommended. Printing the result tells whether other
-    numbers are nearly as good.
+    where both costs are at least 0.03 of a typical cut, so that clusters far from each other do not
+    hide those inside them. The power of k is about the largest ratio that is found by chance in
+    uniform and normal samples of two features, less in more. The last factor is 1 for clusters of
+    the same size, and keeps a few far samples from being a cluster. The contrast is multiplied by
+    the agreement of the seeds. If that is above 1.15 for no number, one cluster is recommended.
+    Printing the result tells whether other numbers are nearly as good.
 
     References
     ----------

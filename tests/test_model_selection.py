@@ -375,9 +375,18 @@ def test_contrast_is_the_cheapest_cut_beside_the_borders():
     X, _ = make_blobs([150, 90, 60], 2, cluster_std=2, random_state=3)
     choice = choose_n_clusters(X, n_clusters=range(2, 8), n_seeds=2, random_state=0)
     ratios = choice.cheapest / choice.lost / choice.n_clusters[:, None] ** 0.4
-    np.testing.assert_allclose(choice.contrast, np.exp(np.log(ratios).mean(axis=1)))
+    # Between 0 and 1: how uneven the sizes are.
+    unevenness = np.log(np.exp(np.log(ratios).mean(axis=1)) / choice.contrast) / 2.5
+    assert ((unevenness >= 0) & (unevenness <= 1)).all()
+    assert 1 - entropy([150, 90, 60]) / np.log(3) == pytest.approx(unevenness[1], abs=0.03)
     best = (choice.contrast * choice.agreement).argmax()
     assert choice.recommended == choice.n_clusters[best]
+
+
+def test_a_few_far_samples_are_no_cluster(random):
+    X, _ = make_blobs(300, 4, centers=3, random_state=3)
+    X[:8] = 100 + random(0).normal(size=(8, 4))
+    assert choose_n_clusters(X, n_seeds=2, random_state=0).recommended == 3
 
 
 @pytest.mark.parametrize("n_blobs", [2, 3, 6, 9])

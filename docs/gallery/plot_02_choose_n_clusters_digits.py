@@ -27,7 +27,7 @@ print(choice)
 
 # %%
 # The contrast is how many times cheaper the borders between the clusters are than the cheapest cuts
-# through them; above 1.25, there are clusters. The agreement of the seeds is high for several
+# through them; above 1.15, there are clusters. The agreement of the seeds is high for several
 # numbers.
 choice.plot()
 plt.show()

@@ -78,9 +78,11 @@ def fill_cuts(costs: Costs) -> list[np.ndarray]:
     return [np.where(np.isnan(cuts), typical, cuts) for cuts in costs.cheapest]
 
 
-def compute_log_ratio(costs: Costs, cheapest: float, lost: float) -> float:
-    """Return log(cheapest / lost); differences far below a typical cut are none."""
-    floor = _SMALL_COST * _get_typical_cut(costs)
+def compute_log_ratio(
+    costs: Costs, cheapest: float, lost: float, small_cost: float = _SMALL_COST
+) -> float:
+    """Return log(cheapest / lost); below a small fraction of a typical cut, costs are equal."""
+    floor = small_cost * _get_typical_cut(costs)
     return float(np.log(max(cheapest, floor) / max(lost, floor)))
 
 

@@ -7,7 +7,8 @@ points averaged over their neighbors.
 If the number of clusters is asked for, clusterings of all numbers are compared, since too few
 clusters can be cut at little cost, and too many have borders as dear as any cut. Samples without
 clusters can be cut anywhere at nearly the same cost; but of many clusters, some border is cheap by
-chance, the more the larger the number.
+chance, the more the larger the number. Small clusters have few borders, so that uneven sizes need
+cheaper ones.
 """
 
 from collections.abc import Sequence
@@ -57,15 +58,16 @@ _FEW_CLUSTERS = 6
 # Of each number, so many of a seed's clusterings are compared, those that share most information
 # with the neighbors.
 _N_COMPARED = 2
-# A cut counts if it divides a cluster at least as evenly as 12 to 88.
-_MIN_CUT_ENTROPY = 0.35
 # In uniform and normal samples without clusters, the contrast of k clusters is about k to this
-# power.
-_CHANCE_POWER = 0.4
+# power. Clusters of different sizes must have cheaper borders, with this weight, or a few samples
+# far from all others would be a cluster. Chosen on the mean over families of data, and nearly the
+# same from .35 to .45 and from 2 to 3.
+_CHANCE_POWER, _UNEVENNESS_WEIGHT = 0.4, 2.5
 # Above this there are clusters: noise in two features can reach 1.1.
-MIN_CONTRAST = 1.25
-# Cheaper cuts count as this.
-_SMALLEST_CUT = 1e-6
+MIN_CONTRAST = 1.15
+# Borders below this fraction of a typical cut cost the same, or a few clusters far from each other
+# would hide those inside them. Single cuts below the second count as that.
+_SMALL_COST, _SMALLEST_CUT = 0.03, 1e-6
 
 
 class NeighborClusters(NamedTuple):
@@ -319,7 +321,7 @@ def find_number(
 
 
 def choose_number(found: Sequence[NumberedClusters]) -> int:
-    """Return the number of the highest contrast times agreement; 1 if that is at most 1.25."""
+    """Return the number of the highest contrast times agreement; 1 if that is at most 1.15."""
     best = max(found, key=lambda clusters: clusters.contrast * clusters.agreement, default=None)
     if best is None or best.contrast * best.agreement <= MIN_CONTRAST:
         return 1
@@ -416,7 +418,7 @@ def _measure_contrasts(
     graph: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return log contrast, lost fraction and cheapest cut of each clustering."""
-    costs = measure_costs(graph, sample_weight, labelings, min_cut_entropy=_MIN_CUT_ENTROPY)
+    costs = measure_costs(graph, sample_weight, labelings)
     # The geometric mean, so that a few cheap cuts count, but not a single one of many clusters.
     cheapest = np.array(
         [
@@ -424,8 +426,11 @@ def _measure_contrasts(
             for cuts, sizes in zip(fill_cuts(costs), costs.sizes, strict=True)
         ]
     )
-    counts = np.array([labels.max() + 1 for labels in labelings])
     ratios = [
-        compute_log_ratio(costs, cut, loss) for cut, loss in zip(cheapest, costs.lost, strict=True)
+        compute_log_ratio(costs, cut, loss, _SMALL_COST)
+        for cut, loss in zip(cheapest, costs.lost, strict=True)
     ]
-    return np.array(ratios) - _CHANCE_POWER * np.log(counts), costs.lost, cheapest
+    log_counts = np.log([len(sizes) for sizes in costs.sizes])
+    unevenness = 1 - costs.entropy / log_counts
+    contrasts = np.array(ratios) - _CHANCE_POWER * log_counts - _UNEVENNESS_WEIGHT * unevenness
+    return contrasts, costs.lost, cheapest
