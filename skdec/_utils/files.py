@@ -11,7 +11,6 @@ from threading import get_ident
 from typing import Any
 
 import joblib
-from sklearn.utils.validation import check_memory
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-learn")
 
@@ -91,6 +90,8 @@ class StepCache:
 
     def __init__(self, memory: Any) -> None:
         path = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
+        from sklearn.utils.validation import check_memory  # after --help, which takes no time
+
         self._cache: joblib.Memory = check_memory(path)
 
     def get(

@@ -13,7 +13,7 @@ import pytest
 from scipy.io import savemat
 
 from skdec import NeighborClusterer
-from skdec._utils import terminal as progress
+from skdec._utils import terminal
 from skdec.datasets import flatten_images, load_images
 from skdec.tables import _reader as tables
 from skdec.tables._cells import understand
@@ -458,7 +458,7 @@ def test_progress_of_reading_a_large_file_is_shown(tmp_path, monkeypatch, capsys
         monkeypatch.setattr(tables, name, value)
     long_file = tmp_path / "long.csv"
     pd.DataFrame({"a": np.arange(40_000), "b": 0.5}).to_csv(long_file, index=False)
-    with progress.show_progress():
+    with terminal.show_progress():
         load_table(str(long_file))
     assert capsys.readouterr().err == ""  # it is not large
     monkeypatch.setattr(tables, "_MIN_BYTES_SHOWN", 1000)

@@ -9,7 +9,7 @@ import pytest
 import rich.progress
 from rich.console import Console
 
-from skdec._utils import terminal as progress
+from skdec._utils import terminal
 from skdec._utils.terminal import open_bar, report_progress, show_progress
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -186,8 +186,8 @@ def test_methods_within_methods_use_the_same_display(open_terminal):
 
 def test_notebooks_need_ipywidgets_for_bars(monkeypatch):
     console = Console(force_jupyter=True)
-    monkeypatch.setattr(progress, "find_spec", lambda name: None)
-    assert not progress._is_live(console)
-    monkeypatch.setattr(progress, "find_spec", lambda name: name == "ipywidgets")
-    assert progress._is_live(console)
-    assert not progress._is_live(Console(file=io.StringIO()))
+    monkeypatch.setattr(terminal, "find_spec", lambda name: None)
+    assert not terminal._is_live(console)
+    monkeypatch.setattr(terminal, "find_spec", lambda name: name == "ipywidgets")
+    assert terminal._is_live(console)
+    assert not terminal._is_live(Console(file=io.StringIO()))
