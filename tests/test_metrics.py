@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, classification_report, confusion_matrix
 
 from skdec.metrics import clustering_accuracy, count_matches, match_labels
 
@@ -39,11 +39,31 @@ def convert(labels, label_type):
 def test_accuracy_is_that_of_the_best_of_all_matchings(pairs, label_type):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
     y_true = convert(y_true, label_type)
-    accuracy = clustering_accuracy(y_true, y_pred)
-    assert accuracy == accuracy_by_search(y_true, y_pred)
-    assert accuracy == accuracy_score(y_true, match_labels(y_true, y_pred))
-    if -1 not in y_pred:
-        assert accuracy == clustering_accuracy(y_pred, y_true)
+    assert clustering_accuracy(y_true, y_pred) == accuracy_by_search(y_true, y_pred)
+
+
+@given(label_pairs, label_types)
+def test_accuracy_is_the_accuracy_score_of_the_matched_labels(pairs, label_type):
+    y_true, y_pred = map(list, zip(*pairs, strict=True))
+    y_true = convert(y_true, label_type)
+    assert accuracy_score(y_true, match_labels(y_true, y_pred)) == clustering_accuracy(
+        y_true, y_pred
+    )
+
+
+@given(label_pairs, st.permutations([10, 20, 30, 40]))
+def test_accuracy_does_not_depend_on_the_labels_of_the_clusters(pairs, names):
+    y_true, y_pred = map(list, zip(*pairs, strict=True))
+    renamed = [c if c == -1 else names[c] for c in y_pred]
+    assert clustering_accuracy(y_true, renamed) == clustering_accuracy(y_true, y_pred)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=25))
+def test_accuracy_is_symmetric_and_bounded_without_noise(pairs):
+    left, right = map(list, zip(*pairs, strict=True))
+    accuracy = clustering_accuracy(left, right)
+    assert accuracy == clustering_accuracy(right, left)
+    assert 1 / len(pairs) <= accuracy <= 1
 
 
 @given(label_pairs, label_types)
@@ -69,9 +89,10 @@ def test_more_clusters_than_classes():
     assert clustering_accuracy(y_true, y_pred) == pytest.approx(4 / 6)
     # The unmatched clusters, 1 and 9, get the numbers after the greatest class, in their order.
     assert match_labels(y_true, y_pred).tolist() == [0, 0, 5, 3, 3, 4]
+
+
+def test_fewer_clusters_than_classes():
     assert match_labels([0, 1, 1, 2], [8, 6, 6, 6]).tolist() == [0, 1, 1, 1]
-    narrow = match_labels(np.array([255, 255], dtype=np.uint8), [0, 1])
-    assert sorted(narrow.tolist()) == [255, 256]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +107,13 @@ def test_unmatched_clusters_and_noise_get_strings_that_are_not_classes():
     y_true = ["noise", "noise", "cluster 2", "cluster 2", "noise"]
     matched = match_labels(y_true, [0, 0, 1, 2, -1])
     assert matched.tolist() == ["noise", "noise", "cluster 2", "cluster 2_", "noise_"]
+
+
+def test_matched_labels_work_in_scikit_learns_reports():
+    y_true, y_pred = ["No", "No", "Yes", "Yes", "Yes"], [1, 1, 0, 0, 1]
+    matched = match_labels(y_true, y_pred)
+    assert confusion_matrix(y_true, matched).tolist() == [[2, 0], [1, 2]]
+    assert classification_report(y_true, matched, output_dict=True)["accuracy"] == 0.8
 
 
 @pytest.mark.parametrize(
@@ -107,6 +135,13 @@ def test_every_type_of_labels_is_accepted(labels):
     assert clustering_accuracy(labels, [4, 4, 4]) == pytest.approx(2 / 3)
 
 
+def test_unmatched_clusters_do_not_overflow_a_narrow_dtype():
+    assert match_labels(np.array([255, 255], dtype=np.uint8), [0, 1]).tolist() in (
+        [255, 256],
+        [256, 255],
+    )
+
+
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "error", "message"),
     [
@@ -114,10 +149,13 @@ def test_every_type_of_labels_is_accepted(labels):
         ([], [], ValueError, "y_true is empty"),
         ([[0, 1]], [0, 1], ValueError, r"y_true must be one-dimensional, got shape \(1, 2\)"),
         ([0, 1], [0, np.nan], ValueError, r"y_pred\[1\] is nan"),
+        ([0, 1], [0, np.inf], ValueError, r"y_pred\[1\] is inf"),
         ([0, 0.5], [0, 1], ValueError, r"y_true\[1\] is 0.5; labels must be whole"),
         (["a", None], [0, 1], ValueError, r"y_true\[1\] is None"),
+        (["a", np.nan], [0, 1], ValueError, r"y_true\[1\] is nan"),
         (np.array([1, pd.NA], dtype=object), [0, 1], ValueError, r"y_true\[1\] is <NA>"),
         ([1, "a"], [0, 1], TypeError, r"y_true mixes strings with numbers: y_true\[1\] is 'a'"),
+        (np.array([1j, 2]), [0, 1], TypeError, "y_true must hold integers or strings"),
         (np.array([(1,), 2], dtype=object), [0, 1], TypeError, r"y_true\[0\] is of type tuple"),
     ],
     ids=str,
