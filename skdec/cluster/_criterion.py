@@ -20,7 +20,7 @@ from sklearn.utils import check_array, resample
 
 from skdec._utils.data import DistinctSamples, check_samples
 from skdec.cluster._graph import find_neighbors
-from skdec.cluster._search import NeighborGraph
+from skdec.cluster._search import NeighborGraph, xlogx
 
 # A cut counts if it divides a cluster at least as evenly as 20 to 80, about .5 nats.
 _MIN_CUT_ENTROPY = 0.5
@@ -100,10 +100,7 @@ def _get_typical_cut(costs: Costs) -> float:
 
 
 def measure_costs(
-    graph: sp.csr_array,
-    sample_weight: np.ndarray,
-    labelings: Sequence[np.ndarray],
-    min_cut_entropy: float = _MIN_CUT_ENTROPY,
+    graph: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
 ) -> Costs:
     """Measure what the borders of clusterings cost, and the cheapest cuts through their clusters.
 
@@ -115,8 +112,6 @@ def measure_costs(
         Weights of the samples.
     labelings : sequence of ndarray of shape (n,)
         Cluster of each sample, from 0 without gaps.
-    min_cut_entropy : float, default=0.5
-        A cut counts if its entropy is at least this, in nats.
 
     Returns
     -------
@@ -146,7 +141,7 @@ def measure_costs(
             part = others[start : start + size]
             h, fraction = _measure_cuts(row[is_inside], inside, part, k).transpose(2, 0, 1)
             untold[i] += (h @ sizes[i]).sum() / len(others)
-            found = np.where(h >= min_cut_entropy, fraction, np.inf).min(axis=0)
+            found = np.where(h >= _MIN_CUT_ENTROPY, fraction, np.inf).min(axis=0)
             cuts = np.fmin(cuts, np.where(np.isinf(found), np.nan, found))
         cheapest.append(cuts)
     return Costs(entropy, lost, cheapest, sizes, untold)
@@ -204,16 +199,12 @@ def _compute_entropy(
     """Return the entropy of weighted codes in each cluster, which has `n_codes` of its own."""
     codes, size = codes.ravel(), len(total) * n_codes
     if size <= _DENSE_FACTOR * len(codes):
-        sums = _xlogx(np.bincount(codes, weights, size)).reshape(-1, n_codes).sum(axis=1)
+        sums = xlogx(np.bincount(codes, weights, size)).reshape(-1, n_codes).sum(axis=1)
     else:
         found, places = np.unique(codes, return_inverse=True)
-        terms = _xlogx(np.bincount(places, weights))
+        terms = xlogx(np.bincount(places, weights))
         sums = np.bincount(found // n_codes, terms, len(total))
     return np.log(total) - sums / total
-
-
-def _xlogx(x: np.ndarray) -> np.ndarray:
-    return x * np.log(np.where(x > 0, x, 1))
 
 
 def neighbor_information(

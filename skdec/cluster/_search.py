@@ -399,7 +399,7 @@ def compute_merge_losses(joint: np.ndarray, loss_weight: float = 0.0) -> np.ndar
     It is divided by 1 + loss_weight; the diagonal is infinite.
     """
     sizes, inside = joint.sum(axis=1), np.diag(joint)
-    shared, terms = np.zeros_like(joint), _xlogx(joint)
+    shared, terms = np.zeros_like(joint), xlogx(joint)
     for row, row_terms in zip(joint, terms, strict=True):
         # What two clusters have in common with this third one: `_entropy_gain` of all pairs,
         # without the logarithms that `terms` has, and of zero.
@@ -410,7 +410,7 @@ def compute_merge_losses(joint: np.ndarray, loss_weight: float = 0.0) -> np.ndar
     own = _entropy_gain(inside[:, None], joint)
     shared -= own + own.T
     whole = inside[:, None] + inside + 2 * joint
-    block = _xlogx(inside)[:, None] + _xlogx(inside) + 2 * _xlogx(joint) - _xlogx(whole)
+    block = xlogx(inside)[:, None] + xlogx(inside) + 2 * xlogx(joint) - xlogx(whole)
     entropy = -_entropy_gain(sizes[:, None], sizes)
     losses = 2 * shared + block + (2 - loss_weight / (1 + loss_weight)) * entropy
     np.fill_diagonal(losses, np.inf)
@@ -439,8 +439,8 @@ def _agree_without_loss(
 
 
 def _measure(labels: np.ndarray, joint: np.ndarray) -> Clustering:
-    entropy = -_xlogx(joint.sum(axis=1)).sum()
-    information = _xlogx(joint).sum() + 2 * entropy
+    entropy = -xlogx(joint.sum(axis=1)).sum()
+    information = xlogx(joint).sum() + 2 * entropy
     return Clustering(labels.astype(np.int32), float(information), float(entropy))
 
 
@@ -476,10 +476,11 @@ def _merge_columns(q: sp.csr_array, merged: np.ndarray, n_clusters: int) -> sp.c
 
 
 def _entropy_gain(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return _xlogx(x) + _xlogx(y) - _xlogx(x + y)
+    return xlogx(x) + xlogx(y) - xlogx(x + y)
 
 
-def _xlogx(x: np.ndarray) -> np.ndarray:
+def xlogx(x: np.ndarray) -> np.ndarray:
+    """Return x log x, which is 0 for 0."""
     return x * np.log(np.where(x > 0, x, 1))
 
 
