@@ -427,8 +427,7 @@ those of both clusterings.
 criterion** ([how candidates are chosen](../how_it_works.md)), which chose by I (I / H), agreement
 and random halves of the features. Shapes and texts, further below, are from the present one, with
 one seed, the weight 4 of uneven sizes and one run of each setting; [now](criterion.md) that
-weight is 2, what the other candidates tell counts, too, and, on up to 5,000 samples, there are two
-runs.
+weight is 2.5 and, on up to 5,000 samples, there are two runs.
 
 ## Data sets on which settings were chosen
 

@@ -6,9 +6,6 @@ little, since every cut through a dense cloud is dearer than one through a thin 
 clusterings ask each other: the clusters of one are cut as the others would cut them, and the
 cheapest of these cuts is what a border costs at this place. A clustering that merges two clusters
 is given away by those that divide them, and one that divides a cluster by those that do not.
-
-Single clusterings err by chance, each in its own way. So of two with borders of the same cost, that
-one is better from whose clusters those of the others follow.
 """
 
 from collections.abc import Sequence
@@ -24,9 +21,9 @@ from skdec.cluster._search import NeighborGraph, xlogx
 
 # A cut counts if it divides a cluster at least as evenly as 20 to 80, about .5 nats.
 _MIN_CUT_ENTROPY = 0.5
-# Weights of the differences in size and of what the other clusterings tell beyond the clusters,
-# chosen on the mean over families of data (docs/benchmarks/criterion.md).
-_UNEVENNESS_WEIGHT, _UNTOLD_WEIGHT = 2.0, 1.0
+# Weight of the differences in size, chosen on the mean over families of data. More is better for
+# digits, less for blobs of very different sizes (docs/benchmarks/criterion.md).
+_UNEVENNESS_WEIGHT = 2.5
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.01, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
@@ -47,31 +44,28 @@ class Costs(NamedTuple):
         where no other clustering cuts it.
     sizes : list of ndarray of shape (k,)
         Fraction of the samples in each cluster.
-    untold : ndarray of shape (m,)
-        Entropy of the other clusterings inside the clusters, their mean, in nats.
     """
 
     entropy: np.ndarray
     lost: np.ndarray
     cheapest: list[np.ndarray]
     sizes: list[np.ndarray]
-    untold: np.ndarray
 
 
 def compute_border_scores(costs: Costs) -> np.ndarray:
-    """Return log(cheapest / lost) - 2 (1 - H / log k) - untold / log k of each clustering.
+    """Return log(cheapest / lost) - 2.5 (1 - H / log k) of each clustering, where k is its number.
 
-    `cheapest` is the mean over the k clusters by size. The entropy H is log k if all clusters have
-    the same size; without this term, a few samples far from all others would be a cluster. A single
-    cluster has no borders, and a score of zero.
+    `cheapest` is the mean over the clusters by size. The entropy H is log k if all clusters have
+    the same size; without the last term, a few samples far from all others would be a cluster. A
+    single cluster has no borders, and a score of zero.
     """
     scores = np.zeros(len(costs.lost))
     for i, (cuts, sizes) in enumerate(zip(fill_cuts(costs), costs.sizes, strict=True)):
         if len(sizes) > 1:
-            cheapest, most = np.average(cuts, weights=sizes), np.log(len(sizes))
-            missing = _UNEVENNESS_WEIGHT * (most - costs.entropy[i])
-            missing += _UNTOLD_WEIGHT * costs.untold[i]
-            scores[i] = compute_log_ratio(costs, cheapest, costs.lost[i]) - missing / most
+            cheapest = np.average(cuts, weights=sizes)
+            unevenness = 1 - costs.entropy[i] / np.log(len(sizes))
+            ratio = compute_log_ratio(costs, cheapest, costs.lost[i])
+            scores[i] = ratio - _UNEVENNESS_WEIGHT * unevenness
     return scores
 
 
@@ -116,14 +110,14 @@ def measure_costs(
     Returns
     -------
     Costs
-        Entropy, lost fraction, cheapest cuts, and what the others tell beyond the clusters.
+        Entropy, lost fraction and cheapest cuts.
     """
     # Samples that are together in all clusterings are counted as one.
     cells = find_common_cells(labelings)
     joint = _count_joint(graph, sample_weight, cells)
     first = np.unique(cells, return_index=True)[1]
     of_cells = np.stack([labels[first] for labels in labelings]).astype(np.intp)
-    entropy, lost, untold = np.zeros((3, len(labelings)))
+    entropy, lost = np.zeros(len(labelings)), np.zeros(len(labelings))
     cheapest, sizes = [], []
     for i, labels in enumerate(of_cells):
         k, row = labels.max() + 1, labels[joint.row]
@@ -140,11 +134,10 @@ def measure_costs(
         for start in range(0, len(others), size):
             part = others[start : start + size]
             h, fraction = _measure_cuts(row[is_inside], inside, part, k).transpose(2, 0, 1)
-            untold[i] += (h @ sizes[i]).sum() / len(others)
             found = np.where(h >= _MIN_CUT_ENTROPY, fraction, np.inf).min(axis=0)
             cuts = np.fmin(cuts, np.where(np.isinf(found), np.nan, found))
         cheapest.append(cuts)
-    return Costs(entropy, lost, cheapest, sizes, untold)
+    return Costs(entropy, lost, cheapest, sizes)
 
 
 def find_common_cells(labelings: Sequence[np.ndarray]) -> np.ndarray:
@@ -326,19 +319,14 @@ def border_scores(
         cheapest = sum over c of P(c) min over cuts of c of lost(cut)
 
     where a cut counts if its entropy is at least 0.5 nats, as that of 20 to 80. A cluster that
-    nothing cuts counts with the median of the others. With
+    nothing cuts counts with the median of the others. The score is
 
-        untold = sum over c of P(c) mean over the other clusterings of their entropy in c
-
-    the score is
-
-        log(cheapest / lost) - 2 (1 - H / log k) - untold / log k
+        log(cheapest / lost) - 2.5 (1 - H / log k)
 
     The first term asks whether the borders cost less than any others would: a clustering that
     merges two clusters is given away by those that divide them, since that cut is cheap. The second
     one is zero if the clusters have the same size, and keeps a few far samples from being a
-    cluster. The last one is zero if all other clusterings follow from this one: where the borders
-    of several cost about the same, it prefers what they have in common.
+    cluster.
 
     Examples
     --------

@@ -45,7 +45,7 @@ _MAX_SEARCH_SAMPLES = 70_000
 # Of up to so many samples, runs differ more, and take less time.
 _MAX_FEW_SAMPLES = 5_000
 # Bounds on the Gini index of the sizes of clusters that are merged along the spanning tree.
-MAX_GINIS = (0.1, 0.3, 0.5, 0.7)
+MAX_GINIS = (0.1, 0.3, 0.5, 0.7, 1.0)
 # Rounds of agreement among neighbors for the clusters of the tree.
 _N_TREE_ROUNDS = 8
 # Rounds of averaging: of points before two runs of k-means, and of labels.
@@ -375,7 +375,7 @@ def compare_numbers(
 
     n_threads = count_usable_threads()
     edges = build_spanning_tree(points, nearest)
-    shared = [labels for some in map(merge, MAX_GINIS) for labels in some]
+    shared = [labels for some in map(merge, MAX_GINIS[:-1]) for labels in some]
     by_seed = run_in_threads(search, seeds, min(len(seeds), n_threads))
     labelings, owner = [], []
     for i, some in enumerate([shared, *by_seed], -1):
