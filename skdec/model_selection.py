@@ -243,7 +243,6 @@ def choose_n_clusters(
             f"{samples.shape[0]}; got {counts[-1]}."
         )
     graph_seed, *seeds = random_state.randint(np.iinfo(np.int32).max, size=1 + n_seeds).tolist()
-    n_neighbors = min(n_neighbors, samples.shape[0] - 1)
     neighbors = find_neighbors(samples, n_neighbors, graph_seed)
 
     with use_one_thread():
@@ -344,21 +343,8 @@ def score_clusters(
     return None
 
 
-@dataclass(frozen=True)
-class _SpaceScorer:
-    """Score of the predicted clusters in the input or in the embedding."""
-
-    space: str = "input"
-    max_samples: Any = 5_000
-    random_state: int = 0
-
-    _worst: ClassVar[float]
-
-    def __post_init__(self) -> None:
-        if self.space not in SPACES:
-            allowed = " or ".join(map(repr, SPACES))
-            raise ValueError(f"space must be {allowed}; got {self.space!r}.")
-        _check_max_samples(self.max_samples)
+class _Scorer:
+    """Score of the clusters that an estimator predicts."""
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Score the clusters that `estimator` predicts for `X`.
@@ -378,7 +364,29 @@ class _SpaceScorer:
             The score, larger is better.
         """
         clusterer, X = split_pipeline(estimator, X)
-        labels = np.asarray(clusterer.predict(X))
+        return self._score(clusterer, X, np.asarray(clusterer.predict(X)))
+
+    def _score(self, clusterer: Any, X: Any, labels: np.ndarray) -> float:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class _SpaceScorer(_Scorer):
+    """Score of the predicted clusters in the input or in the embedding."""
+
+    space: str = "input"
+    max_samples: Any = 5_000
+    random_state: int = 0
+
+    _worst: ClassVar[float]
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            allowed = " or ".join(map(repr, SPACES))
+            raise ValueError(f"space must be {allowed}; got {self.space!r}.")
+        _check_max_samples(self.max_samples)
+
+    def _score(self, clusterer: Any, X: Any, labels: np.ndarray) -> float:
         X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
         points = clusterer.transform(X) if self.space == "embedding" else X
         score = score_clusters(self._metric, points, labels)
@@ -389,7 +397,7 @@ class _SpaceScorer:
 
 
 @dataclass(frozen=True)
-class NeighborInformationScorer:
+class NeighborInformationScorer(_Scorer):
     """Information on its cluster that a sample shares with its neighbors, as a scorer for searches.
 
     Parameters
@@ -439,27 +447,10 @@ class NeighborInformationScorer:
         Integer(1).check("n_neighbors", self.n_neighbors)
         _check_max_samples(self.max_samples)
 
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Score the clusters that `estimator` predicts for `X`.
-
-        Parameters
-        ----------
-        estimator : object
-            Fitted clusterer with a `predict`, or a Pipeline that ends in one.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        float
-            The score, larger is better.
-        """
-        clusterer, X = split_pipeline(estimator, X)
+    def _score(self, clusterer: Any, X: Any, labels: np.ndarray) -> float:
         return neighbor_information(
             X,
-            clusterer.predict(X),
+            labels,
             n_neighbors=self.n_neighbors,
             max_samples=self.max_samples,
             random_state=self.random_state,

@@ -115,8 +115,6 @@ def find_neighbors(
     if not n_neighbors:
         return Neighbors()
 
-    n_neighbors = min(n_neighbors, samples.shape[0] - 1)
-
     def compute() -> Neighbors:
         random_state = np.random.RandomState(seed)
         projection = fit_projection(samples, metric, random_state)

@@ -111,11 +111,6 @@ class Clustering(NamedTuple):
         """Information kept in the step to a neighbor times the fraction kept, in nats."""
         return self.information**2 / self.entropy if self.entropy > 0 else 0.0
 
-    @property
-    def lost_fraction(self) -> float:
-        """Fraction of the entropy that is lost in the step to a neighbor."""
-        return 1 - self.information / self.entropy if self.entropy > 0 else 0.0
-
 
 class NestedClusterings(NamedTuple):
     """What one run of the search found.

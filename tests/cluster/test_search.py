@@ -57,7 +57,6 @@ def test_information_equals_dense_computation(random):
     assert found.entropy == pytest.approx(here, rel=1e-5)
     assert found.information == pytest.approx(2 * here - entropy(joint.ravel()), rel=1e-4)
     assert found.score == pytest.approx(found.information**2 / found.entropy)
-    assert found.lost_fraction == pytest.approx(1 - found.information / found.entropy)
     assert NeighborGraph(graph, weights).measure(labels * 0).score == pytest.approx(0, abs=1e-6)
 
 
