@@ -21,9 +21,10 @@ from skdec.cluster._search import NeighborGraph, xlogx
 
 # A cut counts if it divides a cluster at least as evenly as 20 to 80, about .5 nats.
 _MIN_CUT_ENTROPY = 0.5
-# Weight of the differences in size, chosen on the mean over families of data. More is better for
-# digits, less for blobs of very different sizes (docs/benchmarks/criterion.md).
-_UNEVENNESS_WEIGHT = 2.5
+# Weight of uneven sizes, and the unevenness at which half of it counts, chosen on the mean over
+# families of data (docs/benchmarks/criterion.md). It matters whether sizes differ, but hardly how
+# much: digits of similar size are not given up for others, nor blobs of very different size.
+_UNEVENNESS_WEIGHT, _HALF_UNEVENNESS = 0.5, 0.02
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.01, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
@@ -53,11 +54,10 @@ class Costs(NamedTuple):
 
 
 def compute_border_scores(costs: Costs) -> np.ndarray:
-    """Return log(cheapest / lost) - 2.5 (1 - H / log k) of each clustering, where k is its number.
+    """Return log(cheapest / lost) - 0.5 u / (u + 0.02) of each clustering, u = 1 - H / log k.
 
-    `cheapest` is the mean over the clusters by size. The entropy H is log k if all clusters have
-    the same size; without the last term, a few samples far from all others would be a cluster. A
-    single cluster has no borders, and a score of zero.
+    `cheapest` is the mean over the clusters by size. The entropy H of k clusters is log k if all
+    have the same size. A single cluster has no borders, and a score of zero.
     """
     scores = np.zeros(len(costs.lost))
     for i, (cuts, sizes) in enumerate(zip(fill_cuts(costs), costs.sizes, strict=True)):
@@ -65,7 +65,8 @@ def compute_border_scores(costs: Costs) -> np.ndarray:
             cheapest = np.average(cuts, weights=sizes)
             unevenness = 1 - costs.entropy[i] / np.log(len(sizes))
             ratio = compute_log_ratio(costs, cheapest, costs.lost[i])
-            scores[i] = ratio - _UNEVENNESS_WEIGHT * unevenness
+            penalty = unevenness / (unevenness + _HALF_UNEVENNESS)
+            scores[i] = ratio - _UNEVENNESS_WEIGHT * penalty
     return scores
 
 
@@ -321,12 +322,12 @@ def border_scores(
     where a cut counts if its entropy is at least 0.5 nats, as that of 20 to 80. A cluster that
     nothing cuts counts with the median of the others. The score is
 
-        log(cheapest / lost) - 2.5 (1 - H / log k)
+        log(cheapest / lost) - 0.5 u / (u + 0.02),    u = 1 - H / log k
 
     The first term asks whether the borders cost less than any others would: a clustering that
     merges two clusters is given away by those that divide them, since that cut is cheap. The second
-    one is zero if the clusters have the same size, and keeps a few far samples from being a
-    cluster.
+    one is zero if the clusters have the same size, and nearly constant if they do not: of
+    clusterings whose borders cost about the same, the one of even sizes is preferred.
 
     Examples
     --------

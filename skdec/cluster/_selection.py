@@ -133,7 +133,7 @@ def find_clusters(
             subset, part = take_subset(neighbors, _MAX_SEARCH_SAMPLES, random_state)
             weights = sample_weight[subset]
             candidates = find_candidates(part, n_clusters, n_runs, weights, random_state, bar)
-            labels, power = select_candidate(candidates, part.graph, weights)
+            labels, power = select_candidate(candidates, part, weights)
             if len(subset) < n_samples:
                 labels = _extend_labels(labels, subset, neighbors, sample_weight, random_state)
         return NeighborClusters(labels, power)
@@ -180,11 +180,23 @@ def find_candidates(
 
 
 def select_candidate(
-    candidates: list[tuple[np.ndarray, float]], graph: sp.csr_array, sample_weight: np.ndarray
+    candidates: list[tuple[np.ndarray, float]], neighbors: Neighbors, sample_weight: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Return the candidate with the highest score of its borders, the first of several."""
-    costs = measure_costs(graph, sample_weight, [labels for labels, _ in candidates])
-    return candidates[int(compute_border_scores(costs).argmax())]
+    """Return the candidate with the highest score of its borders, the first of several.
+
+    A candidate with a cluster that is too small is chosen only if all have such: with no more
+    samples than a sample has neighbors, and at most half as many as clusters have on average.
+    """
+    assert neighbors.graph is not None
+    labelings = [labels for labels, _ in candidates]
+    scores = compute_border_scores(measure_costs(neighbors.graph, sample_weight, labelings))
+    sizes = [np.bincount(labels) for labels in labelings]
+    is_large = np.array(
+        [size.min() > min(neighbors.n_neighbors, size.mean() / 2) for size in sizes]
+    )
+    if is_large.any():
+        scores[~is_large] = -np.inf
+    return candidates[int(scores.argmax())]
 
 
 def _is_complete(labels: np.ndarray, n_clusters: int) -> bool:

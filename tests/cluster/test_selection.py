@@ -102,9 +102,19 @@ def test_the_candidate_with_the_cheapest_borders_is_chosen():
     neighbors, weights = find_neighbors(z), get_ones(z)
     random_labels = np.arange(600) % 2
     candidates = [(random_labels, 0.0), (y, 0.5), ((z[:, 0] > 0.5).astype(int), 1.0)]
-    labels, power = select_candidate(candidates, neighbors.graph, weights)
+    labels, power = select_candidate(candidates, neighbors, weights)
     np.testing.assert_array_equal(labels, y)
     assert power == 0.5
+
+
+def test_a_few_samples_are_a_cluster_only_if_all_candidates_have_such(random):
+    z = random(0).normal(size=(200, 2)).astype(np.float32)
+    z[:5] += 100
+    neighbors, weights = find_neighbors(z, 10), get_ones(z)
+    few, half = (np.arange(200) < 5).astype(int), (z[:, 0] > 0).astype(int)
+    for candidates, expected in [([few, half], half), ([few, few], few)]:
+        labels, _ = select_candidate([(one, 1.0) for one in candidates], neighbors, weights)
+        np.testing.assert_array_equal(labels, expected)
 
 
 def test_all_ways_give_candidates(random):
