@@ -195,18 +195,16 @@ def choose_n_clusters(
     Let H be the entropy of the clusters, and I the mutual information between the clusters of a
     sample and of a random neighbor of it. The borders lose (H - I) / H of the information. Each
     cluster is cut as every other clustering would cut it; the cheapest of these cuts, of at least
-    0.5 nats, tells what a border costs where there is none. Their geometric mean over the clusters
-    is small if there are too few clusters, because two of them are merged; with too many, the
-    borders themselves are dear. The contrast of k clusters is
+    0.5 nats, tells what a border costs where there is none. Their mean over the clusters is small
+    if there are too few clusters, because two of them are merged; with too many, the borders
+    themselves are dear. The contrast of k clusters is
 
-        cheapest / lost / k^0.4 / exp(2.5 (1 - H / log k))
+        cheapest / lost / exp(0.5 u / (u + 0.02)) / k^0.3,    u = 1 - H / log k
 
-    where both costs are at least 0.03 of a typical cut, so that clusters far from each other do not
-    hide those inside them. The power of k is about the largest ratio that is found by chance in
-    uniform and normal samples of two features, less in more. The last factor is 1 for clusters of
-    the same size, and keeps a few far samples from being a cluster. The contrast is multiplied by
-    the agreement of the seeds. If that is above 1.15 for no number, one cluster is recommended.
-    Printing the result tells whether other numbers are nearly as good.
+    that is, the exponential of `skdec.metrics.border_scores`, divided by a power of k: of many
+    clusters some border is cheap by chance, also in samples without clusters. The contrast is
+    multiplied by the agreement of the seeds. If that is above 1.15 for no number, one cluster is
+    recommended. Printing the result tells whether other numbers are nearly as good.
 
     References
     ----------

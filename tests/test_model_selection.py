@@ -372,13 +372,14 @@ def test_the_number_of_blobs_is_recommended(choice):
 
 
 def test_contrast_is_the_cheapest_cut_beside_the_borders():
-    X, _ = make_blobs([150, 90, 60], 2, cluster_std=2, random_state=3)
+    X, _ = make_blobs([150, 90, 60], 2, cluster_std=1.2, random_state=3)
     choice = choose_n_clusters(X, n_clusters=range(2, 8), n_seeds=2, random_state=0)
-    ratios = choice.cheapest / choice.lost / choice.n_clusters[:, None] ** 0.4
-    # Between 0 and 1: how uneven the sizes are.
-    unevenness = np.log(np.exp(np.log(ratios).mean(axis=1)) / choice.contrast) / 2.5
-    assert ((unevenness >= 0) & (unevenness <= 1)).all()
-    assert 1 - entropy([150, 90, 60]) / np.log(3) == pytest.approx(unevenness[1], abs=0.03)
+    ratios = choice.cheapest / choice.lost / choice.n_clusters[:, None] ** 0.3
+    # Between 0 and 0.5: whether sizes are uneven.
+    penalties = np.log(np.exp(np.log(ratios).mean(axis=1)) / choice.contrast)
+    assert ((penalties >= 0) & (penalties < 0.5)).all()
+    unevenness = 1 - entropy([150, 90, 60]) / np.log(3)
+    assert penalties[1] == pytest.approx(0.5 * unevenness / (unevenness + 0.02), abs=0.1)
     best = (choice.contrast * choice.agreement).argmax()
     assert choice.recommended == choice.n_clusters[best]
 

@@ -26,7 +26,7 @@ _MIN_CUT_ENTROPY = 0.5
 # much: digits of similar size are not given up for others, nor blobs of very different size.
 _UNEVENNESS_WEIGHT, _HALF_UNEVENNESS = 0.5, 0.02
 # Costs below this fraction of a typical cut count as equal, below the second as none.
-_SMALL_COST, _NO_COST = 0.01, 1e-6
+_SMALL_COST, _NO_COST = 0.02, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
 _DENSE_FACTOR, _MAX_CODES = 4, 2**18
 
@@ -56,35 +56,30 @@ class Costs(NamedTuple):
 def compute_border_scores(costs: Costs) -> np.ndarray:
     """Return log(cheapest / lost) - 0.5 u / (u + 0.02) of each clustering, u = 1 - H / log k.
 
-    `cheapest` is the mean over the clusters by size. The entropy H of k clusters is log k if all
-    have the same size. A single cluster has no borders, and a score of zero.
+    The entropy H of k clusters is log k if all have the same size. A single cluster has no borders,
+    and a score of zero. Below a small fraction of a typical cut, costs count as equal.
     """
-    scores = np.zeros(len(costs.lost))
-    for i, (cuts, sizes) in enumerate(zip(fill_cuts(costs), costs.sizes, strict=True)):
-        if len(sizes) > 1:
-            cheapest = np.average(cuts, weights=sizes)
-            unevenness = 1 - costs.entropy[i] / np.log(len(sizes))
-            ratio = compute_log_ratio(costs, cheapest, costs.lost[i])
-            penalty = unevenness / (unevenness + _HALF_UNEVENNESS)
-            scores[i] = ratio - _UNEVENNESS_WEIGHT * penalty
-    return scores
+    floor = _SMALL_COST * _get_typical_cut(costs)
+    ratios = np.maximum(average_cuts(costs), floor) / np.maximum(costs.lost, floor)
+    log_numbers = np.log([len(sizes) for sizes in costs.sizes])
+    unevenness = 1 - costs.entropy / np.where(log_numbers > 0, log_numbers, 1)
+    penalties = _UNEVENNESS_WEIGHT * unevenness / (unevenness + _HALF_UNEVENNESS)
+    return np.where(log_numbers > 0, np.log(ratios) - penalties, 0.0)
 
 
-def fill_cuts(costs: Costs) -> list[np.ndarray]:
-    """Return the cheapest cuts, those that are missing as the median of the others.
+def average_cuts(costs: Costs) -> np.ndarray:
+    """Return the mean of the cheapest cuts over the clusters by size, for each clustering.
 
-    Where there are none at all, they are 1: random labels lose everything.
+    A missing cut counts as the median of the others; where there are none at all, it is 1: random
+    labels lose everything.
     """
     typical = _get_typical_cut(costs)
-    return [np.where(np.isnan(cuts), typical, cuts) for cuts in costs.cheapest]
-
-
-def compute_log_ratio(
-    costs: Costs, cheapest: float, lost: float, small_cost: float = _SMALL_COST
-) -> float:
-    """Return log(cheapest / lost); below a small fraction of a typical cut, costs are equal."""
-    floor = small_cost * _get_typical_cut(costs)
-    return float(np.log(max(cheapest, floor) / max(lost, floor)))
+    return np.array(
+        [
+            np.average(np.where(np.isnan(cuts), typical, cuts), weights=sizes)
+            for cuts, sizes in zip(costs.cheapest, costs.sizes, strict=True)
+        ]
+    )
 
 
 def _get_typical_cut(costs: Costs) -> float:

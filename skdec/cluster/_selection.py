@@ -7,8 +7,7 @@ points averaged over their neighbors.
 If the number of clusters is asked for, clusterings of all numbers are compared, since too few
 clusters can be cut at little cost, and too many have borders as dear as any cut. Samples without
 clusters can be cut anywhere at nearly the same cost; but of many clusters, some border is cheap by
-chance, the more the larger the number. Small clusters have few borders, so that uneven sizes need
-cheaper ones.
+chance, the more the larger the number.
 """
 
 from collections.abc import Sequence
@@ -23,12 +22,7 @@ from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 from skdec._utils.files import StepCache
 from skdec._utils.process import count_usable_threads, run_in_threads, use_one_thread
 from skdec._utils.terminal import Bar, open_bar
-from skdec.cluster._criterion import (
-    compute_border_scores,
-    compute_log_ratio,
-    fill_cuts,
-    measure_costs,
-)
+from skdec.cluster._criterion import average_cuts, compute_border_scores, measure_costs
 from skdec.cluster._graph import Neighbors, compute_neighbor_targets, take_subset
 from skdec.cluster._search import (
     SETTINGS,
@@ -58,16 +52,11 @@ _FEW_CLUSTERS = 6
 # Of each number, so many of a seed's clusterings are compared, those that share most information
 # with the neighbors.
 _N_COMPARED = 2
-# In uniform and normal samples without clusters, the contrast of k clusters is about k to this
-# power. Clusters of different sizes must have cheaper borders, with this weight, or a few samples
-# far from all others would be a cluster. Chosen on the mean over families of data, and nearly the
-# same from .35 to .45 and from 2 to 3.
-_CHANCE_POWER, _UNEVENNESS_WEIGHT = 0.4, 2.5
-# Above this there are clusters: noise in two features can reach 1.1.
+# In uniform and normal samples without clusters, the ratio of the cheapest cuts to the borders of k
+# clusters grows with k at most like this power, which is chosen on the mean over families of data.
+_CHANCE_POWER = 0.3
+# Above this there are clusters: noise in two features can reach 1.06.
 MIN_CONTRAST = 1.15
-# Borders below this fraction of a typical cut cost the same, or a few clusters far from each other
-# would hide those inside them. Single cuts below the second count as that.
-_SMALL_COST, _SMALLEST_CUT = 0.03, 1e-6
 
 
 class NeighborClusters(NamedTuple):
@@ -284,7 +273,7 @@ class NumberedClusters(NamedTuple):
     lost : ndarray of shape (n_seeds,)
         Fraction of the entropy that is lost in the step to a neighbor.
     cheapest : ndarray of shape (n_seeds,)
-        Fraction that the cheapest cuts lose, the geometric mean over the clusters.
+        Fraction that the cheapest cuts lose, the mean over the clusters by size.
     """
 
     n_clusters: int
@@ -394,8 +383,10 @@ def compare_numbers(
         kept = _keep_best(NeighborGraph(graph, sample_weight), some)
         labelings += kept
         owner += [i] * len(kept)
-    contrasts, lost, cheapest = _measure_contrasts(graph, sample_weight, labelings)
+    costs = measure_costs(graph, sample_weight, labelings)
+    lost, cheapest = costs.lost, average_cuts(costs)
     counts = np.array([labels.max() + 1 for labels in labelings])
+    contrasts = compute_border_scores(costs) - _CHANCE_POWER * np.log(counts)
     owners = np.array(owner)
     result = []
     for number in numbers:
@@ -424,25 +415,3 @@ def _keep_best(neighbors: NeighborGraph, labelings: list[np.ndarray]) -> list[np
         for some in by_number.values()
         for clustering in sorted(some, key=lambda one: one.score, reverse=True)[:_N_COMPARED]
     ]
-
-
-def _measure_contrasts(
-    graph: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return log contrast, lost fraction and cheapest cut of each clustering."""
-    costs = measure_costs(graph, sample_weight, labelings)
-    # The geometric mean, so that a few cheap cuts count, but not a single one of many clusters.
-    cheapest = np.array(
-        [
-            np.exp(np.average(np.log(np.maximum(cuts, _SMALLEST_CUT)), weights=sizes))
-            for cuts, sizes in zip(fill_cuts(costs), costs.sizes, strict=True)
-        ]
-    )
-    ratios = [
-        compute_log_ratio(costs, cut, loss, _SMALL_COST)
-        for cut, loss in zip(cheapest, costs.lost, strict=True)
-    ]
-    log_counts = np.log([len(sizes) for sizes in costs.sizes])
-    unevenness = 1 - costs.entropy / log_counts
-    contrasts = np.array(ratios) - _CHANCE_POWER * log_counts - _UNEVENNESS_WEIGHT * unevenness
-    return contrasts, costs.lost, cheapest

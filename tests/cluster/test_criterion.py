@@ -58,7 +58,7 @@ def compute_scores_by_loops(graph, weights, labelings):
     scores = []
     for i, labels in enumerate(labelings):
         cheapest = np.average(np.nan_to_num(cuts[i], nan=median), weights=sizes[i])
-        ratio = max(cheapest, 0.01 * median) / max(lost[i], 0.01 * median)
+        ratio = max(cheapest, 0.02 * median) / max(lost[i], 0.02 * median)
         unevenness = 1 - entropies[i] / np.log(labels.max() + 1)
         scores.append(np.log(ratio) - 0.5 * unevenness / (unevenness + 0.02))
     return scores

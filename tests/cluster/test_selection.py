@@ -75,7 +75,7 @@ def test_many_samples_are_searched_by_a_subset(random, monkeypatch):
     X = X.astype(np.float32)
     monkeypatch.setattr(selection, "_MAX_SEARCH_SAMPLES", 400)
     found = find_clusters(find_neighbors(X), 4, "auto", get_ones(X), 0)
-    assert adjusted_rand_score(y, found.labels) > 0.95
+    assert adjusted_rand_score(y, found.labels) > 0.9
 
 
 def test_smoothing_loses_no_cluster(random):
