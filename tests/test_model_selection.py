@@ -372,7 +372,7 @@ def test_the_number_of_blobs_is_recommended(choice):
 
 
 def test_contrast_is_the_cheapest_cut_beside_the_borders():
-    X, _ = make_blobs([150, 90, 60], 2, cluster_std=1.2, random_state=3)
+    X, _ = make_blobs([150, 90, 60], 2, cluster_std=1.5, random_state=3)
     choice = choose_n_clusters(X, n_clusters=range(2, 8), n_seeds=2, random_state=0)
     ratios = choice.cheapest / choice.lost / choice.n_clusters[:, None] ** 0.3
     # Between 0 and 0.5: whether sizes are uneven.
