@@ -40,6 +40,7 @@ _ALIKE = str.maketrans(
     | dict.fromkeys("\u2018\u2019\u00b4`\u02bc\uff07", "'")
     | dict.fromkeys("\u2212\u2012\u2013\u2014\ufe63\uff0d", "-")
     | dict.fromkeys("\u200b\u200e\u200f\ufeff", "")
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
     | {"\uff0c": ",", "\uff0e": ".", "\uff05": "%", "\uff0b": "+", "\uff08": "(", "\uff09": ")"}
 )
 _CURRENCIES = {
@@ -143,6 +144,10 @@ _FURTHER_DIGITS = re.compile(r"(?<=\d\d\d\d)\d+", re.ASCII)
 _TO_ONES = str.maketrans("23456789", "11111111")
 _BETWEEN_CELLS = "\x1f"
 _TIME = r"^([+-](?=.))?(?:(\d+) days?,? )?(\d{1,3}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?$"
+_TIME_IN_UNITS = (
+    r"^(?:(\d+) ?d(?:ays?)?)? ?(?:(\d+) ?h(?:ours?|rs?)?)? ?"
+    r"(?:(\d+) ?m(?:in(?:ute)?s?)?)? ?(?:(\d+(?:\.\d+)?) ?s(?:ec(?:ond)?s?)?)?$"
+)
 # Of dates that pandas does not guess.
 _DATE_FORMATS = ("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%y", "%d.%m.%y", "%m/%d/%y")
 _PLAIN = re.compile(rf"[\d.eE+\-{_BETWEEN_CELLS}]*", re.ASCII)
@@ -695,11 +700,15 @@ def _read_dates(texts: pd.Series, written: str) -> Any:
 
 
 def _read_durations(texts: pd.Series) -> np.ndarray:
-    """Return seconds; NaN for what is no time such as 12:30, 12:30:15 or 2 days 12:30:15."""
-    parts = texts.astype(str).str.extract(_TIME)
-    days, hours, minutes, seconds = (parts[i].astype(np.float64) for i in range(1, 5))
-    total = days.fillna(0) * 86_400 + hours * 3600 + minutes * 60 + seconds.fillna(0)
-    return np.where(parts[0] == "-", -total, total)
+    """Return seconds; NaN for what is no time such as 12:30, 2 days 12:30:15 or 12h 30m."""
+    texts = texts.astype(str)
+    by_colons = texts.str.extract(_TIME)
+    sign = np.where(by_colons.pop(0) == "-", -1, 1)
+    by_units = texts.str.lower().str.extract(_TIME_IN_UNITS)
+    by_units.columns = by_colons.columns
+    parts = by_colons.fillna(by_units).astype(np.float64)
+    total = parts.fillna(0) @ np.array([86_400, 3600, 60, 1])
+    return np.where(parts.notna().any(axis=1), sign * total, np.nan)
 
 
 def _read_truth(cell: str) -> float:

@@ -53,6 +53,8 @@ def parse(values):
         (["True", "false", "TRUE", ""], [1, 0, 1, NAN], "true or false; 1 gap"),
         (["12:30", "1:00:30", "-"], [45_000, 3630, NAN], "durations; 1 gap"),
         (["1 days 00:00:05", "0 days 01:00:00"], [86_405, 3600], "durations"),
+        (["5h 3m", "45m", "1 d 2 hours", "10 sec"], [18_180, 2700, 93_600, 10], "durations"),
+        (["\uff11\uff12", "\uff13.5"], [12, 3.5], "numbers"),
         (["1"] * 19 + ["broken"], [1] * 19 + [NAN], "numbers"),
     ],
 )  # fmt: skip
