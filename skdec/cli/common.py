@@ -312,10 +312,8 @@ def explain_fault(data: str) -> Iterator[None]:
 
 def build_callbacks() -> list[Any]:
     """Return the Keras callbacks that report the progress of a fit as JSON, if that is wanted."""
-    return [_build_json_callback()] if log.is_json and not log.is_quiet else []
-
-
-def _build_json_callback() -> Any:
+    if log.is_quiet or not log.is_json:
+        return []
     import keras
 
     class JsonCallback(keras.callbacks.Callback):
@@ -326,7 +324,7 @@ def _build_json_callback() -> Any:
             values = {name: float(value) for name, value in (logs or {}).items()}
             log.write(f"{phase} {epoch + 1}", values={"phase": phase, "epoch": epoch + 1} | values)
 
-    return JsonCallback()
+    return [JsonCallback()]
 
 
 def is_standard_output(path: Path) -> bool:
@@ -372,12 +370,10 @@ def format_comparison(
 ) -> str:
     """Format the table of a comparison and, given classes `y`, the matching of some methods."""
     parts = [str(comparison)]
-    if y is not None:
-        detailed = [result for result in comparison.results if result.method in methods]
-        parts += [
-            f"{result.method}, clusters matched to classes\n\n{format_matching(y, result.labels)}"
-            for result in detailed
-        ]
+    for result in comparison.results:
+        if y is not None and result.method in methods:
+            matching = format_matching(y, result.labels)
+            parts.append(f"{result.method}, clusters matched to classes\n\n{matching}")
     return "\n\n".join(parts)
 
 

@@ -283,7 +283,7 @@ def _decode(stream: Any) -> TextIO:
     The text is UTF-8 or UTF-16; bytes that are neither are read as Windows-1252, with a warning.
     """
     if stream.peek(2).startswith(_GZIP):
-        stream = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=stream))
     head = stream.peek()
     encoding = "utf-8-sig"
     if head.startswith(_UTF_16):
