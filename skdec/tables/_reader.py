@@ -646,7 +646,7 @@ def _read_arrow(data: str, part: str | None) -> Iterator[_Chunk]:
     kind = _get_suffix(data)[1:]
     try:
         file = pyarrow.dataset.dataset(Path(data).expanduser(), format=kind)
-        for batch in file.to_batches(batch_size=_ROWS_PER_CHUNK):
+        for batch in file.to_batches(batch_size=_ROWS_PER_CHUNK, batch_readahead=1):
             yield _Chunk(batch.to_pandas())
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
         raise ValueError(f"{data} is no {kind} file that can be read ({error}).") from error
