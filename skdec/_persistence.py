@@ -177,19 +177,6 @@ def read_header(path: Any) -> dict[str, Any]:
             raise ValueError(_format_refusal(path, error)) from error
 
 
-def check_can_be_saved(transformer: Any) -> None:
-    """Raise a ValueError if a file cannot hold a fitted transformer, before a long fit after it."""
-    import io
-
-    import skops.io
-
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(_strip(transformer)))) as archive:
-        try:
-            _check_schema(json.loads(archive.read(_SCHEMA)))
-        except ValueError as error:
-            raise ValueError(f"The preparation of this table cannot be saved: {error}.") from error
-
-
 def _write(model: Any, path: Path) -> None:
     import skops.io
     from skops.io.exceptions import UnsupportedTypeException

@@ -420,12 +420,6 @@ def _list_directories() -> list[Path]:
 
 def _load_original_files(directory: Path) -> LabeledData:
     """Load Fashion-MNIST from its four compressed files, as Keras caches them."""
-    for name in FASHION_FILES:
-        if not (directory / name).is_file():
-            raise FileNotFoundError(
-                f"{directory} has only a part of Fashion-MNIST: {name} is missing. Put it there, "
-                "or remove the directory to download it again."
-            )
     return _concatenate([_read_idx(directory / name) for name in FASHION_FILES], directory)
 
 
@@ -434,13 +428,12 @@ def _read_idx(path: Path) -> np.ndarray:
     try:
         with gzip.open(path) as file:
             content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
+        shape = np.frombuffer(content, ">u4", count=content[3], offset=4).astype(int)
+        return np.frombuffer(content, np.uint8, offset=4 + shape.size * 4).reshape(shape)
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
         raise ValueError(f"{path} is damaged ({error}); download it again.") from error
-    rank = content[3] if content[:3] == b"\x00\x00\x08" else 0
-    shape = np.frombuffer(content, ">u4", count=rank, offset=4) if rank else np.zeros(0)
-    if rank == 0 or len(content) != 4 + 4 * rank + shape.prod(dtype=np.int64):
-        raise ValueError(f"{path} is not a complete file of bytes in the IDX format.")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape.astype(int))
 
 
 def _concatenate(parts: list[np.ndarray], source: Path) -> LabeledData:

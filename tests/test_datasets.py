@@ -139,11 +139,11 @@ def test_damaged_original_files_raise(directories, images):
         load_fashion_mnist()
     for position in range(20, 40):  # some of these bytes are found by zlib itself
         path.write_bytes(content[:position] + b"\xff" + content[position + 1 :])
-        with pytest.raises(ValueError, match=r"is damaged|not a complete file"):
+        with pytest.raises(ValueError, match="is damaged"):
             load_fashion_mnist()
     path.write_bytes(gzip.compress(gzip.decompress(content)[:-1]))
-    with pytest.raises(ValueError, match="not a complete file of bytes in the IDX format"):
+    with pytest.raises(ValueError, match="is damaged"):
         load_fashion_mnist()
     path.unlink()
-    with pytest.raises(FileNotFoundError, match=f"{FASHION_FILES[0]} is missing"):
+    with pytest.raises(FileNotFoundError, match=FASHION_FILES[0]):
         load_fashion_mnist()

@@ -27,7 +27,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 
 import skdec
 from skdec import DECClusterer, NeighborClusterer, TablePreparer
-from skdec._persistence import check_can_be_saved, read_header
+from skdec._persistence import read_header
 from skdec.layers import RandomAffine
 from skdec.networks import build_autoencoder, build_convolutional_autoencoder
 
@@ -230,14 +230,6 @@ def test_what_a_file_cannot_hold_is_named(build, message, fitted, samples, tmp_p
     with pytest.raises(ValueError, match=message):
         skdec.save(build(samples, fitted), tmp_path / "model")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
-
-
-def test_a_transformer_is_refused_before_a_long_fit(models):
-    preparer = models["table"][0][0]
-    check_can_be_saved(preparer)
-    transformers = preparer.transformers_ | {"n": [UserScaler()]}
-    with pytest.raises(ValueError, match=r"preparation .* cannot be saved: .*UserScaler"):
-        check_can_be_saved(change(preparer, transformers_=transformers))
 
 
 def test_unfitted_models_and_missing_files(tmp_path):

@@ -14,6 +14,7 @@ from sklearn.cluster import KMeans
 
 from skdec.describe._description import (
     describe_clusters,
+    is_noise,
     name_by_words,
     name_described,
     number_clusters,
@@ -364,7 +365,7 @@ def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> 
                 "light": on_light[group],
                 "dark": on_dark[group],
                 "place": find_medoid(positions[codes == code]).tolist(),
-                "isNoise": _is_noise(group),
+                "isNoise": is_noise(group),
             }
             for code, (group, size) in enumerate(
                 zip(groups.tolist(), np.bincount(codes), strict=True)
@@ -373,12 +374,8 @@ def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> 
     }
 
 
-def _is_noise(group: Any) -> bool:
-    return bool(group == -1)
-
-
 def _name_group(group: Any) -> str:
-    return "noise" if _is_noise(group) else str(group)
+    return "noise" if is_noise(group) else str(group)
 
 
 def _describe_clusters(

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +82,7 @@ def add_image_shape(parser: argparse.ArgumentParser) -> None:
     """Add the shape of images."""
     parser.add_argument(
         "--image-shape",
-        type=_parse_shape,
+        type=_parse_numbers,
         metavar="HEIGHT,WIDTH",
         help="shape of the samples as images; those of a folder are resized to it (,3 for color)",
     )
@@ -220,20 +220,15 @@ def _parse_number_or_auto(text: str) -> int | str:
 
 
 def _parse_widths(text: str) -> tuple[int, ...] | str:
-    try:
-        return text if text == "auto" else tuple(int(width) for width in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of whole numbers such as 500,500,2000,10"
-        ) from None
+    return text if text == "auto" else _parse_numbers(text)
 
 
-def _parse_shape(text: str) -> tuple[int, ...]:
+def _parse_numbers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(side) for side in text.split(","))
+        return tuple(map(int, text.split(",")))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a height and width such as 28,28"
+            f"{text!r} is not a list of whole numbers such as 28,28"
         ) from None
 
 
@@ -317,10 +312,8 @@ def explain_fault(data: str) -> Iterator[None]:
 
 def build_callbacks() -> list[Any]:
     """Return the Keras callbacks that report the progress of a fit as JSON, if that is wanted."""
-    return [_build_json_callback()] if log.is_json and not log.is_quiet else []
-
-
-def _build_json_callback() -> Any:
+    if log.is_quiet or not log.is_json:
+        return []
     import keras
 
     class JsonCallback(keras.callbacks.Callback):
@@ -331,7 +324,7 @@ def _build_json_callback() -> Any:
             values = {name: float(value) for name, value in (logs or {}).items()}
             log.write(f"{phase} {epoch + 1}", values={"phase": phase, "epoch": epoch + 1} | values)
 
-    return JsonCallback()
+    return [JsonCallback()]
 
 
 def is_standard_output(path: Path) -> bool:
@@ -339,61 +332,37 @@ def is_standard_output(path: Path) -> bool:
     return str(path) in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
-@contextmanager
-def open_output(path: Path | None) -> Iterator[Any]:
-    """Yield a function that appends the rows of a data frame to a file.
+def write_frames(path: Path | None, frames: Iterable[pd.DataFrame]) -> None:
+    """Write data frames of the same columns, one after the other, to a file.
 
     The format is Parquet for the suffix ``.parquet``, else CSV, also on standard output if `path`
     is None. The file replaces an earlier one only when complete.
     """
     if path is None or is_standard_output(path):
-        yield _CsvWriter(sys.stdout)
+        _write_csv(sys.stdout, frames)
         return
     with write_atomically(path) as temporary:
         if path.suffix.lower() == ".parquet":
-            with _ParquetWriter(temporary) as write:
-                yield write
+            _write_parquet(temporary, iter(frames))
         else:
             with temporary.open("w", encoding="utf-8", newline="") as file:
-                yield _CsvWriter(file)
+                _write_csv(file, frames)
 
 
-class _CsvWriter:
-    def __init__(self, file: Any) -> None:
-        self._file, self._is_first = file, True
-
-    def __call__(self, frame: pd.DataFrame) -> None:
-        frame.to_csv(
-            self._file,
-            index=False,
-            header=self._is_first,
-            float_format="%.6g",
-            lineterminator="\n",
-        )
-        self._is_first = False
+def _write_csv(file: Any, frames: Iterable[pd.DataFrame]) -> None:
+    for i, frame in enumerate(frames):
+        frame.to_csv(file, index=False, header=i == 0, float_format="%.6g", lineterminator="\n")
 
 
-class _ParquetWriter:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer: Any = None
+def _write_parquet(path: Path, frames: Iterator[pd.DataFrame]) -> None:
+    from pyarrow import Table
+    from pyarrow.parquet import ParquetWriter
 
-    def __enter__(self) -> _ParquetWriter:
-        return self
-
-    def __call__(self, frame: pd.DataFrame) -> None:
-        import pyarrow
-        import pyarrow.parquet
-
-        schema = None if self._writer is None else self._writer.schema
-        table = pyarrow.Table.from_pandas(frame, schema=schema, preserve_index=False)
-        if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._path, table.schema)
-        self._writer.write_table(table)
-
-    def __exit__(self, *_: Any) -> None:
-        if self._writer is not None:
-            self._writer.close()
+    table = Table.from_pandas(next(frames), preserve_index=False)
+    with ParquetWriter(path, table.schema) as writer:
+        writer.write_table(table)
+        for frame in frames:
+            writer.write_table(Table.from_pandas(frame, table.schema, preserve_index=False))
 
 
 def format_comparison(
@@ -401,12 +370,10 @@ def format_comparison(
 ) -> str:
     """Format the table of a comparison and, given classes `y`, the matching of some methods."""
     parts = [str(comparison)]
-    if y is not None:
-        detailed = [result for result in comparison.results if result.method in methods]
-        parts += [
-            f"{result.method}, clusters matched to classes\n\n{format_matching(y, result.labels)}"
-            for result in detailed
-        ]
+    for result in comparison.results:
+        if y is not None and result.method in methods:
+            matching = format_matching(y, result.labels)
+            parts.append(f"{result.method}, clusters matched to classes\n\n{matching}")
     return "\n\n".join(parts)
 
 

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from skdec._utils.files import write_atomically
-from skdec.cli import report
 from skdec.cli.common import (
     add_columns,
     add_data,
@@ -15,20 +14,14 @@ from skdec.cli.common import (
     add_messages,
     build_callbacks,
     check_outputs,
-    explain_fault,
     format_comparison,
     get_network_parameters,
     log,
     parse_count,
     silence_stderr,
 )
-from skdec.cli.fit import (
-    build_preparation,
-    describe_preparation,
-    get_n_clusters,
-    read_table,
-    say_preparation,
-)
+from skdec.cli.fit import describe_preparation, get_n_clusters, read_table, say_preparation
+from skdec.cli.report import get_image_shape
 from skdec.tables._reader import check_data
 
 USAGE = "[DATA]"
@@ -56,24 +49,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit with N seeds in a row, and print means and standard deviations (1)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores to FILE")
-    report.add_report_option(parser)
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a web page to FILE")
     add_messages(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     check_outputs([arguments.json, arguments.report], arguments.data)
-    report.check_report(arguments)
+    if arguments.report is not None:
+        from skdec._report import check_plotly
+
+        check_plotly()
     check_data(arguments.data)
-    table = read_table(arguments)
-    preparer = build_preparation(arguments, table.X)
-    with explain_fault(arguments.data):
-        X = table.X if preparer is None else preparer.fit_transform(table.X)
+    table, preparer, X = read_table(arguments)
     say_preparation(describe_preparation(preparer))
     is_prepared = preparer is not None and arguments.scale == "none" and arguments.prepare == "auto"
     preparation = "columns prepared" if is_prepared else f"scale {arguments.scale}"
     n_clusters = get_n_clusters(arguments, table, X)
-    report.check_image_shape(arguments, X.shape[1])
+    shape = get_image_shape(arguments)
+    if arguments.report is not None and shape is not None:
+        from skdec.describe._summary import infer_image_shape
+
+        infer_image_shape(X.shape[1], shape)
     with silence_stderr():
         from skdec._comparison import compare
         from skdec.tables._preparer import clean_table
@@ -107,7 +104,12 @@ def run(arguments: argparse.Namespace) -> None:
         with write_atomically(arguments.json) as path:
             path.write_text(json.dumps(settings | comparison.to_dict(), indent=2) + "\n")
     if arguments.report is not None:
-        report.write_comparison(comparison, clean_table(preparer, table.X), arguments)
+        comparison.to_html(
+            arguments.report,
+            image_shape=shape,
+            title=Path(arguments.data).name,
+            table=clean_table(preparer, table.X),
+        )
 
 
 def _parse_methods(text: str) -> tuple[str, ...]:

@@ -11,13 +11,11 @@ from skdec.cli.common import (
     add_data,
     add_id,
     add_messages,
-    check_outputs,
-    open_output,
     parse_count,
     parse_table_file,
+    write_frames,
 )
-from skdec.cli.predict import add_model, check_model, load_model, load_samples
-from skdec.tables._reader import check_data
+from skdec.cli.predict import add_model, load_samples, open_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,10 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    check_outputs([arguments.output], arguments.data, arguments.model)
-    check_data(arguments.data)
-    check_model(arguments.model)
-    model = load_model(arguments.model)
+    model = open_model(arguments)
     from skdec.describe._description import describe_clusters, find_examples
     from skdec.tables._preparer import clean_table
 
@@ -68,8 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
     examples = find_examples(model, X, arguments.n_examples)
     described = describe_clusters(clean_table(model, X), model.predict(X))
     if arguments.output is not None:
-        with open_output(arguments.output) as write:
-            write(described.reset_index())
+        write_frames(arguments.output, [described.reset_index()])
     parts = [
         _format_cluster(
             described.loc[[cluster]].head(arguments.n_columns),

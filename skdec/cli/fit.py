@@ -80,10 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
     check_data(arguments.data)
     if not arguments.dry_run:
         _choose_outputs(arguments)
-    table = read_table(arguments)
-    preparer = build_preparation(arguments, table.X)
-    with explain_fault(arguments.data):
-        X = table.X if preparer is None else preparer.fit_transform(table.X)
+    table, preparer, X = read_table(arguments)
     lines = describe_preparation(preparer)
     if arguments.dry_run:
         sys.stdout.write("\n".join([*table.notes, *lines, f"{len(X):,} samples"]) + "\n")
@@ -153,23 +150,31 @@ def _choose_outputs(arguments: argparse.Namespace) -> None:
         )
 
 
-def read_table(arguments: argparse.Namespace) -> Table:
-    """Read the whole table, and say what was left out or joined."""
+def read_table(arguments: argparse.Namespace) -> tuple[Table, Any, Any]:
+    """Return the whole table, its preparer or None, and the samples; say what was left out."""
     with show_reading():
         table = load_table(arguments.data, get_columns(arguments))
     if not getattr(arguments, "dry_run", False):
         for note in table.notes:
             log.write(note)
-    return table
+    preparer = _build_preparation(arguments)
+    with explain_fault(arguments.data):
+        X = table.X if preparer is None else preparer.fit_transform(table.X)
+    return table, preparer, X
 
 
-def build_preparation(arguments: argparse.Namespace, X: Any) -> Any:
+def _build_preparation(arguments: argparse.Namespace) -> Any:
     """Return the unfitted transformer for the samples, or None.
 
     A table is prepared, unless its numbers are scaled or taken as they are; arrays and images are
     not.
     """
-    scaler = _build_scaler(arguments.scale)
+    # Imported here, so that neither --help nor a refused file loads scikit-learn.
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+    scalers = {"none": None, "minmax": MinMaxScaler(), "standard": StandardScaler()}
+    scaler = scalers[arguments.scale]
     is_prepared = arguments.scale == "none" and arguments.prepare == "auto"
     if arguments.categories and not is_prepared:
         raise ValueError(
@@ -177,8 +182,6 @@ def build_preparation(arguments: argparse.Namespace, X: Any) -> Any:
         )
     if not has_named_columns(arguments.data):
         return scaler
-    from sklearn.pipeline import make_pipeline
-
     from skdec.tables._preparer import TablePreparer
 
     preparer = TablePreparer(
@@ -188,14 +191,6 @@ def build_preparation(arguments: argparse.Namespace, X: Any) -> Any:
         random_state=arguments.seed,
     )
     return preparer if scaler is None else make_pipeline(preparer, scaler)
-
-
-def _build_scaler(scale: str) -> Any:
-    """Return scikit-learn's scaler of this kind; None for "none"."""
-    # Imported here, so that neither --help nor a refused file loads scikit-learn.
-    from sklearn.preprocessing import MinMaxScaler, StandardScaler
-
-    return {"none": None, "minmax": MinMaxScaler(), "standard": StandardScaler()}[scale]
 
 
 def describe_preparation(preparer: Any) -> list[str]:

@@ -21,12 +21,19 @@ from skdec.cli.common import (
     check_outputs,
     explain_fault,
     log,
-    open_output,
     show_reading,
     silence_stderr,
+    write_frames,
 )
 from skdec.datasets import find_image_shape
-from skdec.tables._reader import Columns, Table, check_data, has_named_columns, iterate_table
+from skdec.tables._reader import (
+    Columns,
+    Table,
+    check_data,
+    concatenate_tables,
+    has_named_columns,
+    iterate_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    check_outputs([arguments.output], arguments.data, arguments.model)
     check_id(arguments.id)
-    check_data(arguments.data)
-    check_model(arguments.model)
-    model = load_model(arguments.model)
+    model = open_model(arguments)
     write_predictions(arguments, model, iterate_samples(model, arguments))
 
 
@@ -75,6 +79,14 @@ def check_id(name: str | None) -> None:
         )
 
 
+def open_model(arguments: argparse.Namespace) -> Any:
+    """Load a model, once all that the command reads and writes has been checked."""
+    check_outputs([arguments.output], arguments.data, arguments.model)
+    check_data(arguments.data)
+    check_model(arguments.model)
+    return load_model(arguments.model)
+
+
 def load_model(path: Path) -> Any:
     """Load a model from 'skdec fit', or one that was saved in Python."""
     from skdec._persistence import load
@@ -85,11 +97,15 @@ def load_model(path: Path) -> Any:
 
 def iterate_samples(model: Any, arguments: argparse.Namespace) -> Iterator[Table]:
     """Iterate over the rows of a table in chunks, each with the columns that the model uses."""
+    import pandas as pd
+
+    from skdec.tables._preparer import TablePreparer
+
     data, label = arguments.data, getattr(arguments, "label", None)
     names = [str(name) for name in getattr(model, "feature_names_in_", ())]
     only = names or None if has_named_columns(data) else None
     columns = Columns(label, arguments.id, only, (), arguments.part, find_image_shape(names))
-    match = _Matcher(model, data)
+    parser = split_model(model)[0]
     unused: tuple[str, ...] = ()
     with show_reading():
         for table in iterate_table(data, columns):
@@ -99,47 +115,32 @@ def iterate_samples(model: Any, arguments: argparse.Namespace) -> Iterator[Table
                 unused = table.unused
                 log.write(f"columns that the model does not use: {', '.join(unused)}.")
             with explain_fault(data):
-                yield table._replace(X=match(table.X))
+                # Of a model that was saved in Python, the first chunk tells what the columns are.
+                if isinstance(table.X, pd.DataFrame) and not isinstance(parser, TablePreparer):
+                    parser = TablePreparer(passthrough=True).fit(table.X)
+                X = _match(model, parser, table.X)
+            yield table._replace(X=X)
 
 
 def load_samples(model: Any, arguments: argparse.Namespace) -> Table:
     """Load all rows of a table, with the columns that the model uses."""
+    return concatenate_tables(list(iterate_samples(model, arguments)))
+
+
+def _match(model: Any, parser: Any, X: Any) -> Any:
+    """Return samples as the model has seen them in its fit: with or without names."""
     import pandas as pd
 
-    tables = list(iterate_samples(model, arguments))
-    X = pd.concat([pd.DataFrame(table.X) for table in tables], ignore_index=True)
-    y = None if tables[0].y is None else np.concatenate([table.y for table in tables])
-    ids = pd.concat([table.ids for table in tables], ignore_index=True)
-    return Table(X if hasattr(model, "feature_names_in_") else X.to_numpy(), y, ids)
-
-
-class _Matcher:
-    """Samples as the model has seen them in its fit: with or without names, text or numbers."""
-
-    def __init__(self, model: Any, data: str) -> None:
-        self._model, self._data = model, data
-        self._parser: Any = None
-
-    def __call__(self, X: Any) -> Any:
-        import pandas as pd
-
-        from skdec.tables._preparer import TablePreparer
-
-        model = self._model
-        if X.shape[1] != model.n_features_in_:
-            raise ValueError(
-                f"it has {X.shape[1]} columns, but the model was fitted on {model.n_features_in_}."
-            )
-        names = getattr(model, "feature_names_in_", None)
-        if not isinstance(X, pd.DataFrame):
-            return X if names is None else pd.DataFrame(X, columns=names, copy=False)
-        parser = split_model(model)[0]
-        if not isinstance(parser, TablePreparer):
-            # A model that was saved in Python: the first chunk tells what the columns are.
-            parser = self._parser = self._parser or TablePreparer(passthrough=True).fit(X)
-        if not parser.column_kinds_:  # numbers as they are
-            X = pd.DataFrame(parser.transform(X), X.index, X.columns, copy=False)
-        return X if names is not None else X.to_numpy()
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"it has {X.shape[1]} columns, but the model was fitted on {model.n_features_in_}."
+        )
+    names = getattr(model, "feature_names_in_", None)
+    if not isinstance(X, pd.DataFrame):
+        return X if names is None else pd.DataFrame(X, columns=names, copy=False)
+    if not parser.column_kinds_:  # numbers as they are
+        X = pd.DataFrame(parser.transform(X), X.index, X.columns, copy=False)
+    return X if names is not None else X.to_numpy()
 
 
 def split_model(model: Any) -> tuple[Any, Any]:
@@ -149,13 +150,16 @@ def split_model(model: Any) -> tuple[Any, Any]:
 
 def write_predictions(arguments: argparse.Namespace, model: Any, tables: Iterable[Table]) -> None:
     """Write the clusters of tables, one after the other, to a file or to standard output."""
-    with open_output(arguments.output) as write:
+
+    def predict() -> Iterator[pd.DataFrame]:
         for table in tables:
             with explain_fault(arguments.data):
                 predictions = build_predictions(
                     model, table, arguments.soft_assignments, arguments.embedding
                 )
-            write(predictions)
+            yield predictions
+
+    write_frames(arguments.output, predict())
 
 
 def build_predictions(

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from scipy.stats import entropy
+from sklearn.utils import check_consistent_length, check_scalar
 
 from skdec.describe._summary import (
-    check_labels,
     check_names,
     compute_information,
     compute_means,
@@ -100,7 +100,7 @@ def describe_clusters(X: Any, labels: Any) -> pd.DataFrame:
     {'age': '21 (20.5 to 21.5)', 'pet': 'cat 50%, dog 50%'}
     """
     table, labels = to_frame(X), np.asarray(labels)
-    check_labels(labels, len(table))
+    check_consistent_length(table, labels)
     clusters, codes = np.unique(labels, return_inverse=True)
     members = [np.flatnonzero(codes == code) for code in range(len(clusters))]
     columns = [_describe_column(column, members) for _, column in table.items()]
@@ -180,7 +180,7 @@ def name_clusters(X: Any, labels: Any, *, feature_names: Any = None) -> pd.Serie
     """
     labels = np.asarray(labels)
     if issparse(X):
-        check_labels(labels, X.shape[0])
+        check_consistent_length(X, labels)
         if feature_names is None:
             return number_clusters(labels)
         check_names(feature_names, X.shape[1])
@@ -226,9 +226,7 @@ def find_examples(model: Any, X: Any, n_examples: int = 3) -> pd.DataFrame:
     >>> dec = DECClusterer(3, random_state=0).fit(X)  # doctest: +SKIP
     >>> find_examples(dec, X)  # doctest: +SKIP
     """
-    number: Any = n_examples
-    if not isinstance(number, Integral) or int(number) < 1:
-        raise ValueError(f"n_examples must be an integer of at least 1; got {n_examples!r}.")
+    check_scalar(n_examples, "n_examples", Integral, min_val=1)
     clusterer, X = split_pipeline(model, X)
     q, z = clusterer.predict_proba(X), np.asarray(clusterer.transform(X))
     samples = pd.DataFrame({"cluster": q.argmax(axis=1), "sample": np.arange(len(q))})

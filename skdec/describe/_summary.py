@@ -219,12 +219,6 @@ def find_yes(column: pd.Series) -> np.ndarray | None:
     return column.astype(object).map(meanings).to_numpy(np.float64, na_value=np.nan)
 
 
-def check_labels(labels: np.ndarray, n_samples: int) -> None:
-    """Raise a ValueError unless there is one label for each sample."""
-    if labels.shape != (n_samples,):
-        raise ValueError(f"labels has shape {labels.shape}, but X has {n_samples} samples.")
-
-
 def compute_information(inside: np.ndarray, outside: np.ndarray) -> float:
     """Return the mutual information with being a member, divided by the entropy of the latter.
 

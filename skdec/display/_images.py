@@ -137,9 +137,9 @@ class PrototypesDisplay:
                 mosaic.add(row, first_doubtful + column, image)
         ax = create_axes(ax, mosaic.compute_figsize())
         self.image_ = mosaic.show(ax)
-        headings = {"center": (0, 1), "most certain": (first_typical, n_typical)}
+        headings = [("center", 0, 1), ("most certain", first_typical, n_typical)]
         if n_doubtful:
-            headings["least certain"] = first_doubtful, n_doubtful
+            headings.append(("least certain", first_doubtful, n_doubtful))
         mosaic.name_rows(ax, [str(label) for label in self.labels])
         mosaic.name_columns(ax, headings)
         ax.set_ylabel("Cluster")
@@ -214,7 +214,7 @@ class ReconstructionDisplay:
         ValueError
             If `image_shape` does not fit to the number of features.
         """
-        n_samples = min(_count_samples(X), _MAX_RECONSTRUCTED)
+        n_samples = min(np.shape(X)[0], _MAX_RECONSTRUCTED)
         X = resample(X, replace=False, n_samples=n_samples, random_state=random_state)
         reconstructed = np.asarray(estimator.inverse_transform(estimator.transform(X)))
         X = to_dense(X)
@@ -240,16 +240,11 @@ class ReconstructionDisplay:
         ax = create_axes(ax, mosaic.compute_figsize(cell=0.7))
         self.image_ = mosaic.show(ax)
         mosaic.name_rows(ax, ["original", "reconstructed"])
-        mosaic.name_columns(
-            ax, [(f"{error:.2g}", (column, 1)) for column, error in enumerate(errors)], top=False
-        )
+        names = [(f"{error:.2g}", column, 1) for column, error in enumerate(errors)]
+        mosaic.name_columns(ax, names, top=False)
         ax.set_xlabel("Mean squared error")
         self.ax_, self.figure_ = ax, ax.figure
         return self
-
-
-def _count_samples(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 class Mosaic:
@@ -305,12 +300,11 @@ class Mosaic:
 
     def name_columns(self, ax: Any, names: Any, *, top: bool = True) -> None:
         """Write names above or below the columns from ``first`` to ``first + n``."""
-        items = names.items() if hasattr(names, "items") else names
         middles = [
             (first + (n - 1) / 2) * self._step[1] + self._image_shape[1] / 2
-            for _, (first, n) in items
+            for _, first, n in names
         ]
-        ax.set_xticks(middles, [name for name, _ in items])
+        ax.set_xticks(middles, [name for name, *_ in names])
         ax.xaxis.set_tick_params(labeltop=top, labelbottom=not top)
         _hide_frame(ax)
 

@@ -10,6 +10,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -214,9 +215,11 @@ class ColumnFormat:
         is_text = _is_text(column)
         if self.kind in ("word", "code", "empty"):
             return self._parse_words(column)
-        if not is_text and column.notna().any() and _get_kind(column) not in self._compatible:
-            raise ValueError(_explain_kinds(column.name, self.kind, _get_kind(column)))
         if not is_text:
+            kind = _get_kind(column)
+            are_numbers = {kind, self.kind} <= {"number", "truth"}
+            if kind != self.kind and not are_numbers and column.notna().any():
+                raise ValueError(_explain_kinds(column.name, self.kind, kind))
             values = _to_values(column, self.kind, self.missing)
             self._warn_about_first_gaps(column.name, int(values.isna().sum()))
             return values
@@ -230,7 +233,8 @@ class ColumnFormat:
                 raise ValueError(_explain_kinds(column.name, self.kind, other.kind))
         if odd:
             warn_user(
-                f"Column {column.name!r} has values that are no {self._noun} and count as missing: "
+                f"Column {column.name!r} has values that are no {_name_kind(self.kind)} and count "
+                "as missing: "
                 f"{format_values(odd)}."
             )
         return pd.Series(values, column.index, name=column.name)
@@ -244,29 +248,15 @@ class ColumnFormat:
                 "the median takes their place."
             )
 
-    @property
-    def _noun(self) -> str:
-        return "truth values" if self.kind == "truth" else f"{self.kind}s"
-
-    @property
-    def _compatible(self) -> tuple[str, ...]:
-        numbers = ("number", "truth")
-        return numbers if self.kind in numbers else (self.kind,)
-
     def _read(self, cells: list[str]) -> tuple[Any, np.ndarray]:
         """Return the values of cells, and which of these are marked as gaps."""
         if self.kind == "number" and self.decimal == "." and not self.missing:
-            joined = _BETWEEN_CELLS.join(cells)
-            if _PLAIN.fullmatch(joined):
-                try:
+            # Fails for a point or sign alone among numbers.
+            with suppress(ValueError):
+                if _PLAIN.fullmatch(_BETWEEN_CELLS.join(cells)):
                     given = (cell or "nan" for cell in cells) if "" in cells else cells
                     numbers = np.fromiter(map(float, given), np.float64, len(cells))
                     return numbers, np.isnan(numbers)
-                except ValueError:  # a point or sign alone among numbers
-                    return self._read_each(cells)
-        return self._read_each(cells)
-
-    def _read_each(self, cells: list[str]) -> tuple[Any, np.ndarray]:
         is_gap_by_cell = {cell: self._is_gap(cell) for cell in set(cells)}
         is_gap = np.array([is_gap_by_cell[cell] for cell in cells], dtype=bool)
         if self.kind in ("number", "truth"):
@@ -370,11 +360,6 @@ def understand(
     return replace(found, n_gaps=sum(gaps.values()), gaps=shown)
 
 
-def needs_comma(column_format: ColumnFormat) -> bool:
-    """Whether numbers of a column can be read with a decimal comma alone."""
-    return column_format.decimal == "," and not column_format.note
-
-
 def find_sentinel(column: pd.Series) -> tuple[float, int] | None:
     """Return an extreme value that is repeated and far from all others, and its count."""
     values, counts = np.unique(column[np.isfinite(column)], return_counts=True)
@@ -395,7 +380,10 @@ def is_missing(cell: str) -> bool:
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a number in some spelling."""
-    return _is_readable(_match_number(cell.strip().translate(_ALIKE)))
+    number = _match_number(cell.strip().translate(_ALIKE))
+    return number is not None and any(
+        pattern.fullmatch(number["digits"]) for pattern in _DIGITS.values()
+    )
 
 
 def format_values(values: list[str]) -> str:
@@ -445,13 +433,8 @@ def _convert_objects(column: pd.Series) -> pd.Series:
         return column.dt.to_timestamp()
     if isinstance(column.dtype, pd.SparseDtype):
         return column.sparse.to_dense()
-    if column.dtype != object and not str(column.dtype).startswith(
-        ("list", "struct", "map", "bin")
-    ):
-        if column.dtype.kind == "c":
-            raise ValueError(
-                f"Column {column.name!r} has complex numbers; split it into two columns."
-            )
+    nested = ("list", "struct", "map", "bin", "complex")
+    if column.dtype != object and not str(column.dtype).startswith(nested):
         return column
     match pd.api.types.infer_dtype(column, skipna=True):
         case "string" | "empty":
@@ -466,10 +449,6 @@ def _convert_objects(column: pd.Series) -> pd.Series:
             return column.astype("boolean")
         case "integer" | "floating" | "mixed-integer-float" | "decimal":
             return column.astype(np.float64)
-        case "complex":
-            raise ValueError(
-                f"Column {column.name!r} has complex numbers; split it into two columns."
-            )
     return column.map(lambda value: _to_text(value, column.name), na_action=None)
 
 
@@ -510,12 +489,14 @@ def _get_kind(column: pd.Series) -> str:
 
 
 def _explain_kinds(name: Any, before: str, now: str) -> str:
-    names = {"truth": "truth values"}
-    before, now = (names.get(kind, f"{kind}s") for kind in (before, now))
     return (
-        f"Column {name!r} has {now}, but had {before} when the preparer was fitted; write them as "
-        "then, or fit again."
+        f"Column {name!r} has {_name_kind(now)}, but had {_name_kind(before)} when the preparer "
+        "was fitted; write them as then, or fit again."
     )
+
+
+def _name_kind(kind: str) -> str:
+    return "truth values" if kind == "truth" else f"{kind}s"
 
 
 def _to_values(column: pd.Series, kind: str, missing: tuple[str, ...]) -> pd.Series:
@@ -547,12 +528,6 @@ def _match_number(cell: str) -> re.Match[str] | None:
     if before and before not in _CURRENCY_NAMES:
         return None
     return number
-
-
-def _is_readable(number: re.Match[str] | None) -> bool:
-    return number is not None and any(
-        pattern.fullmatch(number["digits"]) for pattern in _DIGITS.values()
-    )
 
 
 def _find_unit(number: re.Match[str], *, is_money: bool) -> tuple[float, str]:

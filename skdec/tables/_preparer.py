@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec._utils.data import to_frame_or_array
 from skdec._utils.process import warn_user
+from skdec._utils.validation import Constraint, Fraction, Integer, Positive
 from skdec.tables._cells import (
     ColumnFormat,
     find_sentinel,
     format_values,
     is_missing,
     is_number,
-    needs_comma,
     understand,
 )
 
@@ -57,6 +56,24 @@ _MIN_COLUMNS_ON_ONE_SCALE = 16
 # In fewer rows, numbers without gaps may be anything.
 _MIN_COUNTED_ROWS = 20
 _MAX_FAULTS = 8
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
+
+
+def _are_words(value: Any) -> bool:
+    return _is_list(value) and all(isinstance(word, str) for word in value)
+
+
+_PARAMETERS = {
+    "categories": Constraint("a list of names of columns", _are_words),
+    "category_weight": Positive(),
+    "max_categories": Integer(1),
+    "min_frequency": Fraction(allows_one=False),
+    "n_text_components": Integer(1),
+    "missing_values": Constraint("a list", _is_list),
+}
 
 
 class TablePreparer(TransformerMixin, BaseEstimator):
@@ -228,7 +245,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, n_features_out), float32
             The features; samples that pass through are returned as they are.
         """
-        self._check_parameters()
+        for parameter, constraint in _PARAMETERS.items():
+            constraint.check(parameter, getattr(self, parameter))
         self.formats_: dict[str, ColumnFormat] = {}
         self.column_kinds_: dict[str, str] = {}
         self.dropped_columns_: dict[str, str] = {}
@@ -321,27 +339,6 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return np.array(self._names_out, dtype=object)
-
-    def _check_parameters(self) -> None:
-        names: Any = self.categories
-        is_list = isinstance(names, Sequence | np.ndarray) and not isinstance(names, str)
-        if not is_list or not all(isinstance(name, str) for name in names):
-            raise TypeError(f"categories must be a list of names of columns; got {names!r}.")
-        for name in ("max_categories", "n_text_components"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1; got {value!r}.")
-        weight: Any = self.category_weight
-        if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
-            raise ValueError(f"category_weight must be a number above 0; got {weight!r}.")
-        if isinstance(self.missing_values, str) or not isinstance(
-            self.missing_values, Sequence | np.ndarray
-        ):
-            raise TypeError(f"missing_values must be a list; got {self.missing_values!r}.")
-        if not 0 <= self.min_frequency < 1:
-            raise ValueError(
-                f"min_frequency must be a fraction from 0 to below 1; got {self.min_frequency!r}."
-            )
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
         """Return a pandas data frame with strings as names, or a numeric array or sparse matrix."""
@@ -572,7 +569,7 @@ def _understand_table(
         name: understand(column, missing=missing, is_code=name in categories)
         for name, column in table.items()
     }
-    if any(map(needs_comma, formats.values())):
+    if any(found.decimal == "," and not found.note for found in formats.values()):
         for name, found in formats.items():
             if found.note and found.kind == "number":
                 formats[name] = understand(table[name], decimal=",", missing=missing)

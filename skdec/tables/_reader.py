@@ -12,16 +12,17 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 
@@ -181,18 +182,23 @@ def load_table(data: str, columns: Columns = Columns()) -> Table:
         If the file is empty, damaged, of another kind or without a column asked for, or rows have
         too many or too few fields or no label; the message has all faults.
     """
+    table = concatenate_tables(list(iterate_table(data, columns)))
+    return table if table.y is None else table._replace(y=_convert_labels(table.y))
+
+
+def concatenate_tables(tables: Sequence[Table]) -> Table:
+    """Return the rows of all chunks of a table."""
     import pandas as pd
 
-    tables = list(iterate_table(data, columns))
+    first = tables[0]
     if len(tables) == 1:
-        return tables[0]._replace(y=None if tables[0].y is None else _convert_labels(tables[0].y))
-    X = pd.concat([table.X for table in tables])
-    y = None
-    if tables[0].y is not None:
-        y = _convert_labels(np.concatenate([table.y for table in tables]))
+        return first
+    parts = [table.X for table in tables]
+    X = pd.concat(parts) if isinstance(first.X, pd.DataFrame) else np.concatenate(parts)
+    y = None if first.y is None else np.concatenate([table.y for table in tables])
     ids = pd.concat([table.ids for table in tables], ignore_index=True)
     notes = tuple(note for table in tables for note in table.notes)
-    return Table(X, y, ids, tables[0].unused, notes)
+    return Table(X, y, ids, first.unused, notes)
 
 
 def iterate_table(data: str, columns: Columns = Columns()) -> Iterator[Table]:
@@ -228,11 +234,19 @@ def _get_suffix(data: str) -> str:
 
 def _read_text(data: str, part: str | None) -> Iterator[_Chunk]:
     """Read a text file, each field as text, and show how far it is read."""
-    path = None if data == STANDARD_INPUT else Path(data).expanduser()
-    name = "standard input" if path is None else data
+    is_file = data != STANDARD_INPUT
+    name = data if is_file else "standard input"
     try:
-        with _open_text(path) as text:
-            yield from _read_lines(text, name)
+        with _open_file(data) if is_file else nullcontext(sys.stdin.buffer) as file:
+            n_bytes = os.fstat(file.fileno()).st_size if is_file else 0
+            n_megabytes = n_bytes // _MEGABYTE if n_bytes >= _MIN_BYTES_SHOWN else 0
+            with open_bar("read", n_megabytes, "MB") as bar:
+                n_read = 0
+                for chunk in _read_lines(_decode(file), name):
+                    if n_megabytes:  # the position in standard input is not known
+                        n_before, n_read = n_read, file.tell() // _MEGABYTE
+                        bar.advance(n_read - n_before)
+                    yield chunk
     except (EOFError, OSError, csv.Error, UnicodeError, zlib.error) as error:
         raise ValueError(f"{name} cannot be read: {error}.") from error
 
@@ -259,63 +273,28 @@ def _read_lines(text: TextIO, data: str) -> Iterator[_Chunk]:
     yield from _build_frames(islice(numbered, header.n_rows, None), header, data, "line")
 
 
-@contextmanager
-def _open_text(path: Path | None) -> Iterator[TextIO]:
-    """Yield a file, or standard input, as text; gzip is decompressed.
+def _open_file(data: str) -> BinaryIO:
+    return Path(data).expanduser().open("rb", buffering=_BUFFER_BYTES)
+
+
+def _decode(stream: Any) -> TextIO:
+    """Return a buffered stream of bytes as text; gzip is decompressed.
 
     The text is UTF-8 or UTF-16; bytes that are neither are read as Windows-1252, with a warning.
     """
-    file: Any = sys.stdin.buffer if path is None else path.open("rb")
-    n_bytes = 0 if path is None else path.stat().st_size  # not known of standard input
-    n_megabytes = n_bytes // _MEGABYTE if n_bytes >= _MIN_BYTES_SHOWN else 0
-    n_read = 0
-    with open_bar("read", n_megabytes, "MB") as bar:
-
-        def report(n_new: int) -> None:
-            nonlocal n_read
-            n_read += n_new
-            if n_read >= _MEGABYTE:
-                bar.advance(n_read // _MEGABYTE)
-                n_read %= _MEGABYTE
-
-        try:
-            yield _decode(io.BufferedReader(_Watched(file, report), _BUFFER_BYTES))
-        finally:
-            if path is not None:
-                file.close()
-
-
-def _decode(stream: io.BufferedReader) -> TextIO:
     if stream.peek(2).startswith(_GZIP):
-        stream = io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=stream)))
+        stream = io.BufferedReader(gzip.GzipFile(fileobj=stream))
     head = stream.peek()
     encoding = "utf-8-sig"
     if head.startswith(_UTF_16):
         encoding = "utf-16"
     elif b"\0" in head:
         zeros = np.frombuffer(head[: len(head) // 2 * 2], np.uint8).reshape(-1, 2) == 0
-        encoding = "utf-16-le" if zeros[:, 1].mean() > 0.5 and not zeros[:, 0].any() else ""
-    if not encoding:
-        raise OSError("it is not text")
+        if zeros[:, 1].mean() <= 0.5 or zeros[:, 0].any():
+            raise OSError("it is not text")
+        encoding = "utf-16-le"
     errors = "skdec.windows-1252" if encoding == "utf-8-sig" else "strict"
     return io.TextIOWrapper(stream, encoding, errors=errors, newline="")
-
-
-class _Watched(io.RawIOBase):
-    """A stream that calls a function with the length of each part that is read from it."""
-
-    def __init__(self, stream: BinaryIO, watch: Callable[[int], object]) -> None:
-        super().__init__()
-        self._stream, self._watch = stream, watch
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        content = self._stream.read(len(buffer))
-        buffer[: len(content)] = content
-        self._watch(len(content))
-        return len(content)
 
 
 def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:
@@ -595,12 +574,10 @@ class _Totals:
         last = {i: value for i, value in last.items() if np.isfinite(value)}
         if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or not last:
             return False
-        values = np.array(list(last.values()))
-        sums = np.array([self._sums[i] for i in last])
-        is_larger = any(abs(last[i]) > self._largest[i] for i in last)
-        is_sum = bool(np.isclose(values, sums, rtol=1e-6, atol=0).all()) and is_larger
-        means = sums / self._n_rows
-        return is_sum or (len(last) > 1 and bool(np.isclose(values, means, rtol=1e-5).all()))
+        is_larger = any(abs(value) > self._largest[i] for i, value in last.items())
+        return is_larger and all(
+            np.isclose(value, self._sums[i], rtol=1e-6, atol=0) for i, value in last.items()
+        )
 
     def _parse(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
         """Return the values of the columns of numbers, understood from the first chunk."""
@@ -657,43 +634,29 @@ def _read_excel(data: str, part: str | None) -> Iterator[_Chunk]:
     yield from _build_frames(islice(numbered, header.n_rows, None), header, where, "row")
 
 
-def _read_parquet(data: str, part: str | None) -> Iterator[_Chunk]:
-    pyarrow = _import_pyarrow(data)
+def _read_arrow(data: str, part: str | None) -> Iterator[_Chunk]:
     try:
-        file = pyarrow.parquet.ParquetFile(Path(data).expanduser())
-        for batch in file.iter_batches(_ROWS_PER_CHUNK):
-            yield _Chunk(batch.to_pandas())
-        if not file.metadata.num_rows:
-            yield _Chunk(file.schema_arrow.empty_table().to_pandas())
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
-        raise ValueError(f"{data} is not a Parquet file that can be read.") from error
-
-
-def _read_feather(data: str, part: str | None) -> Iterator[_Chunk]:
-    pyarrow = _import_pyarrow(data)
-    try:
-        yield _Chunk(pyarrow.feather.read_feather(Path(data).expanduser()))
-    except (pyarrow.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{data} is not a Feather file that can be read.") from error
-
-
-def _import_pyarrow(data: str) -> Any:
-    try:
-        import pyarrow.feather
-        import pyarrow.parquet
+        import pyarrow
+        import pyarrow.dataset
     except ImportError as error:
         raise ValueError(
             f"{data}: reading Parquet and Feather needs pyarrow: run pip install '.[tables]' in a "
             "clone of skdec."
         ) from error
-    return pyarrow
+    kind = _get_suffix(data)[1:]
+    try:
+        file = pyarrow.dataset.dataset(Path(data).expanduser(), format=kind)
+        for batch in file.to_batches(batch_size=_ROWS_PER_CHUNK, batch_readahead=1):
+            yield _Chunk(batch.to_pandas())
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
+        raise ValueError(f"{data} is no {kind} file that can be read ({error}).") from error
 
 
 def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
     """Read a list of records, or one under a key, or columns by name."""
     try:
-        with _open_text(Path(data).expanduser()) as text:
-            content = json.load(text)
+        with _open_file(data) as file:
+            content = json.load(_decode(file))
     except (ValueError, OSError) as error:
         raise ValueError(f"{data} is no JSON that can be read ({error}).") from error
     if isinstance(content, dict):
@@ -705,8 +668,8 @@ def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
 
 
 def _read_json_lines(data: str, part: str | None) -> Iterator[_Chunk]:
-    with _open_text(Path(data).expanduser()) as text:
-        lines = ((i, line) for i, line in enumerate(text, start=1) if line.strip())
+    with _open_file(data) as file:
+        lines = ((i, line) for i, line in enumerate(_decode(file), start=1) if line.strip())
         while block := list(islice(lines, _ROWS_PER_CHUNK)):
             records = []
             for i, line in block:
@@ -736,8 +699,8 @@ def _read_arff(data: str, part: str | None) -> Iterator[_Chunk]:
     from scipy.io import arff
 
     try:
-        with _open_text(Path(data).expanduser()) as text:
-            records, meta = arff.loadarff(text)
+        with _open_file(data) as file:
+            records, meta = arff.loadarff(_decode(file))
     except (ValueError, NotImplementedError, arff.ArffError, StopIteration) as error:
         raise ValueError(f"{data} is no ARFF file that can be read ({error}).") from error
     frame = pd.DataFrame(records)
@@ -876,7 +839,11 @@ def _load_arrays(data: str, columns: Columns) -> Table:
         X, y = DATASETS[data]()
     else:
         X, y, ids = _ARRAY_READERS[_get_suffix(data)](Path(data).expanduser(), columns.part)
-    _check_matrix(X, data)
+    if X.ndim != 2 or X.dtype.kind not in "biuf" or 0 in X.shape:
+        raise ValueError(
+            f"{data} has an array of shape {X.shape} and dtype {X.dtype}; an array of numbers, "
+            "(n_samples, n_features), is needed."
+        )
     if y is not None and y.shape != X.shape[:1]:
         raise ValueError(f"{data}: y has shape {y.shape}, but X has {len(X)} samples.")
     if ids is None:
@@ -940,24 +907,6 @@ def _load_h5ad(path: Path, part: str | None) -> tuple[Any, Any, Any]:
     return X.toarray() if hasattr(X, "toarray") else np.asarray(X), None, ids
 
 
-def _check_matrix(X: np.ndarray, data: str) -> None:
-    """Raise unless `X` is a matrix of finite numbers, of which only a part is in memory."""
-    if X.ndim != 2 or X.dtype.kind not in "biuf":
-        raise ValueError(
-            f"{data} has an array of shape {X.shape} and dtype {X.dtype}; an array of numbers, "
-            "(n_samples, n_features), is needed."
-        )
-    if 0 in X.shape:
-        raise ValueError(f"{data} has an array of shape {X.shape}: no samples or no features.")
-    faults = []
-    for start in range(0, len(X), _ROWS_PER_CHUNK):
-        block = X[start : start + _ROWS_PER_CHUNK]
-        for row, column in np.argwhere(~np.isfinite(block)).tolist():
-            what = "missing" if np.isnan(block[row, column]) else "infinite"
-            faults.append(f"row {start + row + 1}, column '{column}': the value is {what}")
-    _raise_faults(data, faults, "Impute them, or remove the rows.")
-
-
 def _iterate_folder(data: str, columns: Columns) -> Iterator[Table]:
     """Iterate over the images of a folder, as data frames of pixels with names."""
     import pandas as pd
@@ -977,8 +926,7 @@ def _iterate_folder(data: str, columns: Columns) -> Iterator[Table]:
 _FRAME_READERS: dict[str, Callable[[str, str | None], Any]] = {
     **dict.fromkeys((".csv", ".tsv", ".txt", ".gz"), _read_text),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), _read_excel),
-    ".parquet": _read_parquet,
-    ".feather": _read_feather,
+    **dict.fromkeys((".parquet", ".feather"), _read_arrow),
     ".json": _read_json,
     **dict.fromkeys((".jsonl", ".ndjson"), _read_json_lines),
     ".arff": _read_arff,

@@ -146,7 +146,7 @@ def test_predict_streams_in_chunks(directory, capsys, monkeypatch):
     monkeypatch.setattr("skdec.tables._reader._ROWS_PER_CHUNK", 7)
     assert main([*predict, "customer"]) == 0
     assert capsys.readouterr().out == expected
-    stdin = io.TextIOWrapper(io.BytesIO((directory / "table.csv").read_bytes()))
+    stdin = io.TextIOWrapper((directory / "table.csv").open("rb"))
     monkeypatch.setattr(sys, "stdin", stdin)
     assert main([*predict[:2], "-", "--id", "customer", "--quiet"]) == 0
     assert capsys.readouterr() == (expected, "")

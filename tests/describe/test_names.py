@@ -160,7 +160,7 @@ def test_texts_are_named_by_the_words_that_set_them_apart(vectorizer):
 
 def test_a_wrong_number_of_labels_or_names_is_refused():
     for X in (np.ones((3, 2)), csr_matrix(np.ones((3, 2)))):
-        with pytest.raises(ValueError, match="labels has shape"):
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             name_clusters(X, [0, 1])
         with pytest.raises(ValueError, match="feature_names has 1 names, but X has 2 features"):
             name_clusters(X, [0, 1, 1], feature_names=["a"])

@@ -458,8 +458,8 @@ def test_nullable_types_are_those_of_numpy(random):
     ("parameters", "message"),
     [
         ({"max_categories": 0}, "max_categories must be an integer of at least 1; got 0"),
-        ({"category_weight": 0}, "category_weight must be a number above 0; got 0"),
-        ({"min_frequency": 1}, "min_frequency must be a fraction from 0 to below 1; got 1"),
+        ({"category_weight": 0}, "category_weight must be a number from 1e-20"),
+        ({"min_frequency": 1}, "min_frequency must be a number from 0 to below 1; got 1"),
         ({"categories": ["zip"]}, "has the name 'zip'; X has the columns 'age', 'code'"),
         ({"categories": "code"}, "categories must be a list of names of columns; got 'code'"),
         ({"categories": None}, "categories must be a list of names"),

@@ -69,8 +69,8 @@ def frame_file(request, tmp_path, monkeypatch):
         text = "# measured by hand, 2020\n#\n" * (kind == "comments") + text
         content = text.encode(encodings.get(kind, "utf-8"))
         if kind == "standard input":
-            stdin = type("Stdin", (), {"buffer": property(lambda self: io.BytesIO(content))})
-            monkeypatch.setattr(sys, "stdin", stdin())
+            buffer = property(lambda self: io.BufferedReader(io.BytesIO(content)))
+            monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": buffer})())
             return "-"
         path.write_bytes(gzip.compress(content) if kind == "gzip" else content)
     return str(path)
@@ -246,10 +246,11 @@ def test_other_bytes_are_windows_1252_with_a_warning(tmp_path):
 
 def test_standard_input_may_be_slow(monkeypatch):
     class Pipe(io.BytesIO):
-        def read(self, size=-1):
-            return super().read(min(size, 3))
+        def readinto(self, buffer):
+            return super().readinto(memoryview(buffer)[:3])
 
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Pipe(b"a;b\n1;2\n1,5;007\n")))
+    pipe = io.BufferedReader(Pipe(b"a;b\n1;2\n1,5;007\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(pipe))
     assert load_table("-").X.to_dict("list") == {"a": ["1", "1,5"], "b": ["2", "007"]}
 
 
@@ -270,8 +271,8 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.arff", "no relation", "is no ARFF file"),
         ("t.sqlite", "no database", "is no SQLite file"),
         ("t.mat", "no matrix", "is no .mat file"),
-        ("t.feather", "no arrow", "is not a Feather file"),
-        ("t.parquet", "PAR1", "is not a Parquet file"),
+        ("t.feather", "no arrow", "is no feather file"),
+        ("t.parquet", "PAR1", "is no parquet file"),
         ("t.xlsx", "PK", "is not an Excel file"),
         ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 50, mtime=0)[:-20], "cannot be read"),
     ],
@@ -380,15 +381,6 @@ def test_npy_is_a_read_only_memory_map_of_its_own_dtype(tmp_path):
     assert ids.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("row", [0, 16_384, 19_999])
-def test_npy_is_checked_for_missing_values_up_to_its_last_block(row, tmp_path):
-    X = np.zeros((20_000, 2))
-    X[row, 1] = np.nan
-    np.save(tmp_path / "X.npy", X)
-    with pytest.raises(ValueError, match=f"row {row + 1}, column '1': the value is missing"):
-        load_table(str(tmp_path / "X.npy"))
-
-
 def test_npz_in_the_layout_of_keras_is_concatenated_and_scaled(tmp_path):
     images = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
     labels = np.array([1, 0, 1])
@@ -417,7 +409,7 @@ def test_npz_with_samples_and_optional_labels(names, tmp_path):
         ({"X": np.array([["a"]])}, "dtype <U1; an array of numbers"),
         ({"X": NUMBERS, "y": np.zeros(2)}, r"y has shape \(2,\), but X has 3 samples"),
         ({"X": np.array([[None]])}, "holds pickled objects"),
-        ({"X": np.zeros((3, 0))}, "no samples or no features"),
+        ({"X": np.zeros((3, 0))}, r"an array of shape \(3, 0\)"),
     ],
     ids=["which", "flat", "text", "lengths", "pickled", "no columns"],
 )
@@ -454,7 +446,7 @@ def test_a_path_that_is_not_a_table_raises(tmp_path):
 
 def test_progress_of_reading_a_large_file_is_shown(tmp_path, monkeypatch, capsys):
     """As if each byte were a megabyte."""
-    for name, value in (("_MEGABYTE", 1), ("_BUFFER_BYTES", 2**15), ("_HEAD_LENGTH", 2**12)):
+    for name, value in (("_MEGABYTE", 1), ("_BUFFER_BYTES", 2**12), ("_ROWS_PER_CHUNK", 2000)):
         monkeypatch.setattr(tables, name, value)
     long_file = tmp_path / "long.csv"
     pd.DataFrame({"a": np.arange(40_000), "b": 0.5}).to_csv(long_file, index=False)
