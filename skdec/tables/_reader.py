@@ -575,9 +575,10 @@ class _Totals:
         if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or not last:
             return False
         is_larger = any(abs(value) > self._largest[i] for i, value in last.items())
-        return is_larger and all(
-            np.isclose(value, self._sums[i], rtol=1e-6, atol=0) for i, value in last.items()
-        )
+        values, sums = np.array(list(last.values())), np.array([self._sums[i] for i in last])
+        is_sum = is_larger and np.isclose(values, sums, rtol=1e-6, atol=0).all()
+        is_mean = len(last) > 1 and np.isclose(values, sums / self._n_rows, rtol=1e-5).all()
+        return bool(is_sum or is_mean)
 
     def _parse(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
         """Return the values of the columns of numbers, understood from the first chunk."""
