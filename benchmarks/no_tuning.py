@@ -417,9 +417,9 @@ of skdec are over the seeds whose number is in parentheses, beside its lowest ac
 rivals over three, but one for the autoencoder with k-means, UMAP on the tables of KEEL, and letter
 and shuttle. Tables are standardized, images scaled to [0, 1]. Labels are used for scoring only. The
 rivals ran with one thread (`OMP_NUM_THREADS=1`). Every fit ran in a process of its own, beside
-other jobs. The least seconds of the seeds are given, still more than on an idle machine; they include
-loading compiled programs, which TensorFlow (`TF_XLA_FLAGS`) and numba keep between processes.
-UMAP's are those of both clusterings.
+other jobs. The least seconds of the seeds are given, still more than on an idle machine; they
+include loading compiled programs, which TensorFlow (`TF_XLA_FLAGS`) and numba keep between
+processes. UMAP's are those of both clusterings.
 
 **What was chosen on these data.** The search and the first form of its criterion were chosen on the
 first table below, some settings on the next two. The form of the [present criterion](criterion.md)
