@@ -1,6 +1,6 @@
 """Clusters: their sizes, silhouettes and profiles, and how they agree with classes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -28,8 +28,9 @@ _PERCENTILES = (5, 25, 50, 75, 95)
 _MAX_SILHOUETTE_SAMPLES = 3000
 _LIMIT = 2.5  # standard deviations beyond which the color does not change
 _MAX_CLUSTERS_WITH_VALUES = 16
-_MAX_CLUSTERS_WITH_COUNTS = 30
 _MAX_NAME_LENGTH = 32
+_MIN_FONT_SIZE = 5.0
+_MAX_FONT_SIZE = 11.0
 
 
 @share_docstrings
@@ -449,11 +450,9 @@ class ProfileDisplay:
         ax.figure.colorbar(
             self.image_, ax=ax, label="Difference from the mean (standard deviations)", pad=0.02
         )
-        self.texts_ = []
-        if n_columns <= _MAX_CLUSTERS_WITH_VALUES:
-            self.texts_ = _write_cells(
-                ax, self.image_, values, np.abs(values) >= 0.5, "{:+.1f}".format
-            )
+        self.texts_ = (
+            _add_values(ax, self.image_, values) if n_columns <= _MAX_CLUSTERS_WITH_VALUES else []
+        )
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -466,26 +465,18 @@ def order_features(profiles: np.ndarray, n_features: int) -> np.ndarray:
     return selected[order]
 
 
-def _write_cells(
-    ax: Any,
-    image: Any,
-    values: np.ndarray,
-    is_shown: np.ndarray,
-    format_value: Callable[[Any], str],
-) -> list[Any]:
-    """Write values into the cells of a heat map."""
-    colors = image.to_rgba(image.get_array())
+def _add_values(ax: Any, image: Any, values: np.ndarray) -> list[Any]:
     return [
         ax.text(
             column,
             row,
-            format_value(values[row, column]),
+            f"{values[row, column]:+.1f}",
             ha="center",
             va="center",
             fontsize=8,
-            color=get_contrasting_color(colors[row, column]),
+            color=get_contrasting_color(image.to_rgba(values[row, column])),
         )
-        for row, column in np.argwhere(is_shown)
+        for row, column in np.argwhere(np.abs(values) >= 0.5)
     ]
 
 
@@ -517,7 +508,7 @@ class ConfusionDisplay:
     image_ : matplotlib.image.AxesImage
         The cells, colored by the fraction of their class.
     texts_ : list of matplotlib.text.Text
-        Counts of the cells that are not empty, if there are at most 30 clusters.
+        Counts of the cells that are not empty.
 
     See Also
     --------
@@ -600,11 +591,40 @@ class ConfusionDisplay:
         ax.set(xlabel="Cluster", ylabel="Class")
         if self.accuracy is not None:
             ax.set_title(f"Accuracy {self.accuracy:.3f}")
-        self.texts_ = []
-        if n_columns <= _MAX_CLUSTERS_WITH_COUNTS:
-            self.texts_ = _write_cells(ax, self.image_, counts, counts > 0, _format_count)
+        self.texts_ = self._add_counts(ax, counts)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _add_counts(self, ax: Any, counts: np.ndarray) -> list[Any]:
+        """Write the counts into the cells, in the largest font that fits, if one does."""
+        texts = [
+            ax.text(
+                column,
+                row,
+                _format_count(counts[row, column]),
+                ha="center",
+                va="center",
+                color=get_contrasting_color(
+                    self.image_.to_rgba(self.image_.get_array()[row, column])
+                ),
+                fontsize=_MAX_FONT_SIZE,
+            )
+            for row, column in np.argwhere(counts)
+        ]
+        place_texts(ax)
+        corner, opposite = ax.transData.transform([(0, 0), (0.9, 0.9)])
+        cell = np.abs(opposite - corner)
+        boxes = [text.get_window_extent() for text in texts]
+        factor = min(
+            [1.0, *(cell[0] / box.width for box in boxes), *(cell[1] / box.height for box in boxes)]
+        )
+        if factor * _MAX_FONT_SIZE < _MIN_FONT_SIZE:
+            for text in texts:
+                text.remove()
+            return []
+        for text in texts:
+            text.set_fontsize(factor * _MAX_FONT_SIZE)
+        return texts
 
 
 def _format_count(count: int) -> str:

@@ -1,6 +1,7 @@
 """The confusion matrix after matching."""
 
 import numpy as np
+from matplotlib import pyplot
 from sklearn.metrics import confusion_matrix
 
 from skdec.display import ConfusionDisplay
@@ -28,9 +29,11 @@ def test_long_names_are_turned_and_symbols_are_no_mathematics(assert_no_overlap)
     assert not any(label.get_parse_math() for label in display.ax_.get_yticklabels())
 
 
-def test_counts_of_many_clusters_are_left_out():
-    display = ConfusionDisplay(np.full((31, 31), 1000), range(31), range(31)).plot()
+def test_counts_are_left_out_where_they_do_not_fit():
+    _, ax = pyplot.subplots(figsize=(1, 1))
+    display = ConfusionDisplay(np.full((30, 30), 1000), range(30), range(30)).plot(ax=ax)
     assert display.texts_ == []
+    assert not ax.texts
 
 
 def test_predictions_of_an_estimator_are_counted(fitted, samples):
