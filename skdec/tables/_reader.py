@@ -845,6 +845,13 @@ def _load_arrays(data: str, columns: Columns) -> Table:
             f"{data} has an array of shape {X.shape} and dtype {X.dtype}; an array of numbers, "
             "(n_samples, n_features), is needed."
         )
+    faults = []
+    for start in range(0, len(X), _ROWS_PER_CHUNK):
+        block = X[start : start + _ROWS_PER_CHUNK]
+        for row, column in np.argwhere(~np.isfinite(block)).tolist():
+            what = "missing" if np.isnan(block[row, column]) else "infinite"
+            faults.append(f"row {start + row + 1}, column '{column}': the value is {what}")
+    _raise_faults(data, faults, "Impute them, or remove the rows.")
     if y is not None and y.shape != X.shape[:1]:
         raise ValueError(f"{data}: y has shape {y.shape}, but X has {len(X)} samples.")
     if ids is None:

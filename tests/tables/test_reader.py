@@ -381,6 +381,15 @@ def test_npy_is_a_read_only_memory_map_of_its_own_dtype(tmp_path):
     assert ids.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("row", [0, 16_384, 19_999])
+def test_npy_is_checked_for_missing_values_up_to_its_last_block(row, tmp_path):
+    X = np.zeros((20_000, 2))
+    X[row, 1] = np.nan
+    np.save(tmp_path / "X.npy", X)
+    with pytest.raises(ValueError, match=f"row {row + 1}, column '1': the value is missing"):
+        load_table(str(tmp_path / "X.npy"))
+
+
 def test_npz_in_the_layout_of_keras_is_concatenated_and_scaled(tmp_path):
     images = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
     labels = np.array([1, 0, 1])
