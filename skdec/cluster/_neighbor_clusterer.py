@@ -63,7 +63,8 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         Number of clusters. "auto" is the number, up to 20, that
         `skdec.model_selection.choose_n_clusters` recommends; 1 where there are no clusters.
     n_neighbors : int, default=10
-        Number of nearest neighbors of each sample.
+        Number of nearest neighbors of each sample. A cluster of no more samples than that is found
+        only where no other candidate remains.
     metric : {"euclidean", "cosine"}, default="euclidean"
         Distance between samples. "cosine" is for embeddings of texts and the like, of which only
         the direction matters.
