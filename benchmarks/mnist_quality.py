@@ -204,8 +204,8 @@ The {n_samples} samples of MNIST divided by 255, no augmentation; labels are use
 Seconds are those of the whole fit, compilation included and imports excluded. The last three
 columns divide the median of the seconds by that of another method. skdec and UMAP were measured in
 turn, on one machine of two cores: skdec and UMAP with the seeds 0 and 1, then skdec with the seeds
-2 to 4. It was the criterion before [the present one](criterion.md), with which the seeds 0 to 3 were
-fitted again: their accuracy and NMI are the same. ClustPy, the tutorial and k-means on the
+2 to 4. It was the criterion before [the present one](criterion.md), with which the seeds 0 to 3
+were fitted again: their accuracy and NMI are the same. ClustPy, the tutorial and k-means on the
 pixels were measured on another machine, so that their ratios to the former are rough. The goals for
 the defaults: mean accuracy at least 0.978, worst accuracy at least 0.975, NMI at least 0.940, and
 at most the seconds of UMAP with the best of ten mixtures.
