@@ -333,9 +333,7 @@ def _is_seed(value: Any) -> bool:
 
 
 @contextmanager
-def store_blocks(
-    blocks: Iterable[Any], directory: Any
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+def store_blocks(blocks: Iterable[Any], directory: Any) -> Iterator[Any]:
     """Store blocks of samples in a temporary file.
 
     Parameters
@@ -347,10 +345,8 @@ def store_blocks(
 
     Yields
     ------
-    X : memmap of shape (n_samples, n_features), float32
-        All samples.
-    feature_names : ndarray of shape (n_features,) or None
-        Names of the columns, if all are strings.
+    memmap or DataFrame of shape (n_samples, n_features), float32
+        All samples; a data frame of the memory map if all columns have names.
 
     Raises
     ------
@@ -358,6 +354,8 @@ def store_blocks(
         If there are no samples, or a block has other columns than the first, or a value that is
         not finite.
     """
+    import pandas as pd  # which takes a third of a second
+
     n_samples, first = 0, None
     with tempfile.TemporaryFile(dir=directory) as file:
         with open_bar("read") as bar:
@@ -380,7 +378,7 @@ def store_blocks(
         file.flush()
         n_features, names = first
         X = np.memmap(file, np.float32, "r", shape=(n_samples, n_features))
-        yield X, None if names is None else np.array(names, dtype=object)
+        yield X if names is None else pd.DataFrame(X, columns=names, copy=False)
 
 
 def _read_block(block: Any, position: int) -> tuple[np.ndarray, list[str] | None]:
