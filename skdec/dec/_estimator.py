@@ -60,7 +60,6 @@ from skdec.dec.training.checkpoint import Checkpoint, UnidentifiedError, describ
 from skdec.dec.training.distribute import check_not_forked, run_outside_scope
 from skdec.dec.training.inference import (
     DECWeights,
-    build_untrained_autoencoder,
     compute_deviation_limits,
     compute_deviations,
 )
@@ -711,10 +710,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _networks(self) -> Autoencoder:
         check_is_fitted(self)
         check_not_forked()
-        networks = build_untrained_autoencoder(self._weights.architecture)
-        networks.encoder.set_weights(self._weights.encoder)
-        networks.decoder.set_weights(self._weights.decoder)
-        scaling = self._weights.scaling
+        networks, scaling = self._weights.build_networks(), self._weights.scaling
         return networks if scaling is None else run_outside_scope(lambda: scaling.add_to(networks))
 
     @property

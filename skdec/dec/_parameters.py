@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
+from os import PathLike
 from typing import Any
 
 import keras
@@ -12,12 +13,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skdec._utils.validation import (
-    Boolean,
+    LARGEST,
     Constraint,
-    Directory,
-    Fraction,
+    FractionBelowOne,
     Integer,
-    NotNegative,
+    Number,
     Positive,
     Seed,
     Verbosity,
@@ -90,7 +90,7 @@ PARAMETERS: Mapping[str, Constraint] = {
     "pretrain_epochs": Integer(0, words=("auto",)),
     "pretrain_optimizer": _OPTIMIZER,
     "pretraining": Word(("joint", "layerwise")),
-    "corruption": Fraction(allows_one=False),
+    "corruption": FractionBelowOne(),
     "autoencoder": Constraint(
         "None, a function of the number of features that returns an encoder and a decoder, or a "
         "tuple (encoder, decoder) of Keras models",
@@ -100,14 +100,16 @@ PARAMETERS: Mapping[str, Constraint] = {
     "optimizer": _OPTIMIZER,
     "max_iter": Integer(0, words=("auto",)),
     "update_interval": Integer(1, words=("auto",)),
-    "tol": Fraction(),
-    "reconstruction_weight": NotNegative(),
+    "tol": Number(0, 1),
+    "reconstruction_weight": Number(0, LARGEST),
     "augment": Constraint(
         "None, a Keras layer or model, a function of a batch", _is_layer_or_function, ("image",)
     ),
     "callbacks": Constraint("None or a list of Keras callbacks", _are_callbacks),
-    "checkpoint": Directory(),
-    "warm_start": Boolean(),
+    "checkpoint": Constraint(
+        "None or the path of a directory", lambda value: isinstance(value, str | PathLike | None)
+    ),
+    "warm_start": Constraint("True or False", lambda value: isinstance(value, bool | np.bool_)),
     "verbose": Verbosity(),
     "random_state": Seed(),
 }

@@ -22,7 +22,7 @@ from importlib.metadata import packages_distributions, version
 from os import sep
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import joblib
@@ -59,11 +59,8 @@ HAVE_CONFIG = (
 _FUNCTIONS_OF_MODELS = ("train_function", "test_function", "predict_function")
 
 
-class CheckpointState(NamedTuple):
-    """State of a training phase: values that JSON can hold, and arrays by name."""
-
-    numbers: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+# State of a training phase: values that JSON can hold, and arrays by name.
+CheckpointState = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 class Checkpoint:
@@ -117,7 +114,7 @@ class Checkpoint:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             content = json.loads(str(arrays.pop(_CONTENT)))
-            theirs, state = content["identity"], CheckpointState(content["numbers"], arrays)
+            theirs, state = content["identity"], (content["numbers"], arrays)
         # zipfile, NumPy and json raise half a dozen kinds of errors for damaged files.
         except Exception as error:
             raise ValueError(f"{path} cannot be read as a checkpoint: {error}.") from error

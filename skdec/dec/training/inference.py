@@ -82,6 +82,13 @@ class DECWeights:
         """Weights of the encoder, then of the decoder."""
         return [*self.encoder, *self.decoder]
 
+    def build_networks(self) -> Autoencoder:
+        """Build the networks with these weights, outside of any distribution strategy's scope."""
+        networks = build_untrained_autoencoder(self.architecture)
+        networks.encoder.set_weights(self.encoder)
+        networks.decoder.set_weights(self.decoder)
+        return networks
+
     def scale(self, X: Any) -> ScaledSamples:
         """Return the samples of `X` as the networks see them, to be indexed."""
         return ScaledSamples(X.raw if isinstance(X, DistinctSamples) else X, self.scaling)
