@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skdec._utils.data import DistinctSamples, SampleSubset, check_samples
-from skdec._utils.files import StepCache
+from skdec._utils.files import load_or_compute
 from skdec._utils.process import warn_user
 from skdec._utils.terminal import report_progress, report_result
 from skdec._utils.validation import (
@@ -802,7 +802,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         parameters = architecture, settings.stages, settings.scales_samples, seed
         key = describe((samples.digest, *parameters)) if is_cached else ""
         memory = self.memory if is_cached else None
-        encoder, decoder, history = StepCache(memory).get("pretraining", (key,), compute)
+        encoder, decoder, history = load_or_compute(memory, "pretraining", key, compute)
         weights = DECWeights(architecture, encoder, decoder, alpha=self.alpha, scaling=scaling)
         return PretrainingResult(weights, history)
 

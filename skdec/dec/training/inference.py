@@ -11,12 +11,10 @@ import tensorflow as tf
 
 from skdec._utils.data import DistinctSamples, SampleSubset, to_dense, to_float32
 from skdec._utils.process import count_usable_threads, run_in_threads
-from skdec.dec.training.distribute import limit_tensorflow_threads, run_outside_scope
+from skdec.dec.training.distribute import run_outside_scope
 from skdec.dec.training.samples import ScaledSamples, Scaling
 from skdec.layers import soft_assignment
 from skdec.networks import Architecture, Autoencoder
-
-limit_tensorflow_threads()
 
 # Fixed, because the order in which a matrix product adds up, and so the last bits of a sample's
 # result, depends on the shape of the batch.

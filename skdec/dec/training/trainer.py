@@ -21,13 +21,10 @@ from skdec.dec.training.distribute import (
     explain_lost_workers,
     get_strategy,
     is_distributed,
-    limit_tensorflow_threads,
 )
 from skdec.dec.training.samples import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec.layers import ClusteringLayer, kl_divergence, log_soft_assignment
 from skdec.networks import Architecture, Autoencoder, list_layers
-
-limit_tensorflow_threads()
 
 # Enough for a search that alternates between a dozen shapes. XLA keeps compiled code even when a
 # trainer is freed, so compiling again costs memory, too.
