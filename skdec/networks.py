@@ -3,14 +3,12 @@
 # Before Keras, so that TensorFlow begins without its start-up lines.
 from skdec.dec.training.checkpoint import describe, identify  # isort: split
 
-import inspect
 import math
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -90,34 +88,20 @@ class Architecture:
         """Whether `build_autoencoder` builds the networks, so that their layers are known."""
         return _get_function(self.source) is build_autoencoder
 
-    @property
-    def _is_default(self) -> bool:
-        """Whether the networks are those of `create_default`."""
-        names = {"dims", "dtype"}
-        return self.is_fully_connected and set(getattr(self.source, "keywords", {})) == names
-
     def build(self) -> Autoencoder:
         """Build the networks, with any weights."""
         with _preserve_random_state():
             encoder, decoder = _build_networks(self.source, self.n_features)
-            if self.is_fully_connected and encoder.output.dtype == "float32":
-                samples, embedding = encoder.input, encoder.output
-            else:
+            if not self.is_fully_connected or encoder.output.dtype != "float32":
                 samples = keras.Input((self.n_features,), name="samples")
                 z = keras.Input((self.embedding_width,), name="embedding")
                 encoder = keras.Model(samples, _call_in_float32(encoder, samples), name="encoder")
                 decoder = keras.Model(z, _call_in_float32(decoder, z), name="decoder")
-                embedding = encoder(samples)
-            return Autoencoder(
-                keras.Model(samples, decoder(embedding), name="autoencoder"), encoder, decoder
-            )
+            return connect(encoder, decoder)
 
     def create_weights(self, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the weights of encoder and decoder: those of given models, or new ones."""
         source = self.source
-        if self._is_default:  # as its layers would create them; models take longer
-            dims = source.keywords["dims"]
-            return _create_dense_weights([self.n_features, *dims], seed)
         if self.is_fully_connected and "seed" not in getattr(source, "keywords", {}):
             source = partial(source, seed=seed)
         with _preserve_random_state(seed):
@@ -127,16 +111,10 @@ class Architecture:
             return encoder.get_weights(), decoder.get_weights()
 
 
-def _create_dense_weights(
-    widths: Sequence[int], seed: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return the initial weights of `build_autoencoder`, of the encoder and of the decoder."""
-    shapes = [*pairwise(widths), *pairwise(widths[::-1])]
-    initializers = _create_initializers(None, len(shapes), seed)
-    weights = []
-    for shape, initializer in zip(shapes, initializers, strict=True):
-        weights += [np.array(initializer(shape, "float32")), np.zeros(shape[1], np.float32)]
-    return weights[: len(shapes)], weights[len(shapes) :]
+def connect(encoder: keras.Model, decoder: keras.Model) -> Autoencoder:
+    """Return the two, and the model of one after the other."""
+    autoencoder = keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
+    return Autoencoder(autoencoder, encoder, decoder)
 
 
 def _get_function(source: Any) -> Any:
@@ -311,10 +289,9 @@ def build_autoencoder(
     decoded = embedding
     for layer in reversed(range(len(dims))):
         decoded = build_dense(widths[layer], layer, "decoder")(decoded)
-    encoder = keras.Model(samples, encoded, name="encoder")
-    decoder = keras.Model(embedding, decoded, name="decoder")
-    return Autoencoder(
-        keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
+    return connect(
+        keras.Model(samples, encoded, name="encoder"),
+        keras.Model(embedding, decoded, name="decoder"),
     )
 
 
@@ -425,10 +402,9 @@ def build_convolutional_autoencoder(
         excess = [2 * small - large for small, large in zip(smaller[:2], larger[:2], strict=True)]
         decoded = keras.layers.Cropping2D([(0, n) for n in excess], dtype=dtype)(decoded)
     decoded = keras.layers.Flatten(dtype=dtype)(decoded)
-    encoder = keras.Model(samples, encoded, name="encoder")
-    decoder = keras.Model(embedding, decoded, name="decoder")
-    return Autoencoder(
-        keras.Model(samples, decoder(encoder.output), name="autoencoder"), encoder, decoder
+    return connect(
+        keras.Model(samples, encoded, name="encoder"),
+        keras.Model(embedding, decoded, name="decoder"),
     )
 
 
@@ -508,29 +484,16 @@ def _preserve_random_state(seed: int | None = None) -> Iterator[None]:
 
 
 def _create_initializers(initializer: Any, n_copies: int, seed: int | None) -> Any:
-    """Yield copies of one initializer, each with its own seed if it has one.
-
-    An initializer without a seed would take one from Python's global generator.
-    """
+    """Yield copies of one initializer, each with its own seed if it has one."""
+    seed = random.getrandbits(63) if seed is None else seed
     if initializer is None:
         initializer = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=0)
-    if isinstance(initializer, str):
-        named = getattr(keras.initializers, initializer, None)
-        if isinstance(named, type):
-            seeded = {"seed": 0} if "seed" in inspect.signature(named).parameters else {}
-            initializer = named(**seeded)
-        else:
-            initializer = keras.initializers.get(initializer)
-    seed = random.getrandbits(63) if seed is None else seed
+    with _preserve_random_state():  # one without a seed takes it from there
+        initializer = keras.initializers.get(initializer)
     for state in np.random.SeedSequence(seed).generate_state(n_copies):
-        changed = {"seed": int(state >> 1)}
-        if isinstance(initializer, dict):
-            config = initializer["config"]
-            config = config | changed if "seed" in config else config
-            yield keras.initializers.deserialize({**initializer, "config": config})
-        elif isinstance(initializer, keras.initializers.Initializer):
+        if isinstance(initializer, keras.initializers.Initializer):
             config = initializer.get_config()
-            config = config | changed if "seed" in config else config
+            config = config | {"seed": int(state >> 1)} if "seed" in config else config
             yield type(initializer).from_config(config)
         else:
             yield initializer  # a plain function of shape and dtype

@@ -172,16 +172,6 @@ def build_pair(n_features, *, width=3, seed=None):
     return encoder, stack(width, dense(n_features))
 
 
-def test_architecture_of_a_function():
-    architecture = Architecture.create(build_pair, 7)
-    assert architecture.embedding_width == 3
-    networks = architecture.build()
-    encoder, decoder = architecture.create_weights(0)
-    shapes = [weight.shape for weight in (*encoder, *decoder)]
-    assert shapes == [(7, 3), (3,), (3, 7), (7,)]
-    assert [weight.shape for weight in networks.autoencoder.weights] == shapes
-
-
 def test_given_models_are_copied_with_their_weights():
     models = build_pair(7)
     architecture = Architecture.create(models, 7)

@@ -79,48 +79,33 @@ def describe_versions() -> dict[str, str]:
     }
 
 
-class StepCache:
-    """Look up the result of a step, or compute and store it.
+def load_or_compute(memory: Any, step: str, key: Any, compute: Callable[[], Any]) -> Any:
+    """Return the result stored for `step` and `key`, else that of `compute`, and store it.
 
     Parameters
     ----------
     memory : str, path-like, joblib.Memory or None
         Directory of the cache; None stores nothing.
+    step : str
+        Name of the step.
+    key : object
+        All that the result depends on, beside the versions of the installed packages: values that
+        joblib can hash.
+    compute : callable
+        Computes the result.
+
+    Returns
+    -------
+    object
+        The result.
     """
+    from sklearn.utils.validation import check_memory  # after --help, which takes no time
 
-    def __init__(self, memory: Any) -> None:
-        path = os.fspath(memory) if isinstance(memory, os.PathLike) else memory
-        from sklearn.utils.validation import check_memory  # after --help, which takes no time
-
-        self._cache: joblib.Memory = check_memory(path)
-
-    def get(
-        self,
-        step: str,
-        key: tuple[Any, ...],
-        compute: Callable[[], Any],
-    ) -> Any:
-        """Return the result stored for `step` and `key`, else that of `compute`.
-
-        Parameters
-        ----------
-        step : str
-            Name of the step.
-        key : tuple
-            All that the result depends on, beside the versions of the installed packages: values
-            that joblib can hash.
-        compute : callable
-            Computes the result.
-
-        Returns
-        -------
-        object
-            The result.
-        """
-        if self._cache.location is None:
-            return compute()
-        run = self._cache.cache(_run_step, ignore=["compute"])
-        return run(step, joblib.hash(key), describe_versions(), compute)
+    cache = check_memory(os.fspath(memory) if isinstance(memory, os.PathLike) else memory)
+    if cache.location is None:
+        return compute()
+    run = cache.cache(_run_step, ignore=["compute"])
+    return run(step, joblib.hash(key), describe_versions(), compute)
 
 
 def _run_step(step: str, key: str, versions: dict[str, str], compute: Callable[[], Any]) -> Any:

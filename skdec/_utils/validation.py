@@ -1,6 +1,5 @@
 """Checks of the samples, weights and parameters that estimators are given."""
 
-import os
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from skdec._utils.terminal import open_bar
 _BLOCK_BYTES = 2**25
 # Pixels, measurements of flowers and the like stay below 10; money beside percentages is above.
 _MAX_RANGE_RATIO = 30
-_SMALLEST, _LARGEST = 1e-20, 1e20  # that float32 can represent safely
+_SMALLEST, LARGEST = 1e-20, 1e20  # that float32 can represent safely
 _MAX_WIDTH = 2**31 - 1
 
 
@@ -236,30 +235,27 @@ class Integer(Constraint):
         super().__init__(allowed, lambda value: is_number(value, Integral, minimum), words)
 
 
-class Positive(Constraint):
+class Number(Constraint):
+    """A number from `minimum` to `maximum`."""
+
+    def __init__(self, minimum: float, maximum: float) -> None:
+        allowed = f"a number from {minimum} to {maximum}"
+        super().__init__(allowed, lambda value: is_number(value, Real, minimum, maximum))
+
+
+class Positive(Number):
     """A number above 0 that float32 can represent safely."""
 
     def __init__(self) -> None:
-        allowed = f"a number from {_SMALLEST} to {_LARGEST}"
-        super().__init__(allowed, lambda value: is_number(value, Real, _SMALLEST, _LARGEST))
+        super().__init__(_SMALLEST, LARGEST)
 
 
-class NotNegative(Constraint):
-    """A number of at least 0 that float32 can represent."""
+class FractionBelowOne(Constraint):
+    """A number from 0 to below 1."""
 
     def __init__(self) -> None:
-        allowed = f"a number from 0 to {_LARGEST}"
-        super().__init__(allowed, lambda value: is_number(value, Real, 0, _LARGEST))
-
-
-class Fraction(Constraint):
-    """A number from 0 to 1, or below 1."""
-
-    def __init__(self, allows_one: bool = True) -> None:
-        allowed = "a number from 0 to 1" if allows_one else "a number from 0 to below 1"
-        super().__init__(
-            allowed, lambda value: is_number(value, Real, 0, 1) and (allows_one or value < 1)
-        )
+        allowed = "a number from 0 to below 1"
+        super().__init__(allowed, lambda value: is_number(value, Real, 0, 1) and value < 1)
 
 
 class Word(Constraint):
@@ -269,20 +265,13 @@ class Word(Constraint):
         super().__init__("", lambda value: False, words)
 
 
-class Boolean(Constraint):
-    """True or False."""
-
-    def __init__(self) -> None:
-        super().__init__("True or False", lambda value: isinstance(value, bool | np.bool_))
-
-
 class Verbosity(Constraint):
     """A boolean, or an integer of at least 0."""
 
     def __init__(self) -> None:
-        allowed = "an integer of at least 0"
         super().__init__(
-            allowed, lambda value: isinstance(value, bool) or is_number(value, Integral, 0)
+            "an integer of at least 0",
+            lambda value: isinstance(value, bool) or is_number(value, Integral, 0),
         )
 
 
@@ -291,14 +280,6 @@ class Widths(Constraint):
 
     def __init__(self, words: Collection[str] = ()) -> None:
         super().__init__("a sequence of integers of at least 1", _are_widths, words)
-
-
-class Directory(Constraint):
-    """None, or the path of a directory."""
-
-    def __init__(self) -> None:
-        allowed = "None or the path of a directory"
-        super().__init__(allowed, lambda value: isinstance(value, str | os.PathLike | None))
 
 
 class Seed(Constraint):
@@ -333,9 +314,7 @@ def _is_seed(value: Any) -> bool:
 
 
 @contextmanager
-def store_blocks(
-    blocks: Iterable[Any], directory: Any
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+def store_blocks(blocks: Iterable[Any], directory: Any) -> Iterator[Any]:
     """Store blocks of samples in a temporary file.
 
     Parameters
@@ -347,10 +326,8 @@ def store_blocks(
 
     Yields
     ------
-    X : memmap of shape (n_samples, n_features), float32
-        All samples.
-    feature_names : ndarray of shape (n_features,) or None
-        Names of the columns, if all are strings.
+    memmap or DataFrame of shape (n_samples, n_features), float32
+        All samples; a data frame of the memory map if all columns have names.
 
     Raises
     ------
@@ -358,6 +335,8 @@ def store_blocks(
         If there are no samples, or a block has other columns than the first, or a value that is
         not finite.
     """
+    import pandas as pd  # which takes a third of a second
+
     n_samples, first = 0, None
     with tempfile.TemporaryFile(dir=directory) as file:
         with open_bar("read") as bar:
@@ -380,7 +359,7 @@ def store_blocks(
         file.flush()
         n_features, names = first
         X = np.memmap(file, np.float32, "r", shape=(n_samples, n_features))
-        yield X, None if names is None else np.array(names, dtype=object)
+        yield X if names is None else pd.DataFrame(X, columns=names, copy=False)
 
 
 def _read_block(block: Any, position: int) -> tuple[np.ndarray, list[str] | None]:

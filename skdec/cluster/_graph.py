@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
 from skdec._utils.data import DistinctSamples
-from skdec._utils.files import StepCache
+from skdec._utils.files import load_or_compute
 from skdec._utils.process import use_one_thread
 from skdec._utils.terminal import open_bar
 from skdec.cluster._nearest import Found, find_nearest_neighbors
@@ -122,7 +122,8 @@ def find_neighbors(
         nearest = find_nearest_neighbors(points, n_neighbors, random_state)
         return Neighbors(connect_neighbors(nearest), points, n_neighbors, projection, nearest)
 
-    return StepCache(memory).get("neighbors", (samples.digest, n_neighbors, seed, metric), compute)
+    key = samples.digest, n_neighbors, seed, metric
+    return load_or_compute(memory, "neighbors", key, compute)
 
 
 def fit_projection(

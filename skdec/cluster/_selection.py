@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 
-from skdec._utils.files import StepCache
+from skdec._utils.files import load_or_compute
 from skdec._utils.process import count_usable_threads, run_in_threads, use_one_thread
 from skdec._utils.terminal import Bar, open_bar
 from skdec.cluster._criterion import average_cuts, compute_border_scores, measure_costs
@@ -128,7 +128,7 @@ def find_clusters(
         return NeighborClusters(labels, power)
 
     key = neighbors.graph, neighbors.points, n_clusters, n_runs, sample_weight, seed
-    return StepCache(memory).get("clusters", key, compute)
+    return load_or_compute(memory, "clusters", key, compute)
 
 
 def find_candidates(
@@ -318,7 +318,7 @@ def find_number(
             return choose_number(compare_numbers(part, numbers, sample_weight[subset], seeds))
 
     key = neighbors.graph, neighbors.points, sample_weight, seed
-    return int(StepCache(memory).get("number", key, compute))
+    return int(load_or_compute(memory, "number", key, compute))
 
 
 def choose_number(found: Sequence[NumberedClusters]) -> int:

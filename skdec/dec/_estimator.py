@@ -19,7 +19,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skdec._utils.data import DistinctSamples, SampleSubset, check_samples
-from skdec._utils.files import StepCache
+from skdec._utils.files import load_or_compute
 from skdec._utils.process import warn_user
 from skdec._utils.terminal import report_progress, report_result
 from skdec._utils.validation import (
@@ -39,6 +39,7 @@ from skdec.dec._initialization import (
     initialize_in_embedding,
 )
 from skdec.dec._parameters import (
+    PAPER_DIMS,
     Settings,
     check_parameters,
     format_as_call,
@@ -59,7 +60,6 @@ from skdec.dec.training.checkpoint import Checkpoint, UnidentifiedError, describ
 from skdec.dec.training.distribute import check_not_forked, run_outside_scope
 from skdec.dec.training.inference import (
     DECWeights,
-    build_untrained_autoencoder,
     compute_deviation_limits,
     compute_deviations,
 )
@@ -363,17 +363,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             On Ctrl-C. Once the refinement has begun, the fitted attributes are those of its last
             update of the targets; before, the estimator is as it was.
         """
-        return self._fit(X, sample_weight)
-
-    def _fit(
-        self, X: Any, sample_weight: Any, feature_names: np.ndarray | None = None
-    ) -> "DECClusterer":
-        """Fit on samples; `feature_names` are those that an array of blocks has lost."""
         check_parameters(self)
         start = time.perf_counter()
         with restore_features_on_failure(self):
             previous = self._weights if self._is_warm_start() else None
-            X, samples = self._validate(X, sample_weight, feature_names)
+            X, samples = self._validate(X, sample_weight)
             settings = resolve(self, *samples.shape)
             checkpoint = self._open_checkpoint(samples, previous)
             neighbors = self._find_neighbors(settings, samples)
@@ -391,7 +385,16 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                     settings, pretraining.weights, samples, initialization, neighbors, checkpoint
                 )
             )
-            self._store(settings, X, samples, pretraining, initialization, refinement)
+            self._store(
+                X,
+                samples,
+                pretraining,
+                initialization,
+                refinement,
+                _deviation_limits=compute_deviation_limits(refinement.weights, samples),
+                _n_partial_fits=0,
+                _augmentation=settings.augmentation,
+            )
         if interruption is not None:
             raise interruption
         checkpoint.remove()
@@ -461,17 +464,20 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             settings.partial.for_partial_fit(samples.shape[0], samples.total_weight),
             # Other batches and augmentations in each call.
             np.random.RandomState([settings.refine_seed, self._n_partial_fits]),
-            self._get_callbacks(),
+            self.callbacks or [],
             reconstruction_weight=self.reconstruction_weight,
             augmentation=augmentation,
         )
-        fitted = self._compute_fitted_attributes(
-            X, samples, pretraining, initialization, refinement
+        self._store(
+            X,
+            samples,
+            pretraining,
+            initialization,
+            refinement,
+            previous_frequencies,
+            _n_partial_fits=self._n_partial_fits + 1,
+            _augmentation=augmentation,
         )
-        fitted["_frequencies"] += previous_frequencies
-        fitted["_n_partial_fits"] = self._n_partial_fits + 1
-        fitted["_augmentation"] = augmentation
-        self._set_fitted_attributes(fitted)
         return self
 
     @report_progress
@@ -504,8 +510,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             If there are no samples, or a block has other features than the first, or a value that
             is not finite; otherwise as `fit` does.
         """
-        with store_blocks(blocks, folder) as (X, feature_names):
-            return self._fit(X, sample_weight, feature_names)
+        with store_blocks(blocks, folder) as X:
+            return self.fit(X, sample_weight=sample_weight)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the cluster of each sample, the one with the largest soft assignment.
@@ -601,18 +607,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         -------
         ndarray of shape (n_samples,), float64
             Scores below zero; the lower, the more unlike.
-
-        Raises
-        ------
-        AttributeError
-            If the estimator was loaded from a file of an earlier version.
         """
         check_is_fitted(self)
-        if not hasattr(self, "_deviation_limits"):
-            raise AttributeError(
-                "score_samples needs an estimator that was fitted by this version of skdec; the "
-                "file that it was loaded from is of an earlier one. Fit again."
-            )
         X = self._validate_samples(X, reset=False)
         deviations: np.ndarray = compute_deviations(self._weights, X) / self._deviation_limits
         return -deviations.max(axis=1)
@@ -681,8 +677,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         --------
         DECClusterer.tutorial : The recipe of the well-known Keras tutorial.
         """
-        widths = {"dims": parameters.pop("dims")} if "dims" in parameters else {}
-        return cls(n_clusters, **{**published_parameters(**widths), **parameters})
+        dims = parameters.pop("dims", PAPER_DIMS)
+        return cls(n_clusters, **{**published_parameters(dims), **parameters})
 
     @classmethod
     def tutorial(cls, n_clusters: int = 8, **parameters: Any) -> "DECClusterer":
@@ -707,17 +703,14 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         --------
         DECClusterer.classic : DEC as in the paper.
         """
-        widths = {"dims": parameters.pop("dims")} if "dims" in parameters else {}
-        return cls(n_clusters, **{**tutorial_parameters(**widths), **parameters})
+        dims = parameters.pop("dims", PAPER_DIMS)
+        return cls(n_clusters, **{**tutorial_parameters(dims), **parameters})
 
     @cached_property
     def _networks(self) -> Autoencoder:
         check_is_fitted(self)
         check_not_forked()
-        networks = build_untrained_autoencoder(self._weights.architecture)
-        networks.encoder.set_weights(self._weights.encoder)
-        networks.decoder.set_weights(self._weights.decoder)
-        scaling = self._weights.scaling
+        networks, scaling = self._weights.build_networks(), self._weights.scaling
         return networks if scaling is None else run_outside_scope(lambda: scaling.add_to(networks))
 
     @property
@@ -752,11 +745,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
     def _is_warm_start(self) -> bool:
         return bool(self.warm_start) and self.__sklearn_is_fitted__()
 
-    def _validate(
-        self, X: Any, sample_weight: Any, feature_names: np.ndarray | None
-    ) -> tuple[Any, DistinctSamples]:
+    def _validate(self, X: Any, sample_weight: Any) -> tuple[Any, DistinctSamples]:
         """Return the samples of a fit as an array or CSR matrix, and the distinct ones."""
-        X = self._validate_samples(X, reset=not self._is_warm_start(), feature_names=feature_names)
+        X = self._validate_samples(X, reset=not self._is_warm_start())
         if self._is_warm_start():
             self._check_networks_unchanged("warm_start=True")
         if isinstance(self.init, NeighborClusterer) and self.init.metric == "cosine":
@@ -802,7 +793,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 create_weights(architecture, scaling, seed),
                 settings.stages,
                 np.random.RandomState(seed),
-                self._get_callbacks(),
+                self.callbacks or [],
                 checkpoint,
             )
             return result.weights.encoder, result.weights.decoder, result.history
@@ -811,7 +802,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         parameters = architecture, settings.stages, settings.scales_samples, seed
         key = describe((samples.digest, *parameters)) if is_cached else ""
         memory = self.memory if is_cached else None
-        encoder, decoder, history = StepCache(memory).get("pretraining", (key,), compute)
+        encoder, decoder, history = load_or_compute(memory, "pretraining", key, compute)
         weights = DECWeights(architecture, encoder, decoder, alpha=self.alpha, scaling=scaling)
         return PretrainingResult(weights, history)
 
@@ -842,9 +833,8 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         if clusters is not None:
             return initialize_from_clusters(clusters, z, neighbors, weights)
         return initialize_in_embedding(
-            settings.init,
+            self.init,
             self.n_clusters,
-            settings.n_init,
             z,
             neighbors.graph,
             weights,
@@ -872,7 +862,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 Targets(samples.sample_weight, graph, power=initialization.power),
                 settings.refinement if phase == "refine" else settings.rebuilt,
                 np.random.RandomState(settings.refine_seed),
-                self._get_callbacks(),
+                self.callbacks or [],
                 checkpoint,
                 self.reconstruction_weight,
                 settings.augmentation,
@@ -883,7 +873,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             yield refinement
         if settings.rebuilt.n_steps and neighbors.graph is not None:
             first = refinement
-            rebuilding = rebuild_neighbors(
+            graph, initialization = rebuild_neighbors(
                 samples,
                 first.weights,
                 first.q,
@@ -891,20 +881,13 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 initialization.power,
                 settings.neighbors_seed,
             )
-            for refinement in run(
-                "rebuilt", first.weights, rebuilding.initialization, rebuilding.neighbors.graph
-            ):
+            for refinement in run("rebuilt", first.weights, initialization, graph):
                 refinement = refinement.after(first)
                 yield refinement
         if refinement.n_iter:
-            yield self._train_decoder(settings, refinement, samples)
-
-    def _train_decoder(
-        self, settings: Settings, refinement: RefinementResult, samples: DistinctSamples
-    ) -> RefinementResult:
-        random_state = np.random.RandomState(settings.decoder_seed)
-        weights = train_decoder(samples, refinement.weights, settings.decoder, random_state)
-        return replace(refinement, weights=weights)
+            random_state = np.random.RandomState(settings.decoder_seed)
+            weights = train_decoder(samples, refinement.weights, settings.decoder, random_state)
+            yield replace(refinement, weights=weights)
 
     def _initialize_from_centers(
         self, samples: DistinctSamples, weights: DECWeights
@@ -927,16 +910,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             raise ValueError(
                 f"The first partial_fit needs at least n_clusters={n_clusters} distinct samples; "
                 f"X has {n_distinct}. Begin with more of them."
-            )
-
-    def _check_feature_names_unchanged(self, names: np.ndarray) -> None:
-        """Raise a ValueError unless these are the names of the previous fit, if it had names."""
-        previous = getattr(self, "feature_names_in_", names)
-        if not np.array_equal(names, previous):
-            raise ValueError(
-                "warm_start=True trains the networks of the previous fit further, whose features "
-                f"are {list(previous)}; those of the blocks are {list(names)}. Give the same ones "
-                "in the same order, or fit from the beginning with warm_start=False."
             )
 
     def _check_networks_unchanged(self, what: str) -> None:
@@ -966,28 +939,27 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         weights = [] if previous is None else [*previous.autoencoder, previous.centers]
         return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), weights)
 
-    def _get_callbacks(self) -> list[keras.callbacks.Callback]:
-        return list(self.callbacks or [])
-
-    def _compute_fitted_attributes(
+    def _store(
         self,
         X: Any,
         samples: DistinctSamples,
         pretraining: PretrainingResult,
         initialization: Initialization,
         refinement: RefinementResult,
-    ) -> dict[str, Any]:
-        """Return the attributes that all fits set, by name."""
+        previous_frequencies: Any = 0.0,
+        **further: Any,
+    ) -> None:
+        """Set fitted attributes all at once, so that Ctrl-C cannot leave those of two fits."""
         weights = refinement.weights
 
         def predict(unweighted: SampleSubset) -> np.ndarray:
             return weights.assign(unweighted).argmax(axis=1)
 
         frequencies = cluster_frequencies(refinement.q, samples.sample_weight)
-        return {
+        fitted = {
             "_weights": weights,
             "_n_features_out": weights.architecture.embedding_width,
-            "_frequencies": frequencies * samples.mean_weight,
+            "_frequencies": frequencies * samples.mean_weight + previous_frequencies,
             "_target_power": initialization.power,
             "cluster_centers_": weights.centers,
             "labels_": expand_labels(X, samples, refinement.q.argmax(axis=1), predict),
@@ -996,30 +968,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             "stop_reason_": refinement.stop_reason,
             "history_": {**pretraining.history, **refinement.history},
         }
-
-    def _store(
-        self,
-        settings: Settings,
-        X: Any,
-        samples: DistinctSamples,
-        pretraining: PretrainingResult,
-        initialization: Initialization,
-        refinement: RefinementResult,
-    ) -> None:
-        """Set the attributes of a fit."""
-        fitted = self._compute_fitted_attributes(
-            X, samples, pretraining, initialization, refinement
-        )
-        fitted["_deviation_limits"] = compute_deviation_limits(refinement.weights, samples)
-        fitted["_n_partial_fits"] = 0
-        fitted["_augmentation"] = settings.augmentation
-        self._set_fitted_attributes(fitted)
-
-    def _set_fitted_attributes(self, fitted: dict[str, Any]) -> None:
-        """Set fitted attributes all at once, so that Ctrl-C cannot leave those of two fits."""
         for name in ("_networks", "model_"):  # of the previous fit
             self.__dict__.pop(name, None)
-        self.__dict__.update(fitted)
+        self.__dict__.update(fitted, **further)
 
     def _summarize(self, seconds: float) -> str:
         """Return a line about the clusters and what the refinement has changed."""
@@ -1046,18 +997,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 ConvergenceWarning,
             )
 
-    def _validate_samples(
-        self, X: Any, *, reset: bool, feature_names: np.ndarray | None = None
-    ) -> Any:
+    def _validate_samples(self, X: Any, *, reset: bool) -> Any:
         check_not_forked()
-        if feature_names is not None:
-            if not reset:
-                self._check_feature_names_unchanged(feature_names)
-            self.__dict__.pop("feature_names_in_", None)  # of `X` itself, which has none
-        X = validate_samples(self, X, reset=reset)
-        if feature_names is not None:
-            self.feature_names_in_ = feature_names
-        return X
+        return validate_samples(self, X, reset=reset)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_weights")

@@ -19,6 +19,7 @@ from skdec.cluster._selection import (
 
 # Rounds of averaging over neighbors for the first targets.
 _N_TARGET_ROUNDS = 4
+_N_KMEANS_RUNS = 20
 
 
 class Initialization(NamedTuple):
@@ -78,7 +79,6 @@ def initialize_from_clusters(
 def initialize_in_embedding(
     init: Any,
     n_clusters: int | None,
-    n_init: int,
     z: np.ndarray,
     graph: sp.csr_array | None,
     sample_weight: np.ndarray,
@@ -92,8 +92,6 @@ def initialize_in_embedding(
         Method, or centers in the embedding.
     n_clusters : int or None
         Number of clusters; None for as many as a clusterer finds.
-    n_init : int
-        Number of runs of k-means, of which the best is kept.
     z : ndarray of shape (n, d)
         Embedding of the samples.
     graph : sparse array of shape (n, n), or None
@@ -110,7 +108,7 @@ def initialize_in_embedding(
     """
     random_state = np.random.RandomState(seed)
     with use_one_thread(), open_bar("initialize"):
-        labels, centers = _find_centers(init, n_clusters, n_init, z, sample_weight, random_state)
+        labels, centers = _find_centers(init, n_clusters, z, sample_weight, random_state)
         if graph is None:
             return Initialization(labels, centers, None)
         targets = smooth_labels(labels, len(centers), graph, sample_weight)
@@ -121,7 +119,6 @@ def initialize_in_embedding(
 def _find_centers(
     init: Any,
     n_clusters: int | None,
-    n_init: int,
     z: np.ndarray,
     sample_weight: np.ndarray,
     random_state: np.random.RandomState,
@@ -134,7 +131,7 @@ def _find_centers(
         raise ValueError(f"n_clusters=None needs a clusterer as init; got init={init!r}.")
     if isinstance(init, str):
         n_clusters = min(n_clusters, len(z))
-        centers = run_kmeans(z, n_clusters, n_init, sample_weight, random_state)
+        centers = run_kmeans(z, n_clusters, _N_KMEANS_RUNS, sample_weight, random_state)
     else:
         centers = np.asarray(init, dtype=np.float32)
     return find_nearest_center(z, centers), centers

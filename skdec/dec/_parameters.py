@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
+from os import PathLike
 from typing import Any
 
 import keras
@@ -12,12 +13,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skdec._utils.validation import (
-    Boolean,
+    LARGEST,
     Constraint,
-    Directory,
-    Fraction,
+    FractionBelowOne,
     Integer,
-    NotNegative,
+    Number,
     Positive,
     Seed,
     Verbosity,
@@ -27,6 +27,7 @@ from skdec._utils.validation import (
 from skdec.cluster import NeighborClusterer
 from skdec.cluster._neighbor_clusterer import check_parameters as check_search
 from skdec.dec._pretraining import Stage
+from skdec.dec.training.checkpoint import HAVE_CONFIG, get_config
 from skdec.dec.training.samples import (
     NO_AUGMENTATION,
     NO_CORRUPTION,
@@ -53,11 +54,10 @@ _AUGMENTED_FACTOR = 3  # more steps of the refinement pay where no two epochs ar
 _MAX_REFINE_CYCLES = 8
 _UPDATE_EPOCHS, _MIN_UPDATE_STEPS = 1, 30
 _DECODER_EPOCHS, _MIN_DECODER_STEPS = 1, 100
-_N_KMEANS_RUNS = 20
 # Widths of the paper's encoder, halved for every time that there are four times fewer samples, and
 # smaller for few features: the first is at most so many times the square root of their number.
 _MAX_WIDTH_RATIO = 64
-_PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000, 10), 5_000, 3
+PAPER_DIMS, _MIN_PAPER_SAMPLES, _MAX_HALVINGS = (500, 500, 2000, 10), 5_000, 3
 _N_SEARCH_NEIGHBORS = 10
 
 
@@ -90,7 +90,7 @@ PARAMETERS: Mapping[str, Constraint] = {
     "pretrain_epochs": Integer(0, words=("auto",)),
     "pretrain_optimizer": _OPTIMIZER,
     "pretraining": Word(("joint", "layerwise")),
-    "corruption": Fraction(allows_one=False),
+    "corruption": FractionBelowOne(),
     "autoencoder": Constraint(
         "None, a function of the number of features that returns an encoder and a decoder, or a "
         "tuple (encoder, decoder) of Keras models",
@@ -100,14 +100,16 @@ PARAMETERS: Mapping[str, Constraint] = {
     "optimizer": _OPTIMIZER,
     "max_iter": Integer(0, words=("auto",)),
     "update_interval": Integer(1, words=("auto",)),
-    "tol": Fraction(),
-    "reconstruction_weight": NotNegative(),
+    "tol": Number(0, 1),
+    "reconstruction_weight": Number(0, LARGEST),
     "augment": Constraint(
         "None, a Keras layer or model, a function of a batch", _is_layer_or_function, ("image",)
     ),
     "callbacks": Constraint("None or a list of Keras callbacks", _are_callbacks),
-    "checkpoint": Directory(),
-    "warm_start": Boolean(),
+    "checkpoint": Constraint(
+        "None or the path of a directory", lambda value: isinstance(value, str | PathLike | None)
+    ),
+    "warm_start": Constraint("True or False", lambda value: isinstance(value, bool | np.bool_)),
     "verbose": Verbosity(),
     "random_state": Seed(),
 }
@@ -131,12 +133,8 @@ class Settings:
     refinement, rebuilt, decoder, partial : TrainingSettings
         Steps, batch size and optimizer of the refinement, first and with rebuilt neighbors, of the
         training of the decoder, and of `partial_fit`.
-    init : str, clusterer or array-like
-        Method of the initialization.
     search : NeighborClusterer or None
         Finds the initial clusters among the samples; None if they are found in the embedding.
-    n_init : int
-        Number of runs of k-means.
     pretrain_seed, init_seed, neighbors_seed, refine_seed, decoder_seed : int
         Seeds of the steps.
     """
@@ -149,9 +147,7 @@ class Settings:
     rebuilt: TrainingSettings
     decoder: TrainingSettings
     partial: TrainingSettings
-    init: Any
     search: NeighborClusterer | None
-    n_init: int
     pretrain_seed: int
     init_seed: int
     neighbors_seed: int
@@ -175,7 +171,7 @@ def check_parameters(estimator: Any) -> None:
             _check_optimizer(name, getattr(estimator, name))
     if estimator.autoencoder is None:
         is_word = isinstance(estimator.dims, str)
-        _check_init(estimator, _PAPER_DIMS[-1] if is_word else estimator.dims[-1])
+        _check_init(estimator, PAPER_DIMS[-1] if is_word else estimator.dims[-1])
     if estimator.checkpoint is not None and not isinstance(estimator.random_state, Integral):
         raise ValueError(
             "checkpoint needs an integer as random_state, because no other fit could resume with "
@@ -296,9 +292,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
-        init=estimator.init,
         search=search,
-        n_init=_N_KMEANS_RUNS,
         pretrain_seed=pretrain_seed,
         init_seed=init_seed,
         neighbors_seed=neighbors_seed,
@@ -361,7 +355,7 @@ def _resolve_dims(dims: Any, n_samples: int, n_features: int) -> tuple[int, ...]
     n_halvings = 0
     while n_halvings < _MAX_HALVINGS and n_samples * 4**n_halvings < _MIN_PAPER_SAMPLES:
         n_halvings += 1
-    *widths, embedding_width = _PAPER_DIMS
+    *widths, embedding_width = PAPER_DIMS
     largest = _MAX_WIDTH_RATIO * math.sqrt(n_features)
     factor = min(2**-n_halvings, largest / widths[0])
     return (*(int(factor * width) for width in widths), embedding_width)
@@ -379,54 +373,38 @@ def _resolve_optimizer(given: Any) -> dict[str, Any]:
 
 
 def format_as_call(value: Any) -> str:
-    """Return a Keras object, or a `functools.partial`, as the call that creates it.
+    """Return Keras objects, and a `functools.partial`, as the calls that create them.
 
-    Of a Keras object, with the settings that differ from its defaults.
+    Of Keras objects with the settings that differ from the defaults, and the learning rate.
     """
-    if isinstance(value, partial):
-        name = getattr(value.func, "__name__", repr(value.func))
-        arguments = [f"{key}={_format_argument(one)}" for key, one in value.keywords.items()]
-        return f"partial({', '.join([name, *map(_format_argument, value.args), *arguments])})"
-    config = value.get_config()
-    if isinstance(value, keras.layers.Layer):
-        general = keras.layers.Layer().get_config()
-        return _format_call(
-            type(value).__name__, {k: config[k] for k in config if k not in general}
-        )
-    try:
-        defaults = type(value)().get_config()
-    except TypeError:  # of the user's, with arguments that have no default
-        defaults = {}
-    changed = {
-        name: setting
-        for name, setting in config.items()
-        if name == "learning_rate" or (name != "name" and setting != defaults.get(name))
-    }
-    return _format_call(type(value).__name__, changed)
-
-
-def _format_call(name: str, arguments: Mapping[str, Any]) -> str:
-    inner = ", ".join(f"{key}={_format_argument(value)}" for key, value in arguments.items())
-    return f"{name}({inner})"
-
-
-def _format_argument(value: Any) -> str:
+    positional: Sequence[Any] = ()
     if isinstance(value, float):
         return repr(float(f"{value:.7g}"))  # as float32 holds it
-    if isinstance(value, dict) and "class_name" in value:  # a schedule
-        config = {key: one for key, one in value["config"].items() if key != "name"}
-        return _format_call(value["class_name"], config)
-    if isinstance(value, keras.initializers.Initializer):
-        return format_as_call(value)
-    return repr(value)
+    if isinstance(value, partial):
+        positional, settings = (value.func, *value.args), value.keywords
+    elif isinstance(value, HAVE_CONFIG):
+        settings = get_config(value)
+        is_layer = isinstance(value, keras.layers.Layer)
+        try:
+            defaults = (keras.layers.Layer if is_layer else type(value))().get_config()
+        except TypeError:  # it has arguments without a default
+            defaults = {}
+        defaults.pop("learning_rate", None)
+        settings = {
+            k: one for k, one in settings.items() if k not in defaults or one != defaults[k]
+        }
+    else:
+        return getattr(value, "__name__", repr(value))
+    keywords = [f"{name}={format_as_call(one)}" for name, one in settings.items()]
+    return f"{type(value).__name__}({', '.join([*map(format_as_call, positional), *keywords])})"
 
 
-def published_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
+def published_parameters(dims: Sequence[int]) -> dict[str, Any]:
     """Return the parameters of DEC as in the paper, where they differ from the defaults."""
     initializer = keras.initializers.RandomNormal(stddev=0.01)
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 20_000, 0.1, staircase=True)
     return {
-        **tutorial_parameters(),
+        **tutorial_parameters(dims),
         "autoencoder": partial(build_autoencoder, dims=dims, kernel_initializer=initializer),
         "pretrain_epochs": 365,  # on MNIST 100,000 steps, and 50,000 for each layer
         "pretrain_optimizer": keras.optimizers.SGD(schedule, momentum=0.9),
@@ -435,7 +413,7 @@ def published_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
     }
 
 
-def tutorial_parameters(dims: Sequence[int] = _PAPER_DIMS) -> dict[str, Any]:
+def tutorial_parameters(dims: Sequence[int]) -> dict[str, Any]:
     """Return the parameters of the Keras tutorial, where they differ from the defaults."""
     return {
         # Given networks get the samples as they are.

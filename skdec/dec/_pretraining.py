@@ -1,7 +1,6 @@
 """Pretraining of the autoencoder, as a whole or layer by layer, and training of its decoder."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -20,9 +19,7 @@ from skdec.dec.training.samples import (
     Scaling,
 )
 from skdec.dec.training.trainer import (
-    Trainer,
     borrow_decoder_trainer,
-    borrow_layer_trainer,
     borrow_pretraining_trainer,
 )
 from skdec.dec.training.training_loop import TrainingLoop, TrainingSettings
@@ -59,14 +56,6 @@ class Stage:
     def phase(self) -> str:
         """Name for callbacks and checkpoints."""
         return "pretrain" if self.layer is None else f"layer_{self.layer}"
-
-    def borrow_trainer(self, architecture: Architecture) -> AbstractContextManager[Trainer]:
-        """Borrow the compiled training step."""
-        arguments = self.settings.batch_size, self.settings.optimizer
-        changes = self.corruption, self.augmentation
-        if self.layer is None:
-            return borrow_pretraining_trainer(architecture, *arguments, *changes)
-        return borrow_layer_trainer(architecture, self.layer, *arguments, *changes)
 
 
 class PretrainingResult(NamedTuple):
@@ -162,7 +151,14 @@ def _train_stage(
     callbacks: Sequence[keras.callbacks.Callback],
     checkpoint: Checkpoint,
 ) -> tuple[DECWeights, dict[str, np.ndarray]]:
-    with stage.borrow_trainer(weights.architecture) as trainer:
+    with borrow_pretraining_trainer(
+        weights.architecture,
+        stage.settings.batch_size,
+        stage.settings.optimizer,
+        stage.corruption,
+        stage.augmentation,
+        stage.layer,
+    ) as trainer:
         trainer.reset(weights.autoencoder)
         loop = TrainingLoop(
             trainer,

@@ -6,7 +6,7 @@ The paper calls this step "parameter optimization".
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +16,6 @@ from sklearn.exceptions import ConvergenceWarning
 from skdec._utils.data import DistinctSamples
 from skdec._utils.process import warn_user
 from skdec.cluster._graph import (
-    Neighbors,
     build_neighbor_graph,
     compute_neighbor_targets,
     target_distribution,
@@ -259,13 +258,6 @@ def _undo_collapsed_update(loop: TrainingLoop, n_found: int, n_clusters: int) ->
         )
 
 
-class Rebuilding(NamedTuple):
-    """Neighbors in the embedding, and clusters to begin with that they agree on."""
-
-    neighbors: Neighbors
-    initialization: Initialization
-
-
 def rebuild_neighbors(
     samples: DistinctSamples,
     weights: DECWeights,
@@ -273,7 +265,7 @@ def rebuild_neighbors(
     n_neighbors: int,
     power: float,
     seed: int,
-) -> Rebuilding:
+) -> tuple[sp.csr_array, Initialization]:
     """Build the neighbor graph of the embedded samples, and smooth the labels over it.
 
     An encoder that is trained on augmented samples maps a sample and its changed copies close to
@@ -297,13 +289,13 @@ def rebuild_neighbors(
 
     Returns
     -------
-    Rebuilding
-        Neighbors, and the clusters, centers and targets to begin with.
+    graph : sparse array of shape (n, n)
+        Affinities of neighbors.
+    initialization : Initialization
+        The clusters, centers and targets to begin with.
     """
     z = weights.embed(samples)
     graph = build_neighbor_graph(z, n_neighbors, np.random.RandomState(seed))
     targets = smooth_labels(q.argmax(axis=1), q.shape[1], graph, samples.sample_weight)
     labels = targets.argmax(axis=1).astype(np.int32)
-    return Rebuilding(
-        Neighbors(graph, z, n_neighbors), Initialization(labels, weights.centers, targets, power)
-    )
+    return graph, Initialization(labels, weights.centers, targets, power)

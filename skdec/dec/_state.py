@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator
 
 from skdec.dec._parameters import check_parameters
 from skdec.dec.training.checkpoint import get_weight_decay_exclusion, identify
-from skdec.dec.training.inference import DECWeights, build_untrained_autoencoder
+from skdec.dec.training.inference import DECWeights
 from skdec.dec.training.samples import Scaling
 from skdec.layers import RandomAffine, soft_assignment
 from skdec.networks import Architecture, build_autoencoder, build_convolutional_autoencoder
@@ -273,9 +273,7 @@ def check_fitted(estimator: Any) -> None:
 def _check_outputs(weights: DECWeights) -> None:
     if not all(np.isfinite(array).all() for array in (*weights.autoencoder, weights.centers)):
         raise ValueError("it has weights that are NaN or infinite")
-    networks = build_untrained_autoencoder(weights.architecture)
-    networks.encoder.set_weights(weights.encoder)
-    networks.decoder.set_weights(weights.decoder)
+    networks = weights.build_networks()
     shape = (4, weights.architecture.n_features)
     samples = np.random.RandomState(0).uniform(-1, 1, shape).astype(np.float32)
     with np.errstate(all="ignore"):

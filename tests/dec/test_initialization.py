@@ -60,15 +60,15 @@ def test_noise_joins_the_nearest_cluster():
 def test_initialization_without_neighbors_keeps_its_centers(random):
     z, weights = random(0).normal(size=(50, 2)).astype(np.float32), random(1).random(50)
     given = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
-    by_centers = initialize_in_embedding(given, 3, 1, z, None, weights, 0)
+    by_centers = initialize_in_embedding(given, 3, z, None, weights, 0)
     np.testing.assert_array_equal(by_centers.centers, given)
     distances = ((z[:, None] - given[None]) ** 2).sum(axis=2)
     np.testing.assert_array_equal(by_centers.labels, distances.argmin(axis=1))
-    by_kmeans = initialize_in_embedding("k-means++", 3, 4, z, None, weights, 0)
+    by_kmeans = initialize_in_embedding("k-means++", 3, z, None, weights, 0)
     np.testing.assert_array_equal(
-        by_kmeans.centers, run_kmeans(z, 3, 4, weights, get_random_state())
+        by_kmeans.centers, run_kmeans(z, 3, 20, weights, get_random_state())
     )
-    by_clusterer = initialize_in_embedding(AgglomerativeClustering(3), None, 1, z, None, weights, 0)
+    by_clusterer = initialize_in_embedding(AgglomerativeClustering(3), None, z, None, weights, 0)
     for k in range(3):
         members = by_clusterer.labels == k
         mean = np.average(z[members], axis=0, weights=weights[members])
@@ -81,7 +81,7 @@ def test_clusterer_with_a_wrong_number_of_clusters_raises(random):
     with pytest.raises(ValueError, match=r"found 3 clusters where n_clusters=4"):
         run_clusterer(KMeans(3), z, 4, get_ones(z), get_random_state())
     with pytest.raises(ValueError, match="n_clusters=None needs a clusterer as init"):
-        initialize_in_embedding("k-means++", None, 1, z, None, get_ones(z), 0)
+        initialize_in_embedding("k-means++", None, z, None, get_ones(z), 0)
     with pytest.raises(ValueError, match="found no cluster"):
         run_clusterer(DBSCAN(eps=1e-9), z, None, get_ones(z), get_random_state())
 

@@ -98,11 +98,15 @@ def test_reduce_lr_on_plateau_lowers_the_learning_rate(tiny, samples):
 @pytest.mark.parametrize("name", ["pretrain_optimizer", "optimizer"])
 @pytest.mark.parametrize(
     "optimizer",
-    [ScaledSGD(0.05), keras.optimizers.SGD(HalvingSchedule())],
-    ids=["class", "schedule"],
+    [keras.optimizers.RMSprop(0.01), ScaledSGD(0.05), keras.optimizers.SGD(HalvingSchedule())],
+    ids=["instance", "class", "schedule"],
 )
-def test_classes_of_the_user_work(tiny, samples, name, optimizer):
+def test_optimizers_are_used_and_not_modified(tiny, samples, fitted, name, optimizer):
+    config = describe(optimizer, by_name=True)
     dec = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
+    assert describe(optimizer, by_name=True) == config
+    assert not optimizer.built
+    assert not np.array_equal(dec.cluster_centers_, fitted.cluster_centers_)
     again = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
     np.testing.assert_array_equal(dec.labels_, again.labels_)
     assert np.isfinite(dec.cluster_centers_).all()

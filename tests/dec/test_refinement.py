@@ -165,8 +165,7 @@ def count_traces():
     """Return how often each of the compiled programs has been traced."""
     programs = [
         *(idle._run_steps for _, idle in trainer._idle_trainers),
-        inference._compile_encoder(ARCHITECTURE),
-        inference._compile_assignment(ARCHITECTURE),
+        *inference.compile_programs(ARCHITECTURE),
     ]
     return {id(program): program.experimental_get_tracing_count() for program in programs}
 

@@ -116,7 +116,9 @@ def test_a_second_fit_is_equal_and_traces_nothing(variant, variant_fit, tiny, sa
     built = []
     initialize = Trainer.__init__
     monkeypatch.setattr(
-        Trainer, "__init__", lambda self, *args: built.append(self) or initialize(self, *args)
+        Trainer,
+        "__init__",
+        lambda self, *args, **options: built.append(self) or initialize(self, *args, **options),
     )
     assert_same_fit(clone(DECClusterer(**tiny | variant)).fit(samples), variant_fit)
     assert not built

@@ -22,7 +22,7 @@ from importlib.metadata import packages_distributions, version
 from os import sep
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import joblib
@@ -46,7 +46,7 @@ _FOLDERS = (
     str(Path(__file__).parents[2]) + sep,
 )
 _PLAIN = (str, bytes, bool, int, float, complex, type(None), np.ndarray, np.generic, range, Path)
-_HAVE_CONFIG = (
+HAVE_CONFIG = (
     keras.layers.Layer,
     keras.optimizers.Optimizer,
     keras.optimizers.schedules.LearningRateSchedule,
@@ -59,11 +59,8 @@ _HAVE_CONFIG = (
 _FUNCTIONS_OF_MODELS = ("train_function", "test_function", "predict_function")
 
 
-class CheckpointState(NamedTuple):
-    """State of a training phase: values that JSON can hold, and arrays by name."""
-
-    numbers: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+# State of a training phase: values that JSON can hold, and arrays by name.
+CheckpointState = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 class Checkpoint:
@@ -117,7 +114,7 @@ class Checkpoint:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             content = json.loads(str(arrays.pop(_CONTENT)))
-            theirs, state = content["identity"], CheckpointState(content["numbers"], arrays)
+            theirs, state = content["identity"], (content["numbers"], arrays)
         # zipfile, NumPy and json raise half a dozen kinds of errors for damaged files.
         except Exception as error:
             raise ValueError(f"{path} cannot be read as a checkpoint: {error}.") from error
@@ -215,8 +212,8 @@ def describe(value: Any, *, by_name: bool = False) -> str:
     if isinstance(value, keras.layers.Layer):
         weights = joblib.hash(value.get_weights())
         return f"{name} {_describe_layer(value, by_name)} {weights}"
-    if isinstance(value, _HAVE_CONFIG):
-        config = _get_config(value)
+    if isinstance(value, HAVE_CONFIG):
+        config = get_config(value)
         exclusion = get_weight_decay_exclusion(value)
         return f"{name} {describe_part(config)} {exclusion}"
     if hasattr(value, "get_params"):
@@ -268,7 +265,7 @@ def _get_version(package: str) -> str:
     return " ".join(f"{one} {version(one)}" for one in sorted(set(distributions)))
 
 
-def _get_config(value: Any) -> dict[str, Any]:
+def get_config(value: Any) -> dict[str, Any]:
     """Return the configuration without the name, which Keras numbers."""
     config = dict(value.get_config())
     config.pop("name", None)
@@ -296,7 +293,7 @@ def _describe_layer(layer: keras.layers.Layer, by_name: bool) -> str:
         # A configuration has no more than the name of a function or class of the user.
         for name, value in sorted(vars(one).items()):
             is_own = not hasattr(type(one), name) and name not in _FUNCTIONS_OF_MODELS
-            if is_own and (_is_function(value) or isinstance(value, _HAVE_CONFIG[3:])):
+            if is_own and (_is_function(value) or isinstance(value, HAVE_CONFIG[3:])):
                 parts.append(f"{name} {describe(value, by_name=by_name)}")
     return " ".join(parts)
 

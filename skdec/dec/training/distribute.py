@@ -197,7 +197,7 @@ def _find_local_replicas(strategy: Any) -> list[int]:
     return indices
 
 
-def limit_tensorflow_threads() -> None:
+def _limit_tensorflow_threads() -> None:
     """Apply ``OMP_NUM_THREADS`` to TensorFlow, which does not read it.
 
     A number of threads that the user set in TensorFlow is kept.
@@ -234,3 +234,5 @@ def _detect_fork() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=_detect_fork)
+
+_limit_tensorflow_threads()

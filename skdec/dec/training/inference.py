@@ -2,27 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from skdec._utils.data import DistinctSamples, to_dense, to_float32
+from skdec._utils.data import DistinctSamples, SampleSubset, to_dense, to_float32
 from skdec._utils.process import count_usable_threads, run_in_threads
-from skdec.dec.training.distribute import limit_tensorflow_threads, run_outside_scope
+from skdec.dec.training.distribute import run_outside_scope
 from skdec.dec.training.samples import ScaledSamples, Scaling
 from skdec.layers import soft_assignment
 from skdec.networks import Architecture, Autoencoder
-
-limit_tensorflow_threads()
 
 # Fixed, because the order in which a matrix product adds up, and so the last bits of a sample's
 # result, depends on the shape of the batch.
 INFERENCE_BATCH_SIZE = 256
 
-_MAX_PROGRAMS = 16
+_MAX_ARCHITECTURES = 16  # whose compiled programs are kept
 
 # Of the deviations of samples from those of a fit.
 _QUANTILE = 0.99
@@ -57,15 +55,15 @@ class DECWeights:
     scaling: Scaling | None = None
 
     @cached_property
-    def _programs(self) -> dict[str, "Program"]:
+    def _programs(self) -> dict[str, Callable[[Any], Any]]:
         """The compiled programs with these weights as tensors, kept for further calls."""
+        embed, assign, decode = compile_programs(self.architecture)
         encoder = [tf.constant(weight) for weight in self.encoder]
         assigning = [tf.constant(self.centers), tf.constant(np.float32(self.alpha))]
-        decoder = [tf.constant(weight) for weight in self.decoder]
         return {
-            "embed": Program(_compile_encoder(self.architecture), encoder),
-            "assign": Program(_compile_assignment(self.architecture), [*encoder, *assigning]),
-            "decode": Program(_compile_decoder(self.architecture), decoder),
+            "embed": partial(embed, encoder),
+            "assign": partial(assign, [*encoder, *assigning]),
+            "decode": partial(decode, [tf.constant(weight) for weight in self.decoder]),
         }
 
     def __getstate__(self) -> dict[str, Any]:
@@ -81,6 +79,13 @@ class DECWeights:
     def autoencoder(self) -> list[np.ndarray]:
         """Weights of the encoder, then of the decoder."""
         return [*self.encoder, *self.decoder]
+
+    def build_networks(self) -> Autoencoder:
+        """Build the networks with these weights, outside of any distribution strategy's scope."""
+        networks = build_untrained_autoencoder(self.architecture)
+        networks.encoder.set_weights(self.encoder)
+        networks.decoder.set_weights(self.decoder)
+        return networks
 
     def scale(self, X: Any) -> ScaledSamples:
         """Return the samples of `X` as the networks see them, to be indexed."""
@@ -111,29 +116,10 @@ def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
     return run_outside_scope(architecture.build)
 
 
-class Program:
-    """A compiled program with its weights, called on batches of one fixed shape.
-
-    Parameters
-    ----------
-    program : callable
-        Maps weights and a batch to the outputs.
-    weights : list of tensor
-        The weights.
-    """
-
-    def __init__(self, program: Callable[[list[Any], Any], Any], weights: list[Any]) -> None:
-        self._program = program
-        self._weights = weights
-
-    def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Return the outputs of a batch."""
-        outputs: np.ndarray = self._program(self._weights, tf.constant(samples)).numpy()
-        return outputs
-
-
-def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(None)) -> np.ndarray:
-    """Return the outputs (n, width) of `run` for the samples of `X`; zero outside of `selection`.
+def run_in_batches(
+    program: Callable[[Any], Any], X: Any, width: int, selection: slice = slice(None)
+) -> np.ndarray:
+    """Return the outputs (n, width) for the samples of `X`; zero outside of `selection`.
 
     The last batch is padded with zeros to a fixed size, so that the output for a sample depends on
     that sample only, bit for bit.
@@ -148,7 +134,7 @@ def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(No
         if len(samples) < batch_size:
             padding = np.zeros((batch_size - len(samples), X.shape[1]), np.float32)
             samples = np.concatenate([samples, padding])
-        output[start:stop] = run(samples)[: stop - start]
+        output[start:stop] = program(tf.constant(samples)).numpy()[: stop - start]
 
     # One thread more than cores: while a batch waits for its slowest thread, the next ones run.
     n_threads = 1 if end - first <= batch_size else count_usable_threads() + 1
@@ -156,28 +142,20 @@ def run_in_batches(run: Program, X: Any, width: int, selection: slice = slice(No
     return output
 
 
-@lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_encoder(architecture: Architecture) -> Any:
-    encoder = build_untrained_autoencoder(architecture).encoder
-    return _compile(lambda weights, samples: _call(encoder, weights, samples))
-
-
-@lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_decoder(architecture: Architecture) -> Any:
-    decoder = build_untrained_autoencoder(architecture).decoder
-    return _compile(lambda weights, z: _call(decoder, weights, z))
-
-
-@lru_cache(maxsize=_MAX_PROGRAMS)
-def _compile_assignment(architecture: Architecture) -> Any:
-    encoder = build_untrained_autoencoder(architecture).encoder
+@lru_cache(maxsize=_MAX_ARCHITECTURES)
+def compile_programs(architecture: Architecture) -> tuple[Any, Any, Any]:
+    """Return the programs that embed, assign and decode, functions of weights and a batch."""
+    _, encoder, decoder = build_untrained_autoencoder(architecture)
 
     def assign(parameters: list[Any], samples: Any) -> Any:
         *weights, centers, alpha = parameters
-        z = _call(encoder, weights, samples)
-        return soft_assignment(z, centers, alpha)
+        return soft_assignment(_call(encoder, weights, samples), centers, alpha)
 
-    return _compile(assign)
+    return (
+        _compile(lambda weights, samples: _call(encoder, weights, samples)),
+        _compile(assign),
+        _compile(lambda weights, z: _call(decoder, weights, z)),
+    )
 
 
 def _call(network: keras.Model, weights: Sequence[Any], inputs: Any) -> Any:
@@ -215,7 +193,7 @@ def compute_deviations(weights: DECWeights, X: Any) -> np.ndarray:
         distance from the nearest center in the embedding.
     """
     deviations = np.empty((X.shape[0], 2))
-    size = _count_samples_in_block(X.shape[1])
+    size = max(INFERENCE_BATCH_SIZE, _BLOCK_BYTES // (4 * X.shape[1]))
     for start in range(0, X.shape[0], size):
         block = slice(start, min(start + size, X.shape[0]))
         samples = to_dense(X, block, X.dtype)
@@ -244,22 +222,13 @@ def compute_deviation_limits(weights: DECWeights, samples: Any) -> np.ndarray:
     ndarray of shape (2,), float64
         Positive numbers.
     """
-    n_samples, n_features = samples.shape
+    n_samples = samples.shape[0]
     indices = np.unique(np.linspace(0, n_samples - 1, min(n_samples, _MAX_SAMPLES)).astype(int))
-    size = _count_samples_in_block(n_features)
-    deviations = [
-        compute_deviations(weights, samples.raw[indices[start : start + size]])
-        for start in range(0, len(indices), size)
-    ]
     limits = np.quantile(
-        np.concatenate(deviations),
+        compute_deviations(weights, SampleSubset(samples.raw, indices)),
         _QUANTILE,
         axis=0,
         method="inverted_cdf",
         weights=samples.sample_weight[indices],
     )
     return np.maximum(limits, np.finfo(np.float32).tiny)
-
-
-def _count_samples_in_block(n_features: int) -> int:
-    return max(INFERENCE_BATCH_SIZE, _BLOCK_BYTES // (4 * n_features))

@@ -16,7 +16,7 @@ import tensorflow as tf
 from skdec._utils.data import DistinctSamples, to_dense, to_float32
 from skdec.dec.training.checkpoint import identify
 from skdec.layers import SampleScaling
-from skdec.networks import Autoencoder, copy_layer
+from skdec.networks import Autoencoder, connect, copy_layer
 
 # Samples farther from the center than so many times the root mean squared distance are brought
 # nearer, to less than twice that distance.
@@ -82,17 +82,12 @@ class Scaling:
 
     def add_to(self, networks: Autoencoder) -> Autoencoder:
         """Return fully connected networks with this scaling as their first and last layer."""
-        arguments = self.center.tolist(), self.scale, self._limit
-        samples = keras.Input((len(self.center),), name="samples")
-        encoded = SampleScaling(*arguments, name="scaling", dtype="float32")(samples)
-        for layer in networks.encoder.layers[1:]:
-            encoded = layer(encoded)
-        decoded = networks.decoder.output
-        unscale = SampleScaling(*arguments, invert=True, name="unscaling", dtype="float32")
-        encoder = keras.Model(samples, encoded, name="encoder")
-        decoder = keras.Model(networks.decoder.input, unscale(decoded), name="decoder")
-        return Autoencoder(
-            keras.Model(samples, decoder(encoded), name="autoencoder"), encoder, decoder
+        _, encoder, decoder = networks
+        samples, encoded = self._scale_before(encoder)
+        decoded = self._build_layer(invert=True)(decoder.output)
+        return connect(
+            keras.Model(samples, encoded, name="encoder"),
+            keras.Model(decoder.input, decoded, name="decoder"),
         )
 
     def build_model_of_samples(self, model: keras.Model, reconstructs: bool) -> keras.Model:
@@ -100,17 +95,25 @@ class Scaling:
 
         Its input are samples as they are, and so are its reconstructions if it makes such.
         """
-        arguments = self.center.tolist(), self.scale, self._limit
-        samples = keras.Input((len(self.center),), name="samples")
-        outputs = SampleScaling(*arguments, name="scaling", dtype="float32")(samples)
-        for layer in model.layers[1:]:
-            outputs = layer(outputs)
+        samples, outputs = self._scale_before(model)
         if reconstructs:
-            unscale = SampleScaling(*arguments, invert=True, name="unscaling", dtype="float32")
-            outputs = unscale(outputs)
+            outputs = self._build_layer(invert=True)(outputs)
         of_samples = keras.Model(samples, outputs, name=model.name)
         of_samples.compile(optimizer=model.optimizer)
         return of_samples
+
+    def _scale_before(self, model: keras.Model) -> tuple[Any, Any]:
+        """Return samples as they are, and what the layers of a model make of scaled ones."""
+        samples = keras.Input((len(self.center),), name="samples")
+        outputs = self._build_layer(invert=False)(samples)
+        for layer in model.layers[1:]:
+            outputs = layer(outputs)
+        return samples, outputs
+
+    def _build_layer(self, *, invert: bool) -> SampleScaling:
+        name = "unscaling" if invert else "scaling"
+        arguments = self.center.tolist(), self.scale, self._limit
+        return SampleScaling(*arguments, invert=invert, name=name, dtype="float32")
 
     def invert(self, reconstructed: np.ndarray) -> np.ndarray:
         """Return the samples of reconstructions by the networks, float32; far ones stay near."""

@@ -6,7 +6,7 @@ the training and read after it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any
 
@@ -21,26 +21,11 @@ from skdec.dec.training.distribute import (
     explain_lost_workers,
     get_strategy,
     is_distributed,
-    limit_tensorflow_threads,
 )
 from skdec.dec.training.samples import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
 from skdec.layers import ClusteringLayer, kl_divergence, log_soft_assignment
-from skdec.networks import Architecture, list_layers
+from skdec.networks import Architecture, Autoencoder, list_layers
 
-limit_tensorflow_threads()
-
-_CONVOLUTIONS = (
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-    keras.layers.DepthwiseConv1D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv1D,
-    keras.layers.SeparableConv2D,
-)
 # Enough for a search that alternates between a dozen shapes. XLA keeps compiled code even when a
 # trainer is freed, so compiling again costs memory, too.
 _MAX_IDLE_TRAINERS = 16
@@ -66,15 +51,15 @@ class Trainer:
         own training does.
     batch_shapes : sequence of tuple of int
         Static shapes of one batch's tensors.
-    n_scalars : int
-        Number of float scalars that `compute_loss` takes after the batch.
     optimizer : keras.optimizers.Optimizer
-        Owned by the trainer from here on.
+        A copy of it is used.
     prepare : callable, optional
         Makes what the loss is called with from the list of a batch's tensors and the seed of the
         step, an integer tensor (2,), which is the only source of random numbers. It is not compiled
         by XLA, which lacks operations on images and is slow at random numbers. By default the
         tensors stay as they are.
+    n_scalars : int, default=0
+        Number of float scalars that `compute_loss` takes after the batch.
     """
 
     def __init__(
@@ -83,9 +68,9 @@ class Trainer:
         layers: Sequence[keras.layers.Layer],
         compute_loss: Callable[..., Any],
         batch_shapes: Sequence[tuple[int, ...]],
-        n_scalars: int,
         optimizer: keras.optimizers.Optimizer,
         prepare: Callable[[list[Any], Any], list[Any]] = lambda batch, seed: batch,
+        n_scalars: int = 0,
     ) -> None:
         self.model = model
         self.batch_size = batch_shapes[0][0]
@@ -97,12 +82,10 @@ class Trainer:
         self._variables = [weight for weight in self._weights if weight.trainable]
         self._random_states = _find_random_states(layers)
         _check_layers_are_distributable(layers)
-        self._initial_values = _find_constant_initial_values(optimizer, self._variables)
         self._compute_loss = compute_loss
         self._prepare = prepare
-        self._optimizer = optimizer
-        optimizer.build(self._variables)
-        model.compile(optimizer=optimizer)  # callbacks read and set model.optimizer
+        self._optimizer = self._build_optimizer(optimizer)
+        model.compile(optimizer=self._optimizer)  # callbacks read and set model.optimizer
         # AutoGraph would take a second to convert the code of a step, which needs no conversion.
         compiled = {"jit_compile": not _has_convolutions(layers), "autograph": False}
         self._take_step = tf.function(self._take_step_on_one_device, **compiled)
@@ -127,19 +110,9 @@ class Trainer:
         """Set the layers' weights, and the optimizer's variables to their initial values."""
         for variable, value in zip(self._weights, weights, strict=True):
             variable.assign(value)
-        if self._initial_values is None:
-            new = _copy_optimizer(self._optimizer)
-            new.build(self._variables)
-            values = [variable.numpy() for variable in new.variables]
-        else:
-            values = [
-                np.broadcast_to(number, variable.shape)
-                for number, variable in zip(
-                    self._initial_values, self._optimizer.variables, strict=True
-                )
-            ]
-        for variable, value in zip(self._optimizer.variables, values, strict=True):
-            variable.assign(value)
+        new = self._build_optimizer(self._optimizer)
+        for variable, initial in zip(self._optimizer.variables, new.variables, strict=True):
+            variable.assign(initial.numpy())
         self.model.stop_training = False
 
     def get_weights(self) -> list[np.ndarray]:
@@ -183,6 +156,12 @@ class Trainer:
                 tf.constant(seeds, tf.int32),
                 [tf.constant(scalar, tf.float32) for scalar in scalars],
             ).numpy()
+
+    def _build_optimizer(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        """Return a copy with initial values, some of which may depend on those of the weights."""
+        copied = _copy_optimizer(optimizer)
+        copied.build(self._variables)
+        return copied
 
     def _all_variables(self) -> list[Any]:
         return [*self._weights, *self._optimizer.variables]
@@ -246,95 +225,72 @@ def _build_graph(augmentation: Augmentation) -> Callable[[Any, Any], Any]:
     return tf.function(augment) if is_function else augment
 
 
-@contextmanager
 def borrow_pretraining_trainer(
     architecture: Architecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
     corruption: Corruption = NO_CORRUPTION,
     augmentation: Augmentation = NO_AUGMENTATION,
-) -> Iterator[Trainer]:
+    layer: int | None = None,
+) -> AbstractContextManager[Trainer]:
     """Borrow a trainer of the autoencoder, with the mean squared reconstruction error as loss.
 
-    Its batches are samples (B, n_features), which are reconstructed from corrupted ones.
+    Its batches are samples (B, n_features), which are reconstructed from corrupted ones. With
+    `layer`, this layer of the encoder and the decoder's layer that mirrors it are trained: they
+    reconstruct the output of the encoder's layers before, and the input of each is corrupted.
     """
 
     def build() -> Trainer:
         networks, augment = architecture.build(), _build_graph(augmentation)
-
-        def prepare(batch: list[Any], seed: Any) -> list[Any]:
-            samples = augment(batch[0], seed)
-            return [corruption(samples, seed), samples]
-
-        def compute_loss(inputs: Any, samples: Any) -> Any:
-            reconstructed = networks.autoencoder(inputs, training=True)
-            return compute_reconstruction_error(reconstructed, samples) / batch_size
-
+        if layer is None:
+            corrupt, compute_error = _reconstruct_samples(networks, corruption)
+        else:
+            corrupt, compute_error = _reconstruct_layer(networks, layer, corruption)
         return Trainer(
             networks.autoencoder,
             [networks.encoder, networks.decoder],
-            compute_loss,
+            lambda *batch: compute_error(*batch) / batch_size,
             [(batch_size, architecture.n_features)],
-            0,
-            _copy_optimizer(optimizer),
-            prepare,
+            optimizer,
+            lambda batch, seed: corrupt(augment(batch[0], seed), seed),
         )
 
     key = (architecture, batch_size, _identify_optimizer(optimizer), corruption, augmentation)
-    with _borrow(("pretrain", *key), build) as trainer:
-        yield trainer
+    return _borrow(("pretrain", layer, *key), build)
 
 
-@contextmanager
-def borrow_layer_trainer(
-    architecture: Architecture,
-    layer: int,
-    batch_size: int,
-    optimizer: keras.optimizers.Optimizer,
-    corruption: Corruption,
-    augmentation: Augmentation,
-) -> Iterator[Trainer]:
-    """Borrow a trainer of one layer of the encoder and the decoder's layer that mirrors it.
+def _reconstruct_samples(networks: Autoencoder, corruption: Corruption) -> tuple[Any, Any]:
+    """Return the functions that make inputs of samples and a seed, and the error of inputs."""
 
-    Its batches are samples (B, n_features). The two layers reconstruct the output of the encoder's
-    layers before them; the input of each of the two is corrupted.
-    """
+    def corrupt(samples: Any, seed: Any) -> list[Any]:
+        return [corruption(samples, seed), samples]
 
-    def build() -> Trainer:
-        networks, augment = architecture.build(), _build_graph(augmentation)
-        encoder_layers = list_dense_layers(networks.encoder)
-        encode, decode = encoder_layers[layer], list_dense_layers(networks.decoder)[-1 - layer]
-        networks.autoencoder.trainable = False
-        encode.trainable = decode.trainable = True
+    def compute_error(inputs: Any, samples: Any) -> Any:
+        return compute_reconstruction_error(networks.autoencoder(inputs, training=True), samples)
 
-        def prepare(batch: list[Any], seed: Any) -> list[Any]:
-            samples = augment(batch[0], seed)
-            widths = encode.kernel.shape  # of the input and the output
-            masks = [
-                corruption.create_mask((samples.shape[0], width), seed, stream)
-                for stream, width in enumerate(widths)
-            ]
-            return [samples, *masks]
+    return corrupt, compute_error
 
-        def compute_loss(samples: Any, input_mask: Any, output_mask: Any) -> Any:
-            for earlier in encoder_layers[:layer]:
-                samples = earlier(samples)
-            reconstructed = decode(output_mask * encode(input_mask * samples))
-            return compute_reconstruction_error(reconstructed, samples) / batch_size
 
-        return Trainer(
-            networks.autoencoder,
-            [networks.encoder, networks.decoder],
-            compute_loss,
-            [(batch_size, architecture.n_features)],
-            0,
-            _copy_optimizer(optimizer),
-            prepare,
-        )
+def _reconstruct_layer(
+    networks: Autoencoder, layer: int, corruption: Corruption
+) -> tuple[Any, Any]:
+    """Return the same for one layer and its mirror image, the only ones that are trained."""
+    encoder_layers = list_dense_layers(networks.encoder)
+    encode, decode = encoder_layers[layer], list_dense_layers(networks.decoder)[-1 - layer]
+    networks.autoencoder.trainable = False
+    encode.trainable = decode.trainable = True
 
-    key = (architecture, batch_size, _identify_optimizer(optimizer), corruption, augmentation)
-    with _borrow(("layer", layer, *key), build) as trainer:
-        yield trainer
+    def corrupt(samples: Any, seed: Any) -> list[Any]:
+        shapes = [(samples.shape[0], width) for width in encode.kernel.shape]  # input and output
+        return [samples, *(corruption.create_mask(one, seed, i) for i, one in enumerate(shapes))]
+
+    def compute_error(samples: Any, input_mask: Any, output_mask: Any) -> Any:
+        for earlier in encoder_layers[:layer]:
+            samples = earlier(samples)
+        reconstructed = decode(output_mask * encode(input_mask * samples))
+        return compute_reconstruction_error(reconstructed, samples)
+
+    return corrupt, compute_error
 
 
 @contextmanager
@@ -380,9 +336,9 @@ def borrow_refinement_trainer(
             [encoder, *([decoder] if has_decoder else []), clustering],
             compute_loss,
             [(batch_size, architecture.n_features), (batch_size, n_clusters)],
-            2,
-            _copy_optimizer(optimizer),
+            optimizer,
             prepare,
+            n_scalars=2,
         )
 
     key = (architecture, n_clusters, batch_size, _identify_optimizer(optimizer), augmentation)
@@ -392,12 +348,9 @@ def borrow_refinement_trainer(
         yield trainer
 
 
-@contextmanager
 def borrow_decoder_trainer(
-    architecture: Architecture,
-    batch_size: int,
-    optimizer: keras.optimizers.Optimizer,
-) -> Iterator[Trainer]:
+    architecture: Architecture, batch_size: int, optimizer: keras.optimizers.Optimizer
+) -> AbstractContextManager[Trainer]:
     """Borrow a trainer of the decoder, with the mean squared reconstruction error as loss.
 
     Its batches are samples (B, n_features) and their embedding (B, d).
@@ -409,18 +362,12 @@ def borrow_decoder_trainer(
         def compute_loss(samples: Any, z: Any) -> Any:
             return compute_reconstruction_error(decoder(z, training=True), samples) / batch_size
 
-        return Trainer(
-            decoder,
-            [decoder],
-            compute_loss,
-            [(batch_size, architecture.n_features), (batch_size, architecture.embedding_width)],
-            0,
-            _copy_optimizer(optimizer),
-        )
+        widths = architecture.n_features, architecture.embedding_width
+        shapes = [(batch_size, width) for width in widths]
+        return Trainer(decoder, [decoder], compute_loss, shapes, optimizer)
 
     key = ("decoder", architecture, batch_size, _identify_optimizer(optimizer))
-    with _borrow(key, build) as trainer:
-        yield trainer
+    return _borrow(key, build)
 
 
 def compute_reconstruction_error(reconstructed: Any, samples: Any) -> Any:
@@ -442,7 +389,7 @@ def _find_random_states(layers: Sequence[keras.layers.Layer]) -> list[Any]:
 
 def _has_convolutions(layers: Sequence[keras.layers.Layer]) -> bool:
     """Whether there are convolutions, for which XLA takes twice as long as TensorFlow itself."""
-    return any(isinstance(part, _CONVOLUTIONS) for layer in layers for part in list_layers(layer))
+    return any(hasattr(part, "kernel_size") for layer in layers for part in list_layers(layer))
 
 
 def _check_layers_are_distributable(layers: Sequence[keras.layers.Layer]) -> None:
@@ -477,28 +424,6 @@ def _borrow(key: Any, build: Callable[[], Trainer]) -> Iterator[Trainer]:
     with _idle_lock:
         _idle_trainers.append((key, trainer))
         del _idle_trainers[:-_MAX_IDLE_TRAINERS]
-
-
-def _find_constant_initial_values(
-    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
-) -> list[Any] | None:
-    """Return the number that each variable of the optimizer is filled with initially.
-
-    None if the initial values depend on the weights, as they do for some optimizers. Filling with
-    a number is much faster than building a new optimizer.
-    """
-    values_by_scale = []
-    for scale in (1.0, 2.0):
-        for variable in variables:
-            variable.assign(np.linspace(0, scale, np.prod(variable.shape)).reshape(variable.shape))
-        new = _copy_optimizer(optimizer)
-        new.build(variables)
-        values_by_scale.append([variable.numpy() for variable in new.variables])
-    are_constant = all(
-        (one == one.flat[0]).all() and (one == other).all()
-        for one, other in zip(*values_by_scale, strict=True)
-    )
-    return [values.flat[0] for values in values_by_scale[0]] if are_constant else None
 
 
 def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

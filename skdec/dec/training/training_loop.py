@@ -215,14 +215,18 @@ class TrainingLoop:
         FloatingPointError
             If the loss is not finite a second time.
         """
-        self._begin_epoch()
+        with self._apply_learning_rate_of_callbacks():
+            self._callbacks.on_epoch_begin(len(self._history["seconds"]))
         self._undo_state = self.n_steps, self._trainer.get_weights()
         while True:
             losses: list[np.ndarray] = []
             for batches, learning_rates, seeds in self._gather_chunks(sources):
-                self._begin_batch(losses)
+                if self._callbacks.has_batch_hooks:
+                    self._callbacks.on_train_batch_begin(len(losses))
                 losses.append(self._trainer.run(batches, learning_rates, seeds, scalars))
-                self._end_batch(losses)
+                if self._callbacks.has_batch_hooks:
+                    logs = {"loss": float(losses[-1][0])}
+                    self._callbacks.on_train_batch_end(len(losses) - 1, logs)
                 self._bar.update(min(self.n_steps + sum(map(len, losses)), self._cycle_steps))
             loss = float(np.concatenate(losses).mean())
             if np.isfinite(loss):
@@ -243,16 +247,12 @@ class TrainingLoop:
             "learning_rate": self._trainer.learning_rate,  # of the last step
             "seconds": time.perf_counter() - self._start_time,
         }
-        self._append(recorded)
         with self._apply_learning_rate_of_callbacks():
             self._callbacks.on_epoch_end(epoch, logs)
-        self._append({name: logs[name] for name in logs.keys() - recorded.keys()})
+        for name, value in {**logs, **recorded}.items():
+            self._history.setdefault(name, []).append(value)
         if self._model.stop_training:
             self.stop("callback")
-
-    def _append(self, values: dict[str, Any]) -> None:
-        for name, value in values.items():
-            self._history.setdefault(name, []).append(value)
 
     def extend(self, metric: str) -> bool:
         """Do the steps of the phase once more when all are done; return whether that is allowed.
@@ -317,7 +317,7 @@ class TrainingLoop:
         best = () if self._best is None else self._best[1]
         arrays = {"learning_rates": self._learning_rates, **variables, **histories}
         arrays |= {f"best.{i}": value for i, value in enumerate(best)}
-        return CheckpointState(numbers, arrays)
+        return numbers, arrays
 
     def _set_state(self, state: CheckpointState) -> None:
         numbers, arrays = state
@@ -347,18 +347,6 @@ class TrainingLoop:
             gathered = [source[indices.ravel()] for source in sources]
             batches = [values.reshape(*indices.shape, *values.shape[1:]) for values in gathered]
             yield batches, chunk, seeds
-
-    def _begin_epoch(self) -> None:
-        with self._apply_learning_rate_of_callbacks():
-            self._callbacks.on_epoch_begin(len(self._history["seconds"]))
-
-    def _begin_batch(self, losses: list[np.ndarray]) -> None:
-        if self._callbacks.has_batch_hooks:
-            self._callbacks.on_train_batch_begin(len(losses))
-
-    def _end_batch(self, losses: list[np.ndarray]) -> None:
-        if self._callbacks.has_batch_hooks:
-            self._callbacks.on_train_batch_end(len(losses) - 1, {"loss": float(losses[-1][0])})
 
     @contextmanager
     def _apply_learning_rate_of_callbacks(self) -> Iterator[None]:

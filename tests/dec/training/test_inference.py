@@ -7,7 +7,6 @@ import tensorflow as tf
 from skdec.dec.training.inference import (
     INFERENCE_BATCH_SIZE,
     DECWeights,
-    Program,
     run_in_batches,
 )
 from skdec.networks import Architecture, build_autoencoder
@@ -21,11 +20,11 @@ def test_every_sample_has_an_output(n):
     X = np.random.default_rng(0).normal(size=(n, 3))
     seen = []
 
-    def double(weights, samples):
+    def double(samples):
         seen.append(tuple(samples.shape))
         return samples[:, :2] * 2
 
-    output = run_in_batches(Program(double, []), X, 2)
+    output = run_in_batches(double, X, 2)
     np.testing.assert_array_equal(output, X[:, :2].astype(np.float32) * 2)
     assert output.dtype == np.float32
     assert set(seen) == {(INFERENCE_BATCH_SIZE, 3)}

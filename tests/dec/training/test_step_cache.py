@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 
 from skdec import DECClusterer
 from skdec._utils import files as cache_module
-from skdec._utils.files import StepCache, describe_versions
+from skdec._utils.files import describe_versions, load_or_compute
 from skdec.dec.training.checkpoint import UnidentifiedError, describe, identify
 from skdec.layers import RandomAffine
 from skdec.networks import build_autoencoder
@@ -25,7 +25,7 @@ def count_calls(memory, key, results):
         computed.append(result)
         return result
 
-    returned = [StepCache(memory).get("step", key, lambda r=r: compute(r)) for r in results]
+    returned = [load_or_compute(memory, "step", key, lambda r=r: compute(r)) for r in results]
     return returned, computed
 
 
@@ -40,9 +40,9 @@ def test_results_of_other_versions_are_not_used(tmp_path, monkeypatch):
     assert {"skdec", "tensorflow", "keras", "numpy", "scikit-learn"} <= versions.keys()
     assert "+" in versions["skdec"]
     json.dumps(versions)
-    assert StepCache(tmp_path).get("step", (1,), lambda: "old") == "old"
+    assert load_or_compute(tmp_path, "step", 1, lambda: "old") == "old"
     monkeypatch.setattr(cache_module, "describe_versions", lambda: versions | {"keras": "0.0"})
-    assert StepCache(tmp_path).get("step", (1,), lambda: "new") == "new"
+    assert load_or_compute(tmp_path, "step", 1, lambda: "new") == "new"
 
 
 @pytest.mark.parametrize(
