@@ -124,8 +124,9 @@ _NUMBER = re.compile(
     r"(?P<bound>(?:[<>]=?|[≤≥~≈]|ca\.|approx\.)\s*)?(?P<sign>[+-]?)\s*(?P<open>\(?)\s*(?P<sign2>[+-]?)\s*"
     r"(?P<before>[^\d\s.,()'+-]{0,4}\.?)\s*(?P<open2>\(?)\s*(?P<sign3>[+-]?)\s*"
     r"(?P<digits>(?:\d[\d.,' ]*(?<! )|[.,]\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)"
-    r"\s*(?P<after>(?:['\"]|[^\d\s.,()'+*†‡§¹²³\[-])[^\d()*†‡\[]{0,15}[23]?)?"
-    r"(?P<close>\)?)\s*(?P<trailing>[+-]{0,2})(?:\s*(?:[*†‡§¹²³]{1,3}|\[\w{1,3}\]))?",
+    r"\s*(?P<after>(?:['\"]|[^\d\s.,()'+*†‡§¹²³±\[-])[^\d()*†‡±\[]{0,15})?"
+    r"(?P<close>\)?)\s*(?P<trailing>[+-]{0,2})"
+    r"(?:\s*(?:[*†‡§¹²³]{1,3}|\[\w{1,3}\]|\([a-z]{1,4}\.?\)|±\s*[\d.,]+))?",
     re.I,
 )
 _CODE = re.compile(r"0\d+", re.ASCII)  # such as 007, which is no number
@@ -144,6 +145,7 @@ _DIGITS = {
 _FURTHER_DIGITS = re.compile(r"(?<=\d\d\d\d)\d+", re.ASCII)
 _TO_ONES = str.maketrans("23456789", "11111111")
 _BETWEEN_CELLS = "\x1f"
+_POWER = re.compile(rf"(?<=[a-z])[23](?={_BETWEEN_CELLS}|$)")  # of a unit such as m2
 _TIME = r"^([+-](?=.))?(?:(\d+) days?,? )?(\d{1,3}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?$"
 _TIME_IN_UNITS = (
     r"^(?:(\d+) ?d(?:ays?)?)? ?(?:(\d+) ?h(?:ours?|rs?)?)? ?"
@@ -151,6 +153,7 @@ _TIME_IN_UNITS = (
 )
 # Of dates that pandas does not guess.
 _DATE_FORMATS = ("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%y", "%d.%m.%y", "%m/%d/%y")
+_DATE_FORMATS += ("%I:%M %p", "%I:%M%p", "%I:%M:%S %p")
 _PLAIN = re.compile(rf"[\d.eE+\-{_BETWEEN_CELLS}]*", re.ASCII)
 
 
@@ -418,7 +421,8 @@ def _clean(column: pd.Series, *, keep: bool = False) -> list[str]:
         joined = _BETWEEN_CELLS.join(text.replace(_BETWEEN_CELLS, " ") for text in texts)
     if _PLAIN.fullmatch(joined):
         return texts
-    return [cell.strip() for cell in joined.translate(_ALIKE).split(_BETWEEN_CELLS)]
+    joined = _POWER.sub(lambda digit: "²" if digit[0] == "2" else "³", joined.translate(_ALIKE))
+    return [cell.strip() for cell in joined.split(_BETWEEN_CELLS)]
 
 
 def _count_shapes(cells: list[str]) -> Counter[str]:
