@@ -116,7 +116,7 @@ candidate and all of them. The table has the mean score of the clusters that `Ne
 would keep: ARI for the shapes, NMI for the other families; at most {MAX_SAMPLES:,} samples of each
 data set. The first row is what is used. Its numbers were chosen on the mean over these families and
 over the tables and images of [one set of defaults](no_tuning.md). Around them the means change
-little; with much less weight of uneven sizes, digits and MNIST's test images are merged with some
-seeds, with much more weight of agreement texts are.
+little; with much less weight of uneven sizes or much more of agreement, digits are merged with some
+seeds.
 
 {format_table(titles, rows)}"""
