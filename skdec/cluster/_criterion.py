@@ -5,7 +5,8 @@ a random neighbor: borders between clusters cost information. What a border cost
 little, since every cut through a dense cloud is dearer than one through a thin line. So the
 clusterings ask each other: the clusters of one are cut as the others would cut them, and the
 cheapest of these cuts is what a border costs at this place. A clustering that merges two clusters
-is given away by those that divide them, and one that divides a cluster by those that do not.
+is given away by those that divide them, and one that divides a cluster by those that do not. And
+what is found in several ways is rather there than what is found in one.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ _MIN_CUT_ENTROPY = 0.5
 # families of data (docs/benchmarks/criterion.md). It matters whether sizes differ, but hardly how
 # much: digits of similar size are not given up for others, nor blobs of very different size.
 _UNEVENNESS_WEIGHT, _HALF_UNEVENNESS = 0.5, 0.02
+# Weight of the mean adjusted Rand index between a candidate and all of them, chosen likewise.
+_AGREEMENT_WEIGHT = 2.0
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.02, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
@@ -51,6 +54,40 @@ class Costs(NamedTuple):
     lost: np.ndarray
     cheapest: list[np.ndarray]
     sizes: list[np.ndarray]
+
+
+def score_candidates(
+    graph: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return the border score of each clustering plus twice its mean agreement with all of them."""
+    scores = compute_border_scores(measure_costs(graph, sample_weight, labelings))
+    agreement = compare_clusterings(labelings, sample_weight)
+    return scores + _AGREEMENT_WEIGHT * agreement.mean(axis=1)
+
+
+def compare_clusterings(labelings: Sequence[np.ndarray], sample_weight: np.ndarray) -> np.ndarray:
+    """Return the adjusted Rand index of each pair of clusterings, (m, m).
+
+    It is that of pairs of samples drawn by weight and with replacement, so that a sample of weight
+    two is the same as two samples.
+    """
+    cells = find_common_cells(labelings)
+    first = np.unique(cells, return_index=True)[1]
+    fractions = np.bincount(cells, sample_weight / sample_weight.sum())
+    n_clusterings, n_clusters = len(labelings), [labels.max() + 1 for labels in labelings]
+    of_cells = np.stack([labels[first] for labels in labelings], axis=1)
+    clusters = of_cells + np.cumsum([0, *n_clusters[:-1]])
+    cell = np.repeat(np.arange(len(first)), n_clusterings)
+    is_inside = sp.csr_array((np.ones(clusters.size), (cell, clusters.ravel())))
+    shared = (is_inside.T @ (sp.diags_array(fractions) @ is_inside)).tocoo()
+    owner = np.repeat(np.arange(n_clusterings), n_clusters)
+    pair = owner[shared.row] * n_clusterings + owner[shared.col]
+    together = np.bincount(pair, shared.data**2, n_clusterings**2).reshape(n_clusterings, -1)
+    by_itself = together.diagonal()
+    expected, largest = np.outer(by_itself, by_itself), np.add.outer(by_itself, by_itself) / 2
+    rand_index = np.ones_like(expected)  # of two clusterings into a single cluster
+    np.divide(together - expected, largest - expected, out=rand_index, where=largest > expected)
+    return rand_index
 
 
 def compute_border_scores(costs: Costs) -> np.ndarray:
@@ -265,8 +302,9 @@ def border_scores(
 ) -> np.ndarray:
     """Score clusterings of the same samples by what their borders cost beside other cuts.
 
-    `NeighborClusterer` chooses among its candidates by this score. It is for clusterings of the
-    same number of clusters, the more of them the better: each is cut by all others.
+    `NeighborClusterer` chooses among its candidates by this score, and by how well a candidate
+    agrees with the others. It is for clusterings of the same number of clusters, the more of them
+    the better: each is cut by all others.
 
     Parameters
     ----------

@@ -55,7 +55,8 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     k-means clusters are merged pair by pair, and between the merges each sample joins the cluster
     that prevails among its neighbors ([1]_); clusters are merged along the minimum spanning tree
     ([2]_); and k-means is run on points averaged over their neighbors. The clustering is kept
-    whose borders cost least beside the cheapest cuts elsewhere (`skdec.metrics.border_scores`).
+    whose borders cost least beside the cheapest cuts elsewhere (`skdec.metrics.border_scores`), and
+    on which most of the others agree.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     See Also
     --------
     skdec.DECClusterer : These clusters, learned by a network: with an embedding and a decoder.
-    skdec.metrics.border_scores : The score by which one of several clusterings is chosen.
+    skdec.metrics.border_scores : What the borders of clusterings cost beside other cuts.
     skdec.metrics.neighbor_information : The score of any clusters.
     sklearn.cluster.KMeans : Clusters around centers.
 

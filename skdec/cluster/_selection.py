@@ -22,14 +22,18 @@ from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 from skdec._utils.files import load_or_compute
 from skdec._utils.process import count_usable_threads, run_in_threads, use_one_thread
 from skdec._utils.terminal import Bar, open_bar
-from skdec.cluster._criterion import average_cuts, compute_border_scores, measure_costs
+from skdec.cluster._criterion import (
+    average_cuts,
+    compute_border_scores,
+    measure_costs,
+    score_candidates,
+)
 from skdec.cluster._graph import Neighbors, compute_neighbor_targets, take_subset
 from skdec.cluster._search import (
     SETTINGS,
     Clustering,
     NeighborGraph,
     build_spanning_tree,
-    find_micro_clusters,
     merge_along_tree,
     search_clusters,
 )
@@ -124,7 +128,7 @@ def find_clusters(
             candidates = find_candidates(part, n_clusters, n_runs, weights, random_state, bar)
             labels, power = select_candidate(candidates, part, weights)
             if len(subset) < n_samples:
-                labels = _extend_labels(labels, subset, neighbors, sample_weight, random_state)
+                labels = _extend_labels(labels, subset, neighbors, sample_weight)
         return NeighborClusters(labels, power)
 
     key = neighbors.graph, neighbors.points, n_clusters, n_runs, sample_weight, seed
@@ -171,14 +175,14 @@ def find_candidates(
 def select_candidate(
     candidates: list[tuple[np.ndarray, float]], neighbors: Neighbors, sample_weight: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """Return the candidate with the highest score of its borders, the first of several.
+    """Return the candidate with the highest score of borders and agreement, the first of several.
 
     A candidate with a cluster that is too small is chosen only if all have such: with no more
     samples than a sample has neighbors, and at most half as many as clusters have on average.
     """
     assert neighbors.graph is not None
     labelings = [labels for labels, _ in candidates]
-    scores = compute_border_scores(measure_costs(neighbors.graph, sample_weight, labelings))
+    scores = score_candidates(neighbors.graph, sample_weight, labelings)
     sizes = [np.bincount(labels) for labels in labelings]
     is_large = np.array(
         [size.min() > min(neighbors.n_neighbors, size.mean() / 2) for size in sizes]
@@ -193,24 +197,29 @@ def _is_complete(labels: np.ndarray, n_clusters: int) -> bool:
 
 
 def _extend_labels(
-    labels: np.ndarray,
-    subset: np.ndarray,
-    neighbors: Neighbors,
-    sample_weight: np.ndarray,
-    random_state: np.random.RandomState,
+    labels: np.ndarray, subset: np.ndarray, neighbors: Neighbors, sample_weight: np.ndarray
 ) -> np.ndarray:
     """Return labels of all samples from those of a subset.
 
-    The others get the most frequent label of their micro-cluster, then neighbors agree.
+    They spread from neighbor to neighbor, then neighbors agree. A sample that is not connected to
+    the subset belongs to the cluster of the nearest mean.
     """
+    assert neighbors.graph is not None
     assert neighbors.points is not None
-    n_clusters = labels.max() + 1
-    micro = find_micro_clusters(neighbors.points, n_clusters, sample_weight, random_state)
-    counts = np.zeros((micro.max() + 1, n_clusters))
-    np.add.at(counts, (micro[subset], labels), 1)
-    extended = counts.argmax(axis=1)[micro]
-    extended[subset] = labels
-    smoothed = smooth_labels(extended, n_clusters, neighbors.graph, sample_weight)
+    q = np.zeros((len(sample_weight), labels.max() + 1), dtype=np.float32)
+    q[subset, labels] = 1
+    unknown = np.setdiff1d(np.arange(len(q)), subset)
+    while len(unknown):
+        votes = neighbors.graph[unknown] @ q
+        is_reached = votes.any(axis=1)
+        if not is_reached.any():
+            break
+        q[unknown[is_reached], votes[is_reached].argmax(axis=1)] = 1
+        unknown = unknown[~is_reached]
+    if len(unknown):
+        means = q.T @ neighbors.points / q.sum(axis=0)[:, None]
+        q[unknown, find_nearest_center(neighbors.points[unknown], means)] = 1
+    smoothed = smooth_labels(q.argmax(axis=1), q.shape[1], neighbors.graph, sample_weight)
     return smoothed.argmax(axis=1).astype(np.int32)
 
 

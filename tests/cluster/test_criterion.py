@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import make_blobs, make_moons
+from sklearn.metrics import adjusted_rand_score
 
-from skdec.cluster._criterion import compute_border_scores, find_common_cells, measure_costs
+from skdec.cluster._criterion import (
+    compare_clusterings,
+    compute_border_scores,
+    find_common_cells,
+    measure_costs,
+    score_candidates,
+)
 from skdec.cluster._graph import build_neighbor_graph
 from skdec.metrics import border_scores
 
@@ -127,6 +134,26 @@ def test_wrong_labelings_are_refused():
         border_scores(X, [])
     with pytest.raises(ValueError, match=r"X has 6 samples, but labels are of shape \(5,\)"):
         border_scores(X, [np.zeros(5)])
+
+
+def test_agreement_is_the_adjusted_rand_index_of_many_copies(random):
+    weights = random(0).integers(1, 4, size=60)
+    labelings = [*random(1).integers(3, size=(3, 60)), np.zeros(60, int), np.zeros(60, int)]
+    copies = [np.repeat(labels, 1000 * weights) for labels in labelings]
+    expected = [[adjusted_rand_score(one, other) for other in copies] for one in copies]
+    np.testing.assert_allclose(compare_clusterings(labelings, weights), expected, atol=1e-4)
+
+
+def test_what_is_found_twice_is_preferred_at_equal_costs():
+    corners = np.array([(x, y) for x in (0, 10) for y in (0, 10)])
+    X, _ = make_blobs([50] * 4, centers=corners, random_state=0)
+    X = np.concatenate([X, X[:, ::-1]])  # the same if the axes are swapped
+    left, low = (X[:, 0] > 5).astype(int), (X[:, 1] > 5).astype(int)
+    graph, weights = build_graph(X), np.ones(len(X))
+    scores = compute_border_scores(measure_costs(graph, weights, [left, low, low]))
+    assert scores[0] == pytest.approx(scores[1], abs=0.05)
+    assert score_candidates(graph, weights, [left, low, low]).argmax() == 1
+    assert score_candidates(graph, weights, [low, left, left]).argmax() == 1
 
 
 def test_common_cells_are_together_in_all_clusterings():

@@ -75,7 +75,17 @@ def test_many_samples_are_searched_by_a_subset(random, monkeypatch):
     X = X.astype(np.float32)
     monkeypatch.setattr(selection, "_MAX_SEARCH_SAMPLES", 400)
     found = find_clusters(find_neighbors(X), 4, "auto", get_ones(X), 0)
-    assert adjusted_rand_score(y, found.labels) > 0.9
+    assert adjusted_rand_score(y, found.labels) > 0.98
+
+
+def test_samples_far_from_the_subset_belong_to_the_nearest_cluster(monkeypatch):
+    """Groups without a neighbor in other groups, of which most have no sample in the subset."""
+    centers = [(x + 100 * k, 0) for k in range(2) for x in range(0, 60, 3)]
+    X, group = make_blobs([12] * len(centers), centers=centers, cluster_std=0.01, random_state=0)
+    X = X.astype(np.float32)
+    monkeypatch.setattr(selection, "_MAX_SEARCH_SAMPLES", 30)
+    labels = find_clusters(find_neighbors(X), 2, "auto", get_ones(X), 0).labels
+    assert adjusted_rand_score(group >= len(centers) / 2, labels) == 1
 
 
 def test_smoothing_loses_no_cluster(random):
