@@ -4,7 +4,6 @@ The module is private because `skdec.compare` is the function: a module of the s
 replace it in the package as soon as it is imported.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +24,7 @@ from sklearn.metrics import (
 from sklearn.utils import check_random_state, resample
 
 from skdec._utils.data import check_samples
-from skdec._utils.terminal import format_table
+from skdec._utils.terminal import format_table, write_line
 from skdec._utils.validation import Integer, Positive, Widths, check_finite, warn_if_scales_differ
 from skdec.cluster import NeighborClusterer
 from skdec.dec._estimator import DECClusterer
@@ -371,7 +370,9 @@ def compare(
         check_samples(X)
     if len(X.shape) != 2:
         raise ValueError(f"X must be two-dimensional, got shape {tuple(X.shape)}.")
-    classes = None if y is None else _convert_classes(y, X.shape[0])
+    classes = None if y is None else convert_labels(y, "y")
+    if classes is not None and len(classes) != X.shape[0]:
+        raise ValueError(f"y has {len(classes)} labels, but X has {X.shape[0]} samples.")
     if n_clusters is not None or None in clusterers.values():
         n_clusters = _get_n_clusters(n_clusters, classes, X.shape[0])
     Integer(1).check("n_seeds", n_seeds)
@@ -523,13 +524,6 @@ def _name_method(method: Any) -> tuple[str, Any]:
     raise ValueError(f"methods must be of {_ALLOWED_METHODS}; got {method!r}.")
 
 
-def _convert_classes(y: Any, n_samples: int) -> np.ndarray:
-    classes = convert_labels(y, "y")
-    if len(classes) != n_samples:
-        raise ValueError(f"y has {len(classes)} labels, but X has {n_samples} samples.")
-    return classes
-
-
 def _get_n_clusters(n_clusters: int | None, classes: np.ndarray | None, n_samples: int) -> int:
     if n_clusters is None:
         if classes is None:
@@ -552,5 +546,4 @@ def _get_seed(random_state: Any) -> int:
 
 def _report(verbose: int, line: str) -> None:
     if verbose:
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+        write_line(line)

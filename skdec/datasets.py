@@ -159,7 +159,8 @@ def load_fashion_mnist() -> LabeledData:
         return load_keras_archive(stored)
     last_file = _find_file(f"fashion-mnist/{FASHION_FILES[-1]}")
     if last_file is not None:
-        return _load_original_files(last_file.parent)
+        directory = last_file.parent
+        return _concatenate([_read_idx(directory / name) for name in FASHION_FILES], directory)
     return _download("fashion_mnist", "fashion_mnist.npz")
 
 
@@ -416,11 +417,6 @@ def _list_directories() -> list[Path]:
     keras_home = os.environ.get("KERAS_HOME") or "~/.keras"
     directories = [Path(data_home)] if data_home else []
     return [path.expanduser() for path in [*directories, Path(keras_home, "datasets")]]
-
-
-def _load_original_files(directory: Path) -> LabeledData:
-    """Load Fashion-MNIST from its four compressed files, as Keras caches them."""
-    return _concatenate([_read_idx(directory / name) for name in FASHION_FILES], directory)
 
 
 def _read_idx(path: Path) -> np.ndarray:

@@ -24,6 +24,7 @@ from skdec.describe._summary import (
     compute_profiles,
     find_medoid,
     infer_image_shape,
+    is_date,
     is_number,
     lay_out,
     select_members,
@@ -313,13 +314,12 @@ def _encode_column(column: pd.Series) -> Content:
     Missing values are NaN, or the position -1.
     """
     content: Content = {"name": str(column.name), "numbers": None, "codes": None, "texts": None}
-    is_date = pd.api.types.is_datetime64_any_dtype(column)
-    if is_number(column) and not is_date and not _has_large_integers(column):
+    if is_number(column) and not is_date(column) and not _has_large_integers(column):
         dtype = np.float32 if column.dtype == np.float32 else np.float64
         numbers = column.to_numpy(dtype=dtype, na_value=np.nan)
         return {**content, "numbers": encode_array(numbers)}
     codes, values = pd.factorize(column)
-    texts = _format_dates(values) if is_date else [str(value) for value in values]
+    texts = _format_dates(values) if is_date(column) else [str(value) for value in values]
     return {**content, "codes": encode_array(codes), "texts": texts}
 
 
@@ -476,8 +476,7 @@ def _select_columns(clustering: Clustering) -> pd.DataFrame:
 
 def _find_differing(X: Any, labels: np.ndarray) -> np.ndarray:
     """Return the positions of the features in which the means of the clusters differ most."""
-    samples = X if issparse(X) else np.asarray(X, dtype=np.float64)
-    differences = np.abs(compute_profiles(samples, labels)).max(axis=0)
+    differences = np.abs(compute_profiles(X, labels)).max(axis=0)
     return np.argsort(-differences, kind="stable")[:_MAX_NUMBERS_DESCRIBED]
 
 

@@ -6,8 +6,9 @@ one batch at a time.
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -273,10 +274,10 @@ def to_frame_or_array(X: Any) -> Any:
     Everything else is returned as it is.
     """
     X = unpack_anndata(X)
-    if hasattr(X, "iloc"):
-        return X
     if hasattr(X, "to_pandas"):  # polars, Arrow, Ibis and others
         return X.to_pandas()
+    if hasattr(X, "iloc"):
+        return X
     if hasattr(X, "__arrow_c_stream__"):
         import pyarrow
 
@@ -288,22 +289,25 @@ def to_frame_or_array(X: Any) -> Any:
     return X
 
 
-def check_samples(X: Any) -> Any:
+_check_array = partial(check_array, ensure_min_samples=0)
+
+
+def check_samples(X: Any, check: Callable[..., Any] = _check_array) -> Any:
     """Return `X` as a numeric array or CSR matrix of two dimensions, as `fit` does.
 
     Raises a ValueError or TypeError for what is no table of numbers; values are not checked.
+    `check` is `check_array` of scikit-learn, or what has its parameters.
     """
     X = unpack_anndata(X)
-    check_no_dates(X)
-    with name_columns_without_numbers(X):
-        X = check_array(
-            X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False, ensure_min_samples=0
-        )
-        return convert_objects(X)
+    _check_no_dates(X)
+    with _name_columns_without_numbers(X):
+        X = check(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False)
+        # scikit-learn 1.6 does not convert pandas' strings.
+        return X.astype(np.float64) if X.dtype == object else X
 
 
 @contextmanager
-def name_columns_without_numbers(X: Any) -> Iterator[None]:
+def _name_columns_without_numbers(X: Any) -> Iterator[None]:
     """Say, where values are not converted to numbers, which column of `X` has them."""
     try:
         yield
@@ -341,7 +345,7 @@ def _find_value_without_number(X: Any) -> tuple[Any, Any] | None:
     return None
 
 
-def check_no_dates(X: Any) -> None:
+def _check_no_dates(X: Any) -> None:
     """Raise a TypeError for an array, or a data frame of pandas or polars, with dates or durations.
 
     Durations would be taken for numbers.
@@ -361,8 +365,3 @@ def _is_time(dtype: Any) -> bool:
     if hasattr(dtype, "is_temporal"):  # polars
         return bool(dtype.is_temporal())
     return getattr(dtype, "kind", "") in ("m", "M")
-
-
-def convert_objects(X: Any) -> Any:
-    """Return `X` as float64 if it holds Python objects, such as strings of numbers."""
-    return X.astype(np.float64) if X.dtype == object else X

@@ -81,25 +81,32 @@ def _find_thread_pools() -> ThreadpoolController:
 
 
 def import_tensorflow_quietly() -> None:
-    """Import TensorFlow without its start-up lines, unless the user has set its log level.
-
-    What it writes is shown if the import fails.
-    """
+    """Import TensorFlow without its start-up lines, unless the user has set its log level."""
     if "tensorflow" in sys.modules or _LEVEL in os.environ or sys.stderr is None:
         return
     os.environ[_LEVEL] = "3"
-    # Some lines come before TensorFlow looks at the level.
+    with silence_stderr():  # some lines come before TensorFlow looks at the level
+        import_module("tensorflow")
+
+
+@contextmanager
+def silence_stderr() -> Iterator[None]:
+    """Discard what TensorFlow's libraries write to standard error, unless an error is raised.
+
+    They write to the file descriptor, so the descriptor itself is redirected.
+    """
     sys.stderr.flush()
     standard_error = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
         try:
-            import_module("tensorflow")
+            yield
         except BaseException:
             file.seek(0)
             os.write(standard_error, file.read())
             raise
         finally:
+            sys.stderr.flush()
             os.dup2(standard_error, 2)
             os.close(standard_error)
 

@@ -91,7 +91,7 @@ def show_progress() -> Iterator[None]:
     with ExitStack() as stack:
         console = Console(stderr=True)
         opener: _Opener = _LineBar
-        write: Callable[[str], None] = _write_line
+        write: Callable[[str], None] = write_line
         if _is_live(console):
             columns = _choose_columns(console.width)
             progress = Progress(*columns, console=console, refresh_per_second=5)
@@ -179,7 +179,7 @@ class _LineBar(Bar):
     def close(self) -> None:
         seconds = time.perf_counter() - self._start
         done = f" {self._format_done()}" if self._n_done or self._total else ""
-        _write_line(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
+        write_line(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
 
     def _set_done(self, n_done: int) -> None:
         n_before, self._n_done = self._n_done, n_done
@@ -187,14 +187,15 @@ class _LineBar(Bar):
             return
         tenths, tenths_before = (n * LINES_PER_STEP // self._total for n in (n_done, n_before))
         if tenths_before < tenths < LINES_PER_STEP:
-            _write_line(f"{self._name} {self._format_done()}{_prefix(self._values)}")
+            write_line(f"{self._name} {self._format_done()}{_prefix(self._values)}")
 
     def _format_done(self) -> str:
         total = "" if self._total is None else f"/{self._total}"
         return f"{self._n_done}{total} {self._unit}".rstrip()
 
 
-def _write_line(line: str) -> None:
+def write_line(line: str) -> None:
+    """Write a line to standard error, at once."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 

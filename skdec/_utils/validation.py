@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -14,13 +15,9 @@ from sklearn.utils.validation import validate_data
 from skdec._utils.data import (
     DistinctSamples,
     SampleSubset,
-    check_no_dates,
     check_samples,
-    convert_objects,
-    name_columns_without_numbers,
     read_selection,
     to_float32,
-    unpack_anndata,
 )
 from skdec._utils.process import warn_user
 from skdec._utils.terminal import open_bar
@@ -34,13 +31,7 @@ _MAX_WIDTH = 2**31 - 1
 
 def validate_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or CSR matrix of finite numbers, and record or check its features."""
-    X = unpack_anndata(X)
-    check_no_dates(X)
-    with name_columns_without_numbers(X):
-        X = validate_data(
-            estimator, X, reset=reset, accept_sparse="csr", dtype="numeric", ensure_all_finite=False
-        )
-        X = convert_objects(X)  # scikit-learn 1.6 does not convert pandas' strings
+    X = check_samples(X, partial(validate_data, estimator, reset=reset))
     feature_ranges = check_finite(X, getattr(estimator, "feature_names_in_", None))
     if reset:
         warn_if_scales_differ(feature_ranges)
@@ -137,21 +128,14 @@ def check_finite(X: Any, feature_names: Any = None) -> np.ndarray:
     return highest - lowest
 
 
-def compute_range_ratio(feature_ranges: np.ndarray) -> float:
-    """Return the range of the widest feature divided by that of a narrow one.
+def warn_if_scales_differ(feature_ranges: np.ndarray) -> None:
+    """Warn if the widest feature is far wider than a narrow one, so that it outweighs that one.
 
     The narrow one is at the tenth percentile of the features that vary: pixels at the border of
     images that are hardly ever set do no harm, one feature that is far too wide does.
     """
     ranges = feature_ranges[feature_ranges > 0]
-    if not ranges.size:
-        return 1.0
-    return float(ranges.max() / np.quantile(ranges, 0.1, method="lower"))
-
-
-def warn_if_scales_differ(feature_ranges: np.ndarray) -> None:
-    """Warn if the widest feature is far wider than a narrow one, so that it outweighs that one."""
-    ratio = compute_range_ratio(feature_ranges)
+    ratio = ranges.max() / np.quantile(ranges, 0.1, method="lower") if ranges.size else 1.0
     if ratio > _MAX_RANGE_RATIO:
         warn_user(
             f"The features of X are on very different scales: the widest is {ratio:,.0f} times as "

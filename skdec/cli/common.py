@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -134,6 +133,7 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
     add("--alpha", type=float, default=1.0, help="degrees of freedom of Student's t (1.0)")
     add(
         "--epochs",
+        dest="pretrain_epochs",
         type=_parse_number_or_auto,
         default="auto",
         metavar="N",
@@ -151,12 +151,8 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
 
 def get_network_parameters(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters of the estimator that `add_fit` has added."""
-    return {
-        "dims": arguments.dims,
-        "alpha": arguments.alpha,
-        "pretrain_epochs": arguments.epochs,
-        "max_iter": arguments.max_iter,
-    }
+    names = ("dims", "alpha", "pretrain_epochs", "max_iter")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def get_columns(arguments: argparse.Namespace) -> Columns:
@@ -235,8 +231,6 @@ def _parse_numbers(text: str) -> tuple[int, ...]:
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skdec._comparison import Comparison
-
 
 class Log:
     """How messages are written to standard error: as lines, as lines of JSON, or not at all."""
@@ -276,25 +270,6 @@ def show_warnings_in_one_line() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
-
-
-@contextmanager
-def silence_stderr() -> Iterator[None]:
-    """Discard what TensorFlow's libraries write to standard error while they are imported.
-
-    They write to the file descriptor before their log level is read, so the descriptor itself is
-    redirected. Exceptions are not affected.
-    """
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "w") as null:
-        os.dup2(null.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 @contextmanager
@@ -363,18 +338,6 @@ def _write_parquet(path: Path, frames: Iterator[pd.DataFrame]) -> None:
         writer.write_table(table)
         for frame in frames:
             writer.write_table(Table.from_pandas(frame, table.schema, preserve_index=False))
-
-
-def format_comparison(
-    comparison: Comparison, y: Any = None, methods: Sequence[str] = ("kmeans", "dec")
-) -> str:
-    """Format the table of a comparison and, given classes `y`, the matching of some methods."""
-    parts = [str(comparison)]
-    for result in comparison.results:
-        if y is not None and result.method in methods:
-            matching = format_matching(y, result.labels)
-            parts.append(f"{result.method}, clusters matched to classes\n\n{matching}")
-    return "\n\n".join(parts)
 
 
 def format_matching(y_true: Any, y_pred: Any) -> str:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from skdec._utils.files import write_atomically
+from skdec._utils.process import silence_stderr
 from skdec.cli.common import (
     add_columns,
     add_data,
@@ -14,11 +15,10 @@ from skdec.cli.common import (
     add_messages,
     build_callbacks,
     check_outputs,
-    format_comparison,
+    format_matching,
     get_network_parameters,
     log,
     parse_count,
-    silence_stderr,
 )
 from skdec.cli.fit import describe_preparation, get_n_clusters, read_table, say_preparation
 from skdec.cli.report import get_image_shape
@@ -88,8 +88,12 @@ def run(arguments: argparse.Namespace) -> None:
     sys.stdout.write(
         f"{arguments.data}: {comparison.n_samples:,} samples, {comparison.n_features:,} features, "
         f"{comparison.n_clusters} clusters, {preparation}, seed {comparison.random_state}\n\n"
-        f"{format_comparison(comparison, table.y)}\n"
+        f"{comparison}\n"
     )
+    for result in comparison.results:
+        if table.y is not None and result.method in ("kmeans", "dec"):
+            matching = format_matching(table.y, result.labels)
+            sys.stdout.write(f"\n{result.method}, clusters matched to classes\n\n{matching}\n")
     if arguments.json is not None:
         settings = {
             "skdec": version("skdec"),

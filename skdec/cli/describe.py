@@ -80,16 +80,10 @@ def _format_cluster(described: pd.DataFrame, examples: pd.DataFrame, ids: pd.Ser
     first = described.iloc[0]
     cluster = described.index[0][0]
     rows = [("column", "in the cluster", "in all", "difference", "information")]
-    rows += [
-        (
-            str(name),
-            row["typical"],
-            row["overall"],
-            _format_difference(row),
-            f"{row['information']:.2f}",
-        )
-        for (_, name), row in described.iterrows()
-    ]
+    for (_, name), row in described.iterrows():
+        value = f" of {row['value'][:20]!r}" if isinstance(row["value"], str) else ""
+        difference, information = f"{row['difference']:+.2f}{value}", f"{row['information']:.2f}"
+        rows.append((str(name), row["typical"], row["overall"], difference, information))
     title = f"cluster {cluster}"
     if first["name"] != title:
         title = f"{title}, {first['name']}"
@@ -97,13 +91,8 @@ def _format_cluster(described: pd.DataFrame, examples: pd.DataFrame, ids: pd.Ser
     lines += ["  " + line for line in format_table(rows, align_left=4).splitlines()]
     for kind, samples in examples.groupby("kind", sort=False):
         shown = [
-            f"{ids.iloc[example.position]} ({example.confidence:.2f})"
-            for example in samples.rename(columns={"sample": "position"}).itertuples()
+            f"{ids.iloc[sample]} ({confidence:.2f})"
+            for sample, confidence in zip(samples["sample"], samples["confidence"], strict=True)
         ]
         lines.append(f"  {kind}, with confidence: {', '.join(shown)}")
     return "\n".join(lines)
-
-
-def _format_difference(row: pd.Series) -> str:
-    value = f" of {row['value'][:20]!r}" if isinstance(row["value"], str) else ""
-    return f"{row['difference']:+.2f}{value}"

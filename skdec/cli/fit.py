@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skdec._utils.process import silence_stderr
 from skdec.cli.common import (
     add_columns,
     add_data,
@@ -24,7 +25,6 @@ from skdec.cli.common import (
     is_standard_output,
     log,
     show_reading,
-    silence_stderr,
 )
 from skdec.cli.predict import check_id, write_predictions
 from skdec.datasets import find_image_shape

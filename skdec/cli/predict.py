@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skdec._utils.process import silence_stderr
 from skdec.cli.common import (
     add_data,
     add_id,
@@ -22,7 +23,6 @@ from skdec.cli.common import (
     explain_fault,
     log,
     show_reading,
-    silence_stderr,
     write_frames,
 )
 from skdec.datasets import find_image_shape
@@ -84,15 +84,10 @@ def open_model(arguments: argparse.Namespace) -> Any:
     check_outputs([arguments.output], arguments.data, arguments.model)
     check_data(arguments.data)
     check_model(arguments.model)
-    return load_model(arguments.model)
-
-
-def load_model(path: Path) -> Any:
-    """Load a model from 'skdec fit', or one that was saved in Python."""
     from skdec._persistence import load
 
     with silence_stderr():
-        return load(path)
+        return load(arguments.model)
 
 
 def iterate_samples(model: Any, arguments: argparse.Namespace) -> Iterator[Table]:

@@ -19,6 +19,7 @@ from skdec.describe._summary import (
     compute_information,
     compute_means,
     find_yes,
+    is_date,
     is_number,
     split_pipeline,
     to_frame,
@@ -330,7 +331,7 @@ def _format_numbers(column: pd.Series) -> str:
     quartiles = column.quantile([0.5, 0.25, 0.75])
     if quartiles.isna().any():
         return _MISSING
-    if pd.api.types.is_datetime64_any_dtype(column):
+    if is_date(column):
         middle, low, high = (f"{value:%Y-%m-%d}" for value in quartiles)
     else:
         middle, low, high = map(_format_number, quartiles)
@@ -353,9 +354,8 @@ def _format_words(words: pd.Series) -> str:
 
 
 def _to_float(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_datetime64_any_dtype(column):
-        first = column.min()
-        return (column - first).dt.total_seconds()
+    if is_date(column):
+        return (column - column.min()).dt.total_seconds()
     return column.astype(np.float64)
 
 
@@ -424,7 +424,7 @@ class _Columns:
             yes = find_yes(column)
             if yes is not None:
                 column = pd.Series(yes, dtype="boolean")
-            elif _is_date(column):
+            elif is_date(column):
                 pass
             elif is_number(column):
                 column = column.astype(np.float64)
@@ -436,14 +436,13 @@ class _Columns:
         self._n_columns_with = Counter(words)
 
     def list_claims(self, names: Any, is_member: np.ndarray) -> list[_Claim]:
-        """Return the claims that hold for at least two thirds of the members."""
-        claims = [
+        """Return all that is said of the columns of a cluster, whether it holds or not."""
+        return [
             claim
             for name in names
             if name in self._columns
             for claim in self._shared[name] + self._state(name, is_member)
         ]
-        return [claim for claim in claims if _holds_for_most(claim.holds, is_member)]
 
     def _state(self, name: str, is_member: np.ndarray) -> list[_Claim]:
         """Return the claims that are made for this cluster."""
@@ -453,7 +452,7 @@ class _Columns:
             return []
         if column.dtype == "boolean":
             return _state_fractions(name, column, is_member)
-        if _is_date(column):
+        if is_date(column):
             return [_state_dates(name, column, members)]
         if is_number(column):
             return _state_numbers(name, column, members)
@@ -466,10 +465,6 @@ class _Columns:
         if self._n_columns_with[word] > 1 or not (word.isalpha() and len(word) > 2):
             text = f"{shorten_name(name)} {text}"
         return _Claim(text, (column == word).to_numpy(), is_word=True)
-
-
-def _is_date(column: pd.Series) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(column)
 
 
 def _compare_with_all(name: str, column: pd.Series) -> list[_Claim]:
@@ -540,10 +535,6 @@ def shorten_name(text: str) -> str:
     """Return a name of a column or a value, cut if it is long, with blanks for underscores."""
     text = text.replace("_", " ").strip()
     return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1].rstrip()}…"
-
-
-def _holds_for_most(holds: np.ndarray, is_member: np.ndarray) -> bool:
-    return bool(3 * np.count_nonzero(holds & is_member) >= 2 * np.count_nonzero(is_member))
 
 
 def _select_claims(

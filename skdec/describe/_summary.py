@@ -14,6 +14,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
+from skdec._utils.data import to_frame_or_array
+
 MAX_ANCHORS = 2500
 _MIN_ANCHORS_PER_CLUSTER = 20
 _PERPLEXITY = 30
@@ -184,11 +186,9 @@ def infer_image_shape(n_features: int, image_shape: tuple[int, ...] | None) -> t
 
 def to_frame(X: Any) -> pd.DataFrame:
     """Return a table of any container as a data frame of pandas."""
-    if hasattr(X, "to_pandas"):  # polars
-        X = X.to_pandas()
+    X = to_frame_or_array(X)
     if not isinstance(X, pd.DataFrame):
-        X = np.asarray(X)
-        X = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+        X = pd.DataFrame(np.asarray(X)).add_prefix("x")
     table: pd.DataFrame = X.infer_objects()
     return table
 
@@ -196,9 +196,13 @@ def to_frame(X: Any) -> pd.DataFrame:
 def is_number(column: pd.Series) -> bool:
     """Whether a column is described by its quartiles: numbers and dates, but not booleans."""
     types = pd.api.types
-    return (
-        types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
-    ) or types.is_datetime64_any_dtype(column)
+    is_boolean = types.is_bool_dtype(column)
+    return is_date(column) or (types.is_numeric_dtype(column) and not is_boolean)
+
+
+def is_date(column: pd.Series) -> bool:
+    """Whether a column is one of dates, also of a time zone."""
+    return pd.api.types.is_datetime64_any_dtype(column)
 
 
 def find_yes(column: pd.Series) -> np.ndarray | None:

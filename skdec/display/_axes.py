@@ -46,6 +46,7 @@ ImportError
     If matplotlib is not installed.""",
 }
 _Display = TypeVar("_Display", bound=type)
+_MAX_ROUNDS = 500  # in which all texts that overlap are pushed apart
 # Colors that readers with any color vision can tell apart, on light and on dark. Both lists begin
 # with colors of Okabe and Ito ("Color Universal Design", 2008). Each further color is the one of a
 # grid in sRGB that is farthest, in OKLab, from all before it, in the least of the distances seen
@@ -154,14 +155,7 @@ def get_contrasting_color(color: Any) -> str:
     return "black" if np.dot(color[:3], (0.299, 0.587, 0.114)) > 0.55 else "white"
 
 
-def outline(ax: Any, width: float = 2.5) -> list[Any]:
-    """Return path effects that set text off from what is behind it."""
-    from matplotlib.patheffects import withStroke
-
-    return [withStroke(linewidth=width, foreground=ax.get_facecolor())]
-
-
-def separate_texts(ax: Any, texts: Sequence[Any], n_rounds: int = 500) -> None:
+def separate_texts(ax: Any, texts: Sequence[Any]) -> None:
     """Move texts apart until none overlap, within the axes, each as little as possible.
 
     Parameters
@@ -170,8 +164,6 @@ def separate_texts(ax: Any, texts: Sequence[Any], n_rounds: int = 500) -> None:
         Axes of the texts.
     texts : sequence of matplotlib.text.Text
         Texts that are centered at their positions, in data coordinates.
-    n_rounds : int, default=500
-        Maximum number of rounds in which all overlapping pairs are pushed apart.
     """
     if not texts:
         return
@@ -182,7 +174,7 @@ def separate_texts(ax: Any, texts: Sequence[Any], n_rounds: int = 500) -> None:
     beginnings = centers.copy()
     lowest = np.array([ax.bbox.x0, ax.bbox.y0]) + sizes / 2
     highest = np.maximum(np.array([ax.bbox.x1, ax.bbox.y1]) - sizes / 2, lowest)
-    for _ in range(n_rounds):
+    for _ in range(_MAX_ROUNDS):
         centers = np.clip(centers, lowest, highest)
         pairs = _find_overlaps(centers, sizes)
         if not len(pairs):
@@ -194,9 +186,8 @@ def separate_texts(ax: Any, texts: Sequence[Any], n_rounds: int = 500) -> None:
             move = (1.0 if gap[axis] >= 0 else -1.0) * (overlap[axis] / 2 + 0.5)
             centers[one, axis] += move
             centers[other, axis] -= move
-    moves = ax.transData.inverted().transform(centers) - ax.transData.inverted().transform(
-        beginnings
-    )
+    to_data = ax.transData.inverted().transform
+    moves = to_data(centers) - to_data(beginnings)
     for text, move in zip(texts, moves, strict=True):
         text.set_position(np.asarray(text.get_position()) + move)
 

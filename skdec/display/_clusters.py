@@ -1,6 +1,7 @@
 """Clusters: their sizes, silhouettes and profiles, and how they agree with classes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -34,6 +35,7 @@ _MAX_FONT_SIZE = 11.0
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class ClusterSizesDisplay:
     """Number of samples in each cluster, and how certain their assignments are.
 
@@ -63,15 +65,9 @@ class ClusterSizesDisplay:
     >>> ClusterSizesDisplay.from_predictions([0, 0, 1], [0.95, 0.6, 0.99])  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        labels: np.ndarray,
-        confidence: np.ndarray | None = None,
-        names: Mapping[int, str] | None = None,
-    ) -> None:
-        self.labels = labels
-        self.confidence = confidence
-        self.names = names
+    labels: np.ndarray
+    confidence: np.ndarray | None = None
+    names: Mapping[int, str] | None = None
 
     @classmethod
     def from_estimator(
@@ -147,21 +143,15 @@ class ClusterSizesDisplay:
         if self.confidence is not None:
             groups = [self.confidence[codes == code] for code in range(len(labels))]
             _plot_ranges(self.axes_[1], groups, colors)
+        given = {} if self.names is None else self.names
+        names = [given.get(x, "noise" if x == -1 else str(x)) for x in labels.tolist()]
         for axes in self.axes_:
-            axes.set_yticks(
-                range(len(labels)),
-                self._name(labels.tolist()),
-                parse_math=False,
-            )
+            axes.set_yticks(range(len(labels)), names, parse_math=False)
             axes.set_ylim(len(labels) - 0.4, -0.6)
         for axes in self.axes_[1:]:
             axes.tick_params(labelleft=False)
         self.figure_ = by_size.figure
         return self
-
-    def _name(self, labels: list[int]) -> list[str]:
-        given = {} if self.names is None else self.names
-        return [given.get(label, "noise" if label == -1 else str(label)) for label in labels]
 
 
 def _plot_ranges(ax: Any, groups: list[np.ndarray], colors: list[str]) -> None:
@@ -176,6 +166,7 @@ def _plot_ranges(ax: Any, groups: list[np.ndarray], colors: list[str]) -> None:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class SilhouetteDisplay:
     """Silhouettes of the samples, sorted within each cluster.
 
@@ -207,9 +198,8 @@ class SilhouetteDisplay:
     >>> SilhouetteDisplay.from_predictions([[0.0], [0.1], [5.0]], [0, 0, 1])  # doctest: +SKIP
     """
 
-    def __init__(self, silhouettes: np.ndarray, labels: np.ndarray) -> None:
-        self.silhouettes = silhouettes
-        self.labels = labels
+    silhouettes: np.ndarray
+    labels: np.ndarray
 
     @classmethod
     def from_estimator(
@@ -323,6 +313,7 @@ class SilhouetteDisplay:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class ProfileDisplay:
     """Heat map of the features in which the clusters differ most from all samples.
 
@@ -353,12 +344,9 @@ class ProfileDisplay:
     >>> ProfileDisplay.from_predictions(X, y)  # doctest: +SKIP
     """
 
-    def __init__(
-        self, profiles: np.ndarray, labels: Sequence[int], feature_names: Sequence[str]
-    ) -> None:
-        self.profiles = profiles
-        self.labels = labels
-        self.feature_names = feature_names
+    profiles: np.ndarray
+    labels: Sequence[int]
+    feature_names: Sequence[str]
 
     @classmethod
     def from_estimator(
@@ -485,6 +473,7 @@ def _cut_name(name: str) -> str:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class ConfusionDisplay:
     """Confusion matrix of classes and clusters, in the order of the best matching.
 
@@ -520,18 +509,10 @@ class ConfusionDisplay:
     >>> ConfusionDisplay.from_predictions(["a", "a", "b"], [1, 1, 0])  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        confusion_matrix: np.ndarray,
-        class_names: Any,
-        cluster_names: Any,
-        *,
-        accuracy: float | None = None,
-    ) -> None:
-        self.confusion_matrix = confusion_matrix
-        self.class_names = class_names
-        self.cluster_names = cluster_names
-        self.accuracy = accuracy
+    confusion_matrix: np.ndarray
+    class_names: Any
+    cluster_names: Any
+    accuracy: float | None = field(default=None, kw_only=True)
 
     @classmethod
     def from_estimator(

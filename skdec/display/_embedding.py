@@ -1,6 +1,7 @@
 """The embedding in a plane."""
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from skdec.display._axes import (
     create_axes,
     get_text_color,
     is_dark,
-    outline,
     separate_texts,
     share_docstrings,
 )
@@ -20,6 +20,7 @@ _COLORINGS = ("cluster", "class", "confidence")
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class EmbeddingDisplay:
     """Plot of the embedded samples in a plane, with the clusters' names at their places.
 
@@ -64,20 +65,12 @@ class EmbeddingDisplay:
     >>> EmbeddingDisplay.from_predictions(X, y)  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        positions: np.ndarray,
-        labels: np.ndarray,
-        *,
-        confidence: np.ndarray | None = None,
-        classes: np.ndarray | None = None,
-        names: Mapping[int, str] | None = None,
-    ) -> None:
-        self.positions = positions
-        self.labels = labels
-        self.confidence = confidence
-        self.classes = classes
-        self.names = names
+    positions: np.ndarray
+    labels: np.ndarray
+    _: KW_ONLY
+    confidence: np.ndarray | None = None
+    classes: np.ndarray | None = None
+    names: Mapping[int, str] | None = None
 
     @classmethod
     def from_estimator(
@@ -195,7 +188,7 @@ class EmbeddingDisplay:
         # In random order, no cluster covers another.
         order = np.random.default_rng(0).permutation(len(groups))
         settings: dict[str, Any] = {
-            "s": _choose_size(len(groups)),
+            "s": float(np.clip(20_000 / len(groups), 1.0, 30.0)),  # square points
             "linewidths": 0,
             "rasterized": True,
         }
@@ -235,6 +228,8 @@ class EmbeddingDisplay:
         return self.classes
 
     def _add_names(self, ax: Any, groups: np.ndarray, names: Mapping[Any, str]) -> None:
+        from matplotlib.patheffects import withStroke
+
         labels = [label for label in np.unique(groups).tolist() if label != -1]
         self.texts_ = {
             label: ax.text(
@@ -245,17 +240,12 @@ class EmbeddingDisplay:
                 fontsize=12 if len(labels) <= 12 else 9,
                 fontweight="bold",
                 color=get_text_color(),
-                path_effects=outline(ax),
+                path_effects=[withStroke(linewidth=2.5, foreground=ax.get_facecolor())],
                 parse_math=False,
             )
             for label in labels
         }
         separate_texts(ax, list(self.texts_.values()))
-
-
-def _choose_size(n_samples: int) -> float:
-    """Return the area of a marker in square points, smaller for more samples."""
-    return float(np.clip(20_000 / n_samples, 1.0, 30.0))
 
 
 def _format_title(groups: np.ndarray, color_by: str) -> str:

@@ -1,6 +1,7 @@
 """Samples that are images: prototypes of clusters, and reconstructions."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ _MAX_RECONSTRUCTED = 2000
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class PrototypesDisplay:
     """Images of each cluster: its center, and its most and least certain members.
 
@@ -48,20 +50,11 @@ class PrototypesDisplay:
     >>> PrototypesDisplay.from_estimator(dec, X, image_shape=(28, 28))  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        labels: Sequence[int],
-        prototypes: np.ndarray,
-        typical: Sequence[np.ndarray],
-        doubtful: Sequence[np.ndarray],
-        *,
-        image_shape: tuple[int, ...],
-    ) -> None:
-        self.labels = labels
-        self.prototypes = prototypes
-        self.typical = typical
-        self.doubtful = doubtful
-        self.image_shape = image_shape
+    labels: Sequence[int]
+    prototypes: np.ndarray
+    typical: Sequence[np.ndarray]
+    doubtful: Sequence[np.ndarray]
+    image_shape: tuple[int, ...] = field(kw_only=True)
 
     @classmethod
     def from_estimator(
@@ -148,6 +141,7 @@ class PrototypesDisplay:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class ReconstructionDisplay:
     """Images above their reconstructions by the autoencoder, from the best to the worst.
 
@@ -172,12 +166,9 @@ class ReconstructionDisplay:
     >>> ReconstructionDisplay.from_estimator(dec, X, image_shape=(28, 28))  # doctest: +SKIP
     """
 
-    def __init__(
-        self, originals: np.ndarray, reconstructions: np.ndarray, *, image_shape: tuple[int, ...]
-    ) -> None:
-        self.originals = originals
-        self.reconstructions = reconstructions
-        self.image_shape = image_shape
+    originals: np.ndarray
+    reconstructions: np.ndarray
+    image_shape: tuple[int, ...] = field(kw_only=True)
 
     @classmethod
     def from_estimator(
@@ -282,6 +273,9 @@ class Mosaic:
     def show(self, ax: Any) -> Any:
         """Draw all images, dark on light or, in dark axes, light on dark."""
         values = self._values
+        ax.tick_params(length=0)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
         if len(self._image_shape) == 2:
             colormap = "gray" if is_dark(ax) else "gray_r"
             return ax.imshow(np.ma.masked_invalid(values), cmap=colormap, interpolation="nearest")
@@ -296,7 +290,6 @@ class Mosaic:
         """Write a name to the left of each row."""
         middles = np.arange(len(names)) * self._step[0] + self._image_shape[0] / 2
         ax.set_yticks(middles, names)
-        _hide_frame(ax)
 
     def name_columns(self, ax: Any, names: Any, *, top: bool = True) -> None:
         """Write names above or below the columns from ``first`` to ``first + n``."""
@@ -306,10 +299,3 @@ class Mosaic:
         ]
         ax.set_xticks(middles, [name for name, *_ in names])
         ax.xaxis.set_tick_params(labeltop=top, labelbottom=not top)
-        _hide_frame(ax)
-
-
-def _hide_frame(ax: Any) -> None:
-    ax.tick_params(length=0)
-    for spine in ax.spines.values():
-        spine.set_visible(False)

@@ -1,6 +1,7 @@
 """Scores over the steps of a fit, of several methods, and over the number of clusters."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,6 +68,7 @@ def _has_numbers(values: np.ndarray) -> bool:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class HistoryDisplay:
     """Plots of what a fit has recorded: losses, changed labels, agreement and information.
 
@@ -93,8 +95,7 @@ class HistoryDisplay:
     >>> display.plot()  # doctest: +SKIP
     """
 
-    def __init__(self, history: Mapping[str, Mapping[str, Any]]) -> None:
-        self.history = history
+    history: Mapping[str, Mapping[str, Any]]
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None) -> "HistoryDisplay":
@@ -166,6 +167,7 @@ def _plot_quantity(ax: Any, quantity: Quantity) -> Any:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class ComparisonDisplay:
     """Scores of several methods, one point for each seed and a line at the mean.
 
@@ -195,8 +197,7 @@ class ComparisonDisplay:
     >>> ComparisonDisplay.from_comparison(compare(X, y, n_seeds=5))  # doctest: +SKIP
     """
 
-    def __init__(self, scores: Any) -> None:
-        self.scores = scores
+    scores: Any
 
     @classmethod
     def from_comparison(cls, comparison: Any, *, ax: Any = None) -> "ComparisonDisplay":
@@ -224,8 +225,7 @@ class ComparisonDisplay:
 
         {itself}
         """
-        given = [name for name in _TITLES if name in self.scores]
-        names = [name for name in given if self.scores[name].notna().any()]
+        names = [x for x in _TITLES if x in self.scores and self.scores[x].notna().any()]
         methods = list(dict.fromkeys(self.scores["method"]))
         size = 1.6 + 2.3 * len(names), 1.1 + 0.45 * max(len(methods), 2)
         self.axes_ = split_axes(ax, 1, len(names), size)[0]
@@ -255,6 +255,7 @@ class ComparisonDisplay:
 
 
 @share_docstrings
+@dataclass(eq=False, repr=False)
 class ClusterCountDisplay:
     """Plots of scores over the number of clusters, with the recommended number marked.
 
@@ -290,12 +291,9 @@ class ClusterCountDisplay:
     >>> display.plot()  # doctest: +SKIP
     """
 
-    def __init__(
-        self, n_clusters: Any, scores: Mapping[str, Any], *, recommended: int | None = None
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.scores = scores
-        self.recommended = recommended
+    n_clusters: Any
+    scores: Mapping[str, Any]
+    recommended: int | None = field(default=None, kw_only=True)
 
     @classmethod
     def from_choice(cls, choice: Any, *, ax: Any = None) -> "ClusterCountDisplay":

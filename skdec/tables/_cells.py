@@ -215,10 +215,9 @@ class ColumnFormat:
         the column is one of another kind.
         """
         column = _convert_objects(column)
-        is_text = _is_text(column)
         if self.kind in ("word", "code", "empty"):
             return self._parse_words(column)
-        if not is_text:
+        if not _is_text(column):
             kind = _get_kind(column)
             are_numbers = {kind, self.kind} <= {"number", "truth"}
             if kind != self.kind and not are_numbers and column.notna().any():
@@ -237,8 +236,7 @@ class ColumnFormat:
         if odd:
             warn_user(
                 f"Column {column.name!r} has values that are no {_name_kind(self.kind)} and count "
-                "as missing: "
-                f"{format_values(odd)}."
+                f"as missing: {format_values(odd)}."
             )
         return pd.Series(values, column.index, name=column.name)
 
@@ -563,16 +561,17 @@ def _understand_numbers(
         return None
     is_money = any(
         _find_unit(number, is_money=False)[1].split(" ")[0] in _CURRENCIES
+        or (number["after"] or "").lower() in ("bn", "mn")
         for number in numbers.values()
-    ) or any((number["after"] or "").lower() in ("bn", "mn") for number in numbers.values())
+    )
     units = {shape: _find_unit(n, is_money=is_money)[1] for shape, n in numbers.items()}
     counts: Counter[str] = Counter()
     for shape, unit in units.items():
         counts[unit] += given[shape]
     n_given = sum(given.values())
     decimal, note = _decide_decimal(numbers, given, decimal, is_money=is_money)
-    is_read = {s: _DIGITS[decimal].fullmatch(n["digits"]) is not None for s, n in numbers.items()}
-    if sum(given[shape] for shape in numbers if is_read[shape]) < _MOSTLY * n_given:
+    n_read = sum(given[s] for s, n in numbers.items() if _DIGITS[decimal].fullmatch(n["digits"]))
+    if n_read < _MOSTLY * n_given:
         return None
     known = {*_CURRENCIES, *_UNIT_NAMES.values()}
     named = [unit for unit, _ in counts.most_common() if unit]
@@ -656,11 +655,9 @@ def _understand_dates(cells: list[str]) -> ColumnFormat | None:
         return None
     day, month, year = (max(map(best.find, parts)) for parts in (["%d"], ["%m"], ["%Y", "%y"]))
     note = "day before month" if 0 <= day < month else ""
-    return ColumnFormat(
-        "date",
-        date_format=best,
-        note="month before day" if 0 <= month < year and not note and day >= 0 else note,
-    )
+    if 0 <= month < min(day, year):
+        note = "month before day"
+    return ColumnFormat("date", date_format=best, note=note)
 
 
 def _is_day_first(text: str) -> bool:

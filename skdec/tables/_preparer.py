@@ -265,9 +265,8 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         self.dropped_columns_ = find_uninformative_columns(cleaned)
         kept = cleaned.drop(columns=list(self.dropped_columns_))
         if kept.empty:
-            raise ValueError(
-                f"No column of X is left to cluster by: {format_dropped(self.dropped_columns_)}."
-            )
+            reasons = [f"{name!r}: {reason}" for name, reason in self.dropped_columns_.items()]
+            raise ValueError(f"No column of X is left to cluster by: {'; '.join(reasons)}.")
         self.column_kinds_ = {name: self._get_kind(kept[name]) for name in kept.columns}
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         with sklearn.config_context(transform_output="default"):
@@ -350,9 +349,7 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             if not len(X):
                 raise ValueError(f"Found array with 0 sample(s) (shape={X.shape}).")
             if reset or is_known:
-                table = X.set_axis(list(self.formats_) if is_known else X.columns.map(str), axis=1)
-                self._check_categories(table)
-                return table
+                return X.set_axis(list(self.formats_) if is_known else X.columns.map(str), axis=1)
             X = X.to_numpy()  # by position, as the fit has seen an array
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
@@ -365,23 +362,14 @@ class TablePreparer(TransformerMixin, BaseEstimator):
             return check_array(X, dtype="numeric", ensure_all_finite=False)
         X = X.toarray() if sp.issparse(X) else X
         names = list(self.formats_) if is_known else _name_columns(X)
-        table = pd.DataFrame(X, columns=names).infer_objects()
-        self._check_categories(table)
-        return table
-
-    def _check_categories(self, table: pd.DataFrame) -> None:
-        unknown = [name for name in self.categories if name not in table]
-        if unknown:
-            raise ValueError(
-                f"categories has the name {unknown[0]!r}; X has the columns "
-                f"{format_values(table.columns.tolist())}."
-            )
+        return pd.DataFrame(X, columns=names).infer_objects()
 
     def _parse(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the columns that are used, parsed."""
-        formats = {n: f for n, f in self.formats_.items() if n not in self.dropped_columns_}
         columns = {
-            name: column_format.parse(table[name]) for name, column_format in formats.items()
+            name: column_format.parse(table[name])
+            for name, column_format in self.formats_.items()
+            if name not in self.dropped_columns_
         }
         return pd.DataFrame(columns, index=table.index, copy=False)
 
@@ -448,11 +436,9 @@ class TablePreparer(TransformerMixin, BaseEstimator):
 
     def _scale(self, blocks: dict[str, np.ndarray]) -> np.ndarray:
         features = np.empty((len(next(iter(blocks.values()))), len(self.mean_)), np.float32)
-        first = 0
-        for block in blocks.values():
+        for first, block in zip(self._starts, blocks.values(), strict=True):
             part = slice(first, first + block.shape[1])
             features[:, part] = (block - self.mean_[part]) / self.scale_[part]
-            first = part.stop
         return features
 
     def _regress_gaps(self, features: np.ndarray, cleaned: pd.DataFrame, seed: int) -> np.ndarray:
@@ -524,11 +510,6 @@ def find_uninformative_columns(cleaned: pd.DataFrame) -> dict[str, str]:
     return reasons
 
 
-def format_dropped(dropped: dict[str, str]) -> str:
-    """Return columns and reasons in one line."""
-    return "; ".join(f"{name!r}: {reason}" for name, reason in dropped.items())
-
-
 def describe_columns(preparer: TablePreparer) -> list[str]:
     """Return a line for each column: what it is, its unit and gaps, or why it is not used."""
     lines = []
@@ -565,6 +546,12 @@ def _understand_table(
     table: pd.DataFrame, categories: Sequence[str], missing: Sequence[Any]
 ) -> dict[str, ColumnFormat]:
     """Understand each column; where 1,234 leaves the decimal mark open, the others tell."""
+    for name in categories:
+        if name not in table:
+            raise ValueError(
+                f"categories has the name {name!r}; X has the columns "
+                f"{format_values(table.columns.tolist())}."
+            )
     formats = {
         name: understand(column, missing=missing, is_code=name in categories)
         for name, column in table.items()

@@ -528,11 +528,8 @@ def _build_frame(
     columns = list(zip(*(fields for _, fields in rows), strict=True)) or [()] * n_columns
     index = pd.Index([line for line, _ in rows], name=place)
     is_text = place == "line"
-    series = {
-        i: pd.Series(column, index, dtype="str" if is_text else object)
-        for i, column in enumerate(columns)
-    }
-    frame = pd.DataFrame(series, index=index).set_axis(list(names), axis=1)
+    frame = pd.DataFrame(dict(enumerate(columns)), index, dtype="str" if is_text else object)
+    frame.columns = list(names)
     return frame if is_text else frame.infer_objects()
 
 
@@ -540,17 +537,17 @@ class _Totals:
     """Sums of the columns of numbers, to find a line of totals or averages at the end."""
 
     def __init__(self) -> None:
-        self._n_rows = 0
         self._formats: dict[int, Any] | None = None
-        self._sums: dict[int, float] = {}
-        self._largest: dict[int, float] = {}
+        self._n_rows = 0
+        self._sums: Any = 0.0
+        self._largest: Any = 0.0
 
     def add(self, frame: pd.DataFrame) -> None:
         """Add the rows of a chunk."""
+        values = self._parse(frame)
         self._n_rows += len(frame)
-        for i, values in self._parse(frame).items():
-            self._sums[i] = self._sums.get(i, 0.0) + float(np.nansum(values))
-            self._largest[i] = np.nanmax([self._largest.get(i, 0.0), *np.abs(values)])
+        self._sums = self._sums + values.sum()
+        self._largest = np.maximum(self._largest, values.abs().max().fillna(0))
 
     def split(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         """Return the last chunk without totals, and what was left out."""
@@ -570,26 +567,26 @@ class _Totals:
         ]
 
     def _is_total(self, row: pd.DataFrame) -> bool:
-        last = {i: float(values[0]) for i, values in self._parse(row).items() if i in self._sums}
-        last = {i: value for i, value in last.items() if np.isfinite(value)}
-        if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or not last:
+        last = self._parse(row).iloc[0]
+        last = last[np.isfinite(last)]
+        if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or last.empty:
             return False
-        is_larger = any(abs(value) > self._largest[i] for i, value in last.items())
-        values, sums = np.array(list(last.values())), np.array([self._sums[i] for i in last])
-        is_sum = is_larger and np.isclose(values, sums, rtol=1e-6, atol=0).all()
-        is_mean = len(last) > 1 and np.isclose(values, sums / self._n_rows, rtol=1e-5).all()
+        sums, is_larger = self._sums[last.index], last.abs() > self._largest[last.index]
+        is_sum = is_larger.any() and np.isclose(last, sums, rtol=1e-6, atol=0).all()
+        is_mean = len(last) > 1 and np.isclose(last, sums / self._n_rows, rtol=1e-5).all()
         return bool(is_sum or is_mean)
 
-    def _parse(self, frame: pd.DataFrame) -> dict[int, np.ndarray]:
+    def _parse(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the values of the columns of numbers, understood from the first chunk."""
         import warnings
+
+        import pandas as pd
 
         from skdec.tables._cells import understand
 
         if self._formats is None:
             self._formats = {}
-            n_columns = frame.shape[1]
-            for i in range(n_columns if n_columns <= _MAX_COLUMNS_WITH_TOTALS else 0):
+            for i in range(frame.shape[1] if frame.shape[1] <= _MAX_COLUMNS_WITH_TOTALS else 0):
                 try:
                     found = understand(frame.iloc[:, i])
                 except ValueError:  # the preparer refuses it, unless it is dropped
@@ -598,10 +595,8 @@ class _Totals:
                     self._formats[i] = found
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return {
-                i: column_format.parse(frame.iloc[:, i]).to_numpy(np.float64)
-                for i, column_format in self._formats.items()
-            }
+            columns = {i: found.parse(frame.iloc[:, i]) for i, found in self._formats.items()}
+            return pd.DataFrame(columns, frame.index, dtype=np.float64)
 
 
 # Other files of named columns
@@ -840,6 +835,16 @@ def _load_arrays(data: str, columns: Columns) -> Table:
         X, y = DATASETS[data]()
     else:
         X, y, ids = _ARRAY_READERS[_get_suffix(data)](Path(data).expanduser(), columns.part)
+    _check_matrix(X, data)
+    if y is not None and y.shape != X.shape[:1]:
+        raise ValueError(f"{data}: y has shape {y.shape}, but X has {len(X)} samples.")
+    if ids is None:
+        ids = pd.RangeIndex(len(X)).to_series(name="index")
+    return Table(X, y, ids)
+
+
+def _check_matrix(X: np.ndarray, data: str) -> None:
+    """Raise a ValueError unless an array is a matrix of finite numbers."""
     if X.ndim != 2 or X.dtype.kind not in "biuf" or 0 in X.shape:
         raise ValueError(
             f"{data} has an array of shape {X.shape} and dtype {X.dtype}; an array of numbers, "
@@ -852,11 +857,6 @@ def _load_arrays(data: str, columns: Columns) -> Table:
             what = "missing" if np.isnan(block[row, column]) else "infinite"
             faults.append(f"row {start + row + 1}, column '{column}': the value is {what}")
     _raise_faults(data, faults, "Impute them, or remove the rows.")
-    if y is not None and y.shape != X.shape[:1]:
-        raise ValueError(f"{data}: y has shape {y.shape}, but X has {len(X)} samples.")
-    if ids is None:
-        ids = pd.RangeIndex(len(X)).to_series(name="index")
-    return Table(X, y, ids)
 
 
 def _load_npy(path: Path, part: str | None) -> tuple[Any, Any, Any]:

@@ -145,9 +145,8 @@ def test_invalid_arguments_are_an_error(arguments, message, run_and_fail):
 
 @pytest.mark.parametrize("command", ["compare", "fit", "predict"])
 def test_outputs_are_checked_before_the_data_are_read(command, tmp_path, run_and_fail, monkeypatch):
-    module = importlib.import_module(f"skdec.cli.{command}")
-    load = "load_model" if command == "predict" else "read_table"
-    monkeypatch.setattr(module, load, lambda *_: pytest.fail("the data were read"))
+    read = "_persistence.load" if command == "predict" else f"cli.{command}.read_table"
+    monkeypatch.setattr(f"skdec.{read}", lambda *_: pytest.fail("the data were read"))
     unwritable = tmp_path / "absent" / "out"
     arguments = {
         "compare": ["digits", "--json", unwritable],
