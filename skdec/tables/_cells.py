@@ -152,8 +152,10 @@ _TIME_IN_UNITS = (
     r"(?:(\d+) ?m(?:in(?:ute)?s?)?)? ?(?:(\d+(?:\.\d+)?) ?s(?:ec(?:ond)?s?)?)?$"
 )
 # Of dates that pandas does not guess.
-_DATE_FORMATS = ("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%y", "%d.%m.%y", "%m/%d/%y")
-_DATE_FORMATS += ("%I:%M %p", "%I:%M%p", "%I:%M:%S %p")
+_DATE_FORMATS = (
+    *("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%y", "%d.%m.%y", "%m/%d/%y"),
+    *("%I:%M %p", "%I:%M%p", "%I:%M:%S %p"),
+)
 _PLAIN = re.compile(rf"[\d.eE+\-{_BETWEEN_CELLS}]*", re.ASCII)
 
 
