@@ -105,11 +105,6 @@ class Clustering:
     history: Mapping[str, Any] | None = None
     others: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    @property
-    def confidence(self) -> np.ndarray | None:
-        """Largest soft assignment of each sample."""
-        return None if self.soft_assignments is None else self.soft_assignments.max(axis=1)
-
 
 class _Description(NamedTuple):
     """Columns of a table, named by their positions, and what they tell of the clusters."""
@@ -149,7 +144,8 @@ def build_content(
         Plain values; arrays are encoded by `encode_array`.
     """
     n_samples, n_features = clustering.X.shape
-    confidence = clustering.confidence
+    q = clustering.soft_assignments
+    confidence = None if q is None else q.max(axis=1)
     ids = [] if clustering.ids is None else [clustering.ids]
     if image_shape is None:
         description = _describe_columns(clustering)
@@ -314,18 +310,14 @@ def _encode_column(column: pd.Series) -> Content:
     Missing values are NaN, or the position -1.
     """
     content: Content = {"name": str(column.name), "numbers": None, "codes": None, "texts": None}
-    if is_number(column) and not is_date(column) and not _has_large_integers(column):
+    is_large = pd.api.types.is_integer_dtype(column) and (column.abs() > _MAX_INTEGER).any()
+    if is_number(column) and not is_date(column) and not is_large:
         dtype = np.float32 if column.dtype == np.float32 else np.float64
         numbers = column.to_numpy(dtype=dtype, na_value=np.nan)
         return {**content, "numbers": encode_array(numbers)}
     codes, values = pd.factorize(column)
     texts = _format_dates(values) if is_date(column) else [str(value) for value in values]
     return {**content, "codes": encode_array(codes), "texts": texts}
-
-
-def _has_large_integers(column: pd.Series) -> bool:
-    is_integer = pd.api.types.is_integer_dtype(column)
-    return is_integer and bool((column.abs() > _MAX_INTEGER).any())
 
 
 def _format_dates(dates: pd.DatetimeIndex) -> list[str]:

@@ -29,7 +29,6 @@ from skdec.cli.common import (
 from skdec.cli.predict import check_id, write_predictions
 from skdec.datasets import find_image_shape
 from skdec.tables._reader import (
-    DATASETS,
     STANDARD_INPUT,
     Table,
     check_data,
@@ -131,8 +130,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _choose_outputs(arguments: argparse.Namespace) -> None:
     """Name the outputs beside the data, and check that they can be written and replace nothing."""
     data = arguments.data
-    is_file = data not in DATASETS and data != STANDARD_INPUT
-    path = Path(data).expanduser() if is_file else Path("stdin" if data == "-" else data)
+    path = Path("stdin" if data == STANDARD_INPUT else data).expanduser()
     path = path.with_name(path.name.removesuffix(".gz"))
     stem = path if path.is_dir() else path.with_suffix("")
     if arguments.model is None:

@@ -100,7 +100,7 @@ def iterate_samples(model: Any, arguments: argparse.Namespace) -> Iterator[Table
     names = [str(name) for name in getattr(model, "feature_names_in_", ())]
     only = names or None if has_named_columns(data) else None
     columns = Columns(label, arguments.id, only, (), arguments.part, find_image_shape(names))
-    parser = split_model(model)[0]
+    parser = model[0] if hasattr(model, "steps") else None
     unused: tuple[str, ...] = ()
     with show_reading():
         for table in iterate_table(data, columns):
@@ -138,11 +138,6 @@ def _match(model: Any, parser: Any, X: Any) -> Any:
     return X if names is not None else X.to_numpy()
 
 
-def split_model(model: Any) -> tuple[Any, Any]:
-    """Return the first transformer of a model, or None, and its clusterer."""
-    return (model[0], model[-1]) if hasattr(model, "steps") else (None, model)
-
-
 def write_predictions(arguments: argparse.Namespace, model: Any, tables: Iterable[Table]) -> None:
     """Write the clusters of tables, one after the other, to a file or to standard output."""
 
@@ -166,10 +161,9 @@ def build_predictions(
     """
     import pandas as pd
 
-    clusterer = split_model(model)[1]
-    X = table.X
-    if hasattr(model, "steps") and len(model.steps) > 1:
-        X = model[:-1].transform(X)
+    from skdec.describe._summary import split_pipeline
+
+    clusterer, X = split_pipeline(model, table.X)
     q = clusterer.predict_proba(X)
     labels = q.argmax(axis=1)
     columns = {str(table.ids.name): table.ids.to_numpy(), "cluster": labels}

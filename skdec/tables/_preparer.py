@@ -354,8 +354,6 @@ class TablePreparer(TransformerMixin, BaseEstimator):
         X = validate_data(
             self, X, reset=reset, accept_sparse=True, dtype=None, ensure_all_finite=False
         )
-        if X.dtype.kind == "c":
-            check_array(X)  # raises: complex numbers cannot be clustered
         if X.dtype.kind in "biuf" and not is_known and not len(self.categories):
             return X
         if not reset and not is_known:  # objects where there were numbers
