@@ -23,7 +23,7 @@ EXAMPLES = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 BLOCK = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```python\n(.*?)^```", re.M | re.S)
 N_NOT_RUN = 6
 # Pages whose blocks are run by default; the names in the others are looked up.
-QUICK = {"README.md", "confidence.md", "embeddings.md", "number_of_clusters.md", "scaling.md"}
+QUICK = {"README.md", "embeddings.md", "number_of_clusters.md", "scaling.md"}
 QUICK |= {"unbalanced_clusters.md", "why_dec.md"}
 FAST = {DECClusterer: {"pretrain_epochs": 1, "max_iter": 2}, NeighborClusterer: {"n_init": 1}}
 

@@ -21,9 +21,14 @@ from skdec.cli import main
 from skdec.cli.common import format_confusion_matrix, format_matching
 from skdec.metrics import clustering_accuracy
 
-NETWORK = ["--dims", "8,3", "--epochs", "3", "--max-iter", "4", "--seed", "0"]
 N_ROWS = 90
 OUTPUTS = ["cluster", "cluster_name", "confidence", "deviation"]
+
+
+def read_content(path):
+    page = path.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.S)
+    return json.loads(found[1])
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +51,12 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def directory(table, tmp_path_factory):
+def directory(table, network, tmp_path_factory):
     directory = tmp_path_factory.mktemp("tables")
     table.to_csv(directory / "table.csv", index=False)
-    fit = ["fit", str(directory / "table.csv"), "--label", "group", "--id", "customer", *NETWORK]
+    fit = ["fit", str(directory / "table.csv"), "--label", "group", "--id", "customer", *network]
     fit += ["--model", str(directory / "model"), "--output", str(directory / "fitted.csv")]
     assert main([*fit, "--log-json"]) == 0
-    return directory
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """A table of numbers without a name of the outputs, standardized, and its model beside it."""
-    directory = tmp_path_factory.mktemp("plain")
-    rows = np.random.default_rng(0).normal(size=(60, 3)) + np.repeat([[0, 0, 0], [9, 9, 9]], 30, 0)
-    frame = pd.DataFrame(rows.round(3), columns=list("abc"))
-    frame["d"] = [f"${value:,.2f}" for value in rows[:, 0] * 1000]
-    frame.to_csv(directory / "plain.csv", index=False)
-    assert main(["fit", str(directory / "plain.csv"), "--scale", "standard", *NETWORK]) == 0
     return directory
 
 
@@ -103,7 +96,8 @@ def test_a_first_fit_needs_a_table_alone(plain, capsys, tmp_path):
 
 def test_a_dry_run_prints_what_was_understood(directory, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["fit", str(directory / "table.csv"), "--drop", "group", "--dry-run"]) == 0
+    fit = ["fit", str(directory / "table.csv"), "--drop", "group", "--dry-run"]
+    assert main(fit) == 0
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "customer: not used: an identifier, different in each row",
@@ -116,6 +110,10 @@ def test_a_dry_run_prints_what_was_understood(directory, tmp_path, capsys, monke
     ]
     assert err == ""
     assert not list(tmp_path.iterdir())
+    assert main([*fit, "--categories", "income"]) == 0
+    assert "income: text\n" in capsys.readouterr().out
+    assert main([*fit, "--categories", "income", "--prepare", "none"]) == 2
+    assert "--categories needs a table that is prepared" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
@@ -171,19 +169,10 @@ def test_predict_needs_constant_memory(directory, tmp_path):
     assert peaks[1] < peaks[0] + 60 * 1024, "kilobytes"
 
 
-def test_columns_are_found_by_name_and_further_ones_said(directory, table, tmp_path, capsys):
-    table.assign(new=1)[["new", *table.columns[::-1]]].to_csv(tmp_path / "t.csv", index=False)
-    predict = ["predict", str(directory / "model"), str(tmp_path / "t.csv"), "--id", "customer"]
-    assert main(predict) == 0
-    out, err = capsys.readouterr()
-    assert out == (directory / "fitted.csv").read_text()
-    assert err == "skdec: columns that the model does not use: new, group.\n"
-
-
 def test_new_values_are_said(directory, table, tmp_path, capsys, monkeypatch):
-    """A new word in a category, and a word among decimal commas, which changes its row alone."""
+    """And further columns; a new word changes its row alone, and columns are found by name."""
     monkeypatch.setattr("skdec.tables._reader._ROWS_PER_CHUNK", 40)
-    changed = table.astype({"income": object})
+    changed = table.astype({"income": object}).assign(new=1)[["new", *table.columns[::-1]]]
     changed.loc[20, "income"] = "broken"
     changed.loc[30, "city"] = "Nice"
     changed.to_csv(tmp_path / "t.csv", index=False)
@@ -195,6 +184,7 @@ def test_new_values_are_said(directory, table, tmp_path, capsys, monkeypatch):
     assert changed_lines == [21, 31]
     assert "'income' has values that are no numbers and count as missing: 'broken'." in err
     assert "warning: Column 'city' has values that fit has not seen" in err
+    assert "skdec: columns that the model does not use: new, group.\n" in err
 
 
 def test_describe_prints_what_sets_clusters_apart(directory, table, tmp_path, capsys):
@@ -231,8 +221,8 @@ def test_info_shows_columns_preparation_clusters_and_versions(directory, capsys)
     assert f"scikit-learn {__import__('sklearn').__version__}" in shown["versions"]
 
 
-def test_messages_and_progress_are_lines_of_json(directory, tmp_path, capsys):
-    fit = ["fit", str(directory / "table.csv"), "--label", "group", *NETWORK, "--log-json"]
+def test_messages_and_progress_are_lines_of_json(directory, network, tmp_path, capsys):
+    fit = ["fit", str(directory / "table.csv"), "--label", "group", *network, "--log-json"]
     fit += ["--init", "k-means++", "--n-neighbors", "0", "--batch-size", "32"]
     fit += ["--memory", str(tmp_path / "cache"), "--checkpoint", str(tmp_path / "checkpoint")]
     fit += ["--model", str(tmp_path / "m"), "--output", str(tmp_path / "c.csv")]
@@ -275,41 +265,6 @@ def test_penguins_are_clustered_by_species(tmp_path, capsys):
     assert clustering_accuracy(pd.read_csv(path)["species"], labels) > 0.6
 
 
-@pytest.mark.parametrize("command", ["report", "compare"])
-def test_reports_show_the_columns_of_the_table(command, directory, table, tmp_path):
-    pytest.importorskip("plotly", reason="plotly is in the extra plot")
-    page, data = tmp_path / "page.html", str(directory / "table.csv")
-    options = ["--label", "group", "--id", "customer"]
-    if command == "report":
-        arguments = ["report", str(directory / "model"), data, *options, "--output", str(page)]
-    else:
-        arguments = ["compare", data, *options, "--methods", "kmeans", "--report", str(page)]
-    assert main(arguments) == 0
-    content = page.read_text(encoding="utf-8")
-    found = re.search(r'<script type="application/json" id="content">(.*?)</script>', content, re.S)
-    samples = json.loads(found[1])["samples"]
-    columns = {column["name"]: column for column in samples["columns"]}
-    assert set(columns) == {"income", "city", "zip", "joined"}
-    assert set(columns["city"]["texts"]) == {"Bern", "Oslo", "Rome"}
-    assert set(columns["joined"]["texts"]) == set(table["joined"])
-    assert columns["income"]["numbers"]["dtype"] == "float64"
-    if command == "report":
-        assert samples["ids"]["name"] == "customer"
-        assert set(samples["ids"]["texts"]) == set(table["customer"])
-
-
-def test_numbers_that_are_names_are_named(table, tmp_path, capsys):
-    plans = np.random.default_rng(1).choice([1, 2, 5], N_ROWS)
-    table[["income"]].assign(plan=plans).to_csv(tmp_path / "table.csv", index=False)
-    fit = ["fit", str(tmp_path / "table.csv"), "--dry-run", "--categories"]
-    assert main([*fit, "plan"]) == 0
-    assert "plan: category\n" in capsys.readouterr().out
-    assert main([*fit, "plans"]) == 2
-    assert "categories has the name 'plans'; X has the columns" in capsys.readouterr().err
-    assert main([*fit, "plan", "--prepare", "none"]) == 2
-    assert "--categories needs a table that is prepared" in capsys.readouterr().err
-
-
 def test_a_sentinel_is_reported_with_the_option_that_makes_a_gap_of_it(tmp_path, capsys):
     values = [*range(30), -999, -999]
     pd.DataFrame({"a": values, "b": np.square(values)}).to_csv(tmp_path / "t.csv", index=False)
@@ -323,7 +278,7 @@ def test_a_sentinel_is_reported_with_the_option_that_makes_a_gap_of_it(tmp_path,
     assert "'a'" not in err
 
 
-def test_a_folder_of_images_is_clustered(tmp_path, capsys):
+def test_a_folder_of_images_is_clustered(network, tmp_path, capsys):
     pillow = pytest.importorskip("PIL.Image", reason="Pillow is in the extra plot")
     images, digits = load_digits(return_X_y=True)
     for i, image in enumerate(images[digits < 2][:60]):
@@ -332,7 +287,7 @@ def test_a_folder_of_images_is_clustered(tmp_path, capsys):
         pillow.fromarray((image.reshape(8, 8) * 15).astype(np.uint8)).save(path)
     (tmp_path / "digits" / "broken.png").write_text("no image")
     data, model = str(tmp_path / "digits"), str(tmp_path / "digits.skdec")
-    assert main(["fit", data, "--label", "folder", "--augment", "image", *NETWORK]) == 0
+    assert main(["fit", data, "--label", "folder", "--augment", "image", *network]) == 0
     out, err = capsys.readouterr()
     assert "skdec: images are resized to 8 x 8 pixels, gray\n" in err
     assert "broken.png is no image that can be read, and left out" in err
@@ -350,15 +305,9 @@ def test_a_folder_of_images_is_clustered(tmp_path, capsys):
     assert read_content(tmp_path / "page.html")["samples"]["images"]["width"] == 8
 
 
-def read_content(path):
-    page = path.read_text(encoding="utf-8")
-    found = re.search(r'<script type="application/json" id="content">(.*?)</script>', page, re.S)
-    return json.loads(found[1])
-
-
-def test_compare_prints_table_confusion_matrix_and_report(directory, monkeypatch, capsys):
+def test_compare_prints_table_confusion_matrix_and_report(directory, network, monkeypatch, capsys):
     monkeypatch.chdir(directory)
-    command = ["compare", "table.csv", "--label", "group", *NETWORK, "--methods", "kmeans,dec"]
+    command = ["compare", "table.csv", "--label", "group", *network, "--methods", "kmeans,dec"]
     command += ["--columns", "income", "--missing", "-1", "--json", "numbers.json"]
     assert main([*command, "--report", "page.html"]) == 0
     out, err = capsys.readouterr()
@@ -376,13 +325,29 @@ def test_compare_prints_table_confusion_matrix_and_report(directory, monkeypatch
     assert numbers | settings == numbers
     content = read_content(directory / "page.html")
     assert [row[0] for row in content["comparison"]["rows"]] == ["kmeans", "dec"]
+    assert [column["name"] for column in content["samples"]["columns"]] == ["income"]
 
 
-def test_compare_over_seeds_prints_standard_deviations(capsys):
-    arguments = ["compare", "--methods", "kmeans", "--seed", "0", "--n-seeds", "2", "--quiet"]
-    assert main(arguments) == 0
+def test_a_report_shows_the_columns_of_the_table(directory, table, tmp_path):
+    pytest.importorskip("plotly", reason="plotly is in the extra plot")
+    page, data = tmp_path / "page.html", str(directory / "table.csv")
+    options = ["--label", "group", "--id", "customer", "--output", str(page)]
+    assert main(["report", str(directory / "model"), data, *options]) == 0
+    samples = read_content(page)["samples"]
+    columns = {column["name"]: column for column in samples["columns"]}
+    assert set(columns) == {"income", "city", "zip", "joined"}
+    assert set(columns["city"]["texts"]) == {"Bern", "Oslo", "Rome"}
+    assert set(columns["joined"]["texts"]) == set(table["joined"])
+    assert columns["income"]["numbers"]["dtype"] == "float64"
+    assert samples["ids"]["name"] == "customer"
+    assert set(samples["ids"]["texts"]) == set(table["customer"])
+
+
+def test_compare_over_seeds_prints_standard_deviations(directory, capsys):
+    table = [str(directory / "table.csv"), "--label", "group"]
+    arguments = ["--methods", "kmeans", "--seed", "0", "--n-seeds", "2", "--quiet"]
+    assert main(["compare", *table, *arguments]) == 0
     out = capsys.readouterr().out
-    assert "digits: 1,797 samples, 64 features, 10 clusters" in out
     (line,) = [line for line in out.splitlines() if line.startswith("kmeans ")]
     assert line.count("±") >= 3
 
@@ -421,7 +386,7 @@ def test_an_error_in_a_separate_process_is_one_line(directory):
 def test_a_closed_pipe_is_not_an_error(plain):
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "skdec", "predict", "plain.skdec", "plain.csv", "--quiet"]
+    command = [sys.executable, "-m", "skdec", "info", "plain.skdec"]
     with os.fdopen(writer, "w") as stdout:
         done = subprocess.run(command, cwd=plain, stdout=stdout, stderr=-1, timeout=300)
     assert (done.returncode, done.stderr) == (0, b"")

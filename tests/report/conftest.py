@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hostile_page import CLASSES, COLUMNS
+from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
@@ -31,22 +32,9 @@ def classes(fitted):
     return names
 
 
-class Named:
-    """A fitted estimator that takes a data frame, whose names a fit without names warns about."""
-
-    def __init__(self, estimator):
-        self._estimator = estimator
-
-    def __getattr__(self, name):
-        attribute = getattr(self._estimator, name)
-        if name not in ("predict_proba", "transform", "predict"):
-            return attribute
-        return lambda X: attribute(np.asarray(X))
-
-
 @pytest.fixture(scope="session")
 def built(fitted, table, classes):
-    return skdec.report(Named(fitted), table, classes, title="<script>alert(3)</script>")
+    return skdec.report(clone(fitted).fit(table), table, classes, title="<script>alert(3)</script>")
 
 
 @pytest.fixture(scope="session")
