@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from epoch_recorder import EpochRecorder
 from sklearn.metrics import normalized_mutual_info_score
 
 import skdec
@@ -57,15 +58,11 @@ def test_later_callbacks_see_the_scores_and_not_the_labels(parameters, samples, 
 
 
 def test_a_resumed_fit_has_the_whole_history(parameters, recorded, samples, tmp_path, monkeypatch):
-    class Kill(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if self.params["phase"] == "refine" and epoch == 2:
-                raise SystemExit
-
     monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
-    history, resumable = LabelHistory(samples, CLASSES), parameters | {"checkpoint": tmp_path}
+    history, kill = LabelHistory(samples, CLASSES), EpochRecorder("refine", 2, SystemExit)
+    resumable = parameters | {"checkpoint": tmp_path}
     with pytest.raises(SystemExit):
-        DECClusterer(**resumable, callbacks=[history, Kill()]).fit(samples)
+        DECClusterer(**resumable, callbacks=[history, kill]).fit(samples)
     dec = DECClusterer(**resumable, callbacks=[history]).fit(samples)
     history, expected = dec.history_["refine"], recorded.history_["refine"]
     for name in ("labels", "nmi", "loss"):

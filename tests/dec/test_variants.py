@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from epoch_recorder import EpochRecorder
 from same_fit import assert_same_fit
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -124,55 +125,32 @@ def test_a_second_fit_is_equal_and_traces_nothing(variant, variant_fit, tiny, sa
     assert not built
 
 
-def test_pickle_predicts_alike(variant_fit, samples, fitted):
-    assert not np.array_equal(variant_fit._weights.encoder[0], fitted._weights.encoder[0])
-    again = pickle.loads(pickle.dumps(variant_fit))
-    np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
-    np.testing.assert_array_equal(again.model_(samples), variant_fit.model_(samples))
-
-
-def test_saved_file_predicts_alike(variant, variant_fit, samples, tmp_path):
+def test_a_saved_or_pickled_estimator_predicts_alike(variant, variant_fit, samples, tmp_path):
     if variant in [VARIANTS[name] for name in NOT_SAVED]:
         with pytest.raises(ValueError, match=r"autoencoder.* cannot be saved.* pickle"):
             skdec.save(variant_fit, tmp_path / "model.skdec")
         assert not list(tmp_path.iterdir())
-        return
-    skdec.save(variant_fit, tmp_path / "model.skdec")
-    again = skdec.load(tmp_path / "model.skdec")
+        again = pickle.loads(pickle.dumps(variant_fit))
+    else:
+        skdec.save(variant_fit, tmp_path / "model.skdec")
+        again = skdec.load(tmp_path / "model.skdec")
+        assert repr(again) == repr(variant_fit)
     np.testing.assert_array_equal(again.predict_proba(samples), variant_fit.predict_proba(samples))
     z = variant_fit.transform(samples)
     np.testing.assert_array_equal(again.inverse_transform(z), variant_fit.inverse_transform(z))
-    assert repr(again) == repr(variant_fit)
 
 
-class KillInEpoch(keras.callbacks.Callback):
-    """Raises an error in the second epoch of a phase."""
-
-    def __init__(self, phase):
-        super().__init__()
-        self.phase, self.epochs = phase, []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epochs.append((self.params["phase"], epoch))
-        if self.epochs[-1] == (self.phase, 1):
-            raise SystemExit
-
-
-@pytest.mark.parametrize("phase", ["first", "refine", "last"])
-def test_a_killed_fit_resumes(variant, variant_fit, tiny, samples, tmp_path, monkeypatch, phase):
-    phases = variant_fit.history_
-    phase = {
-        "first": "layer_1" if "layers" in phases else "pretrain",
-        "last": "rebuilt" if "rebuilt" in phases else "pretrain",
-    }.get(phase, phase)
+def test_a_killed_fit_resumes(variant, variant_fit, tiny, samples, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
     parameters = tiny | variant | {"checkpoint": tmp_path}
-    with pytest.raises(SystemExit):
-        DECClusterer(**parameters, callbacks=[KillInEpoch(phase)]).fit(samples)
-    recorder = KillInEpoch(None)
-    assert_same_fit(DECClusterer(**parameters, callbacks=[recorder]).fit(samples), variant_fit)
-    assert recorder.epochs[0] == (phase, 1)
-    assert not list(tmp_path.iterdir())
+    for phase in variant_fit.history_:
+        killed = "layer_1" if phase == "layers" else phase, 1
+        killer, recorder = EpochRecorder(*killed, SystemExit), EpochRecorder()
+        with pytest.raises(SystemExit):
+            DECClusterer(**parameters, callbacks=[killer]).fit(samples)
+        assert_same_fit(DECClusterer(**parameters, callbacks=[recorder]).fit(samples), variant_fit)
+        assert recorder.epochs[0] == killed
+        assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.filterwarnings("ignore:The pretraining is not stored")
@@ -208,43 +186,8 @@ def test_functions_of_the_user_may_branch_on_tensors(tiny, samples):
     assert not np.array_equal(flipped.transform(samples), never.transform(samples))
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
-def test_every_check_of_scikit_learn_passes(tiny):
-    """Of several variants together, because compiling for each check's features takes minutes."""
-    variant = VARIANTS["IDEC"] | VARIANTS["layerwise"]
-    variant |= {"dims": (2,), "max_iter": 10, "augment": keras.layers.GaussianNoise(0.1)}
-    assert_all_pass(run_checks(DECClusterer(**tiny | variant)))
-
-
 def test_reconstruction_weight_of_zero_is_dec(tiny, samples, fitted):
     assert_same_fit(DECClusterer(**tiny, reconstruction_weight=0).fit(samples), fitted)
-
-
-def test_idec_reconstructs_better_the_larger_the_weight(tiny, samples):
-    def measure_error(weight):
-        dec = DECClusterer(**tiny | {"max_iter": 60, "tol": 0.0}, reconstruction_weight=weight)
-        dec.fit(samples)
-        return np.mean((dec.inverse_transform(dec.transform(samples)) - samples) ** 2)
-
-    assert measure_error(100.0) < measure_error(0.01)
-
-
-def test_weights_of_the_reconstruction_share_a_compiled_program(tiny, samples, monkeypatch):
-    DECClusterer(**tiny, reconstruction_weight=0.5).fit(samples)
-    monkeypatch.setattr(Trainer, "__init__", None)  # fails if called
-    DECClusterer(**tiny, reconstruction_weight=0.7).fit(samples)
-
-
-def test_layers_have_a_history_and_callbacks(tiny, samples, tmp_path):
-    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
-    variant = VARIANTS["layerwise"]
-    dec = DECClusterer(**tiny | variant | {"pretrain_epochs": 6}, callbacks=[logger]).fit(samples)
-    layers = dec.history_["layers"]
-    np.testing.assert_array_equal(layers["layer"], [0, 0, 0, 1, 1, 1])
-    assert (np.diff(layers["learning_rate"].reshape(2, 3)) < 0).all()  # each its own cosine decay
-    n_updates = len(dec.history_["refine"]["loss"])
-    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 6 + 6 + n_updates
 
 
 def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
@@ -265,3 +208,32 @@ def test_augmentation_has_one_long_cycle(tiny, samples):
     assert refinement.waits_for_score == plain.waits_for_score is True
     given = DECClusterer(**parameters | {"max_iter": 7})
     assert not resolve(given, 150, 6).refinement.waits_for_score
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
+def test_every_check_of_scikit_learn_passes(tiny):
+    """Of several variants together, because compiling for each check's features takes minutes."""
+    variant = VARIANTS["IDEC"] | VARIANTS["layerwise"]
+    variant |= {"dims": (2,), "max_iter": 10, "augment": keras.layers.GaussianNoise(0.1)}
+    assert_all_pass(run_checks(DECClusterer(**tiny | variant)))
+
+
+def test_idec_reconstructs_better_the_larger_the_weight(tiny, samples):
+    def measure_error(weight):
+        dec = DECClusterer(**tiny | {"max_iter": 60, "tol": 0.0}, reconstruction_weight=weight)
+        dec.fit(samples)
+        return np.mean((dec.inverse_transform(dec.transform(samples)) - samples) ** 2)
+
+    assert measure_error(100.0) < measure_error(0.01)
+
+
+def test_layers_have_a_history_and_callbacks(tiny, samples, tmp_path):
+    logger = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    variant = VARIANTS["layerwise"]
+    dec = DECClusterer(**tiny | variant | {"pretrain_epochs": 6}, callbacks=[logger]).fit(samples)
+    layers = dec.history_["layers"]
+    np.testing.assert_array_equal(layers["layer"], [0, 0, 0, 1, 1, 1])
+    assert (np.diff(layers["learning_rate"].reshape(2, 3)) < 0).all()  # each its own cosine decay
+    n_updates = len(dec.history_["refine"]["loss"])
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 6 + 6 + n_updates
