@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
+
+from skdec._utils.process import import_tensorflow_quietly
+
+import_tensorflow_quietly()
+import keras  # noqa: E402
+from keras import ops  # noqa: E402
 
 __all__ = ["ClusteringLayer", "RandomAffine", "SampleScaling"]
 

@@ -30,7 +30,7 @@ ALLOWED = {
     "describe": {"_utils"},
     "metrics": {"cluster", "_utils"},
     "datasets": {"_utils"},
-    "layers": set(),
+    "layers": {"_utils"},
     "networks": {"layers", "dec.training.checkpoint"},
     "callbacks": {"metrics", "dec"},  # its package, before Keras
     "dec.training": {"_utils", "layers", "networks"},

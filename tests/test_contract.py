@@ -167,7 +167,7 @@ def test_what_is_no_number_is_named_with_its_column(odd):
 def test_tensorflow_begins_without_lines_on_standard_error():
     """With the progress of a fit, whose last line says what it has found; errors are shown."""
     script = (
-        "import numpy as np; from skdec import DECClusterer; "
+        "import numpy as np, skdec.layers; from skdec import DECClusterer; "
         "X = np.random.default_rng(0).random((60, 3)); dec = DECClusterer(2, dims=(8, 2), "
         "pretrain_epochs=1, max_iter=4, verbose=1, random_state=0).fit(X); "
         "raise SystemExit('an error')"
