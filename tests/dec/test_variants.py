@@ -12,7 +12,6 @@ from same_fit import assert_same_fit
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
-from test_scikit_learn_checks import assert_all_pass, run_checks
 
 import skdec
 from skdec import DECClusterer, NeighborClusterer
@@ -208,15 +207,6 @@ def test_augmentation_has_one_long_cycle(tiny, samples):
     assert refinement.waits_for_score == plain.waits_for_score is True
     given = DECClusterer(**parameters | {"max_iter": 7})
     assert not resolve(given, 150, 6).refinement.waits_for_score
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # checks have samples on which no clustering converges
-def test_every_check_of_scikit_learn_passes(tiny):
-    """Of several variants together, because compiling for each check's features takes minutes."""
-    variant = VARIANTS["IDEC"] | VARIANTS["layerwise"]
-    variant |= {"dims": (2,), "max_iter": 10, "augment": keras.layers.GaussianNoise(0.1)}
-    assert_all_pass(run_checks(DECClusterer(**tiny | variant)))
 
 
 def test_idec_reconstructs_better_the_larger_the_weight(tiny, samples):
