@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -88,6 +89,12 @@ class Architecture:
         """Whether `build_autoencoder` builds the networks, so that their layers are known."""
         return _get_function(self.source) is build_autoencoder
 
+    @property
+    def _is_default(self) -> bool:
+        """Whether the networks are those of `create_default`."""
+        names = {"dims", "dtype"}
+        return self.is_fully_connected and set(getattr(self.source, "keywords", {})) == names
+
     def build(self) -> Autoencoder:
         """Build the networks, with any weights."""
         with _preserve_random_state():
@@ -102,6 +109,8 @@ class Architecture:
     def create_weights(self, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the weights of encoder and decoder: those of given models, or new ones."""
         source = self.source
+        if self._is_default:  # as its layers would create them; models take longer
+            return _create_dense_weights([self.n_features, *source.keywords["dims"]], seed)
         if self.is_fully_connected and "seed" not in getattr(source, "keywords", {}):
             source = partial(source, seed=seed)
         with _preserve_random_state(seed):
@@ -109,6 +118,18 @@ class Architecture:
             for network, width in ((encoder, self.n_features), (decoder, self.embedding_width)):
                 network(np.zeros((1, width), np.float32))  # a model without input shape builds now
             return encoder.get_weights(), decoder.get_weights()
+
+
+def _create_dense_weights(
+    widths: Sequence[int], seed: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the initial weights of `build_autoencoder`, of the encoder and of the decoder."""
+    shapes = [*pairwise(widths), *pairwise(widths[::-1])]
+    initializers = _create_initializers(None, len(shapes), seed)
+    weights = []
+    for shape, initializer in zip(shapes, initializers, strict=True):
+        weights += [np.array(initializer(shape, "float32")), np.zeros(shape[1], np.float32)]
+    return weights[: len(shapes)], weights[len(shapes) :]
 
 
 def connect(encoder: keras.Model, decoder: keras.Model) -> Autoencoder:

@@ -82,9 +82,10 @@ class Trainer:
         self._variables = [weight for weight in self._weights if weight.trainable]
         self._random_states = _find_random_states(layers)
         _check_layers_are_distributable(layers)
+        self._initial_values = _find_constant_initial_values(optimizer, self._variables)
         self._compute_loss = compute_loss
         self._prepare = prepare
-        self._optimizer = self._build_optimizer(optimizer)
+        self._optimizer = _build_optimizer(optimizer, self._variables)
         model.compile(optimizer=self._optimizer)  # callbacks read and set model.optimizer
         # AutoGraph would take a second to convert the code of a step, which needs no conversion.
         compiled = {"jit_compile": not _has_convolutions(layers), "autograph": False}
@@ -110,9 +111,12 @@ class Trainer:
         """Set the layers' weights, and the optimizer's variables to their initial values."""
         for variable, value in zip(self._weights, weights, strict=True):
             variable.assign(value)
-        new = self._build_optimizer(self._optimizer)
-        for variable, initial in zip(self._optimizer.variables, new.variables, strict=True):
-            variable.assign(initial.numpy())
+        values = self._initial_values
+        if values is None:
+            new = _build_optimizer(self._optimizer, self._variables)
+            values = [variable.numpy() for variable in new.variables]
+        for variable, value in zip(self._optimizer.variables, values, strict=True):
+            variable.assign(np.broadcast_to(value, variable.shape))
         self.model.stop_training = False
 
     def get_weights(self) -> list[np.ndarray]:
@@ -156,12 +160,6 @@ class Trainer:
                 tf.constant(seeds, tf.int32),
                 [tf.constant(scalar, tf.float32) for scalar in scalars],
             ).numpy()
-
-    def _build_optimizer(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-        """Return a copy with initial values, some of which may depend on those of the weights."""
-        copied = _copy_optimizer(optimizer)
-        copied.build(self._variables)
-        return copied
 
     def _all_variables(self) -> list[Any]:
         return [*self._weights, *self._optimizer.variables]
@@ -436,6 +434,36 @@ def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     if exclusion:
         copied.exclude_from_weight_decay(var_names=[exclusion])
     return copied
+
+
+def _build_optimizer(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> keras.optimizers.Optimizer:
+    """Return a copy with initial values, some of which may depend on those of the weights."""
+    copied = _copy_optimizer(optimizer)
+    copied.build(variables)
+    return copied
+
+
+def _find_constant_initial_values(
+    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+) -> list[Any] | None:
+    """Return the number that each variable of the optimizer is filled with initially.
+
+    None if the initial values depend on the weights, as they do for some optimizers. Filling with
+    a number is much faster than building a new optimizer.
+    """
+    values_by_scale = []
+    for scale in (1.0, 2.0):
+        for variable in variables:
+            variable.assign(np.linspace(0, scale, np.prod(variable.shape)).reshape(variable.shape))
+        new = _build_optimizer(optimizer, variables)
+        values_by_scale.append([variable.numpy() for variable in new.variables])
+    are_constant = all(
+        (one == one.flat[0]).all() and (one == other).all()
+        for one, other in zip(*values_by_scale, strict=True)
+    )
+    return [values.flat[0] for values in values_by_scale[0]] if are_constant else None
 
 
 def _identify_optimizer(optimizer: keras.optimizers.Optimizer) -> str:
