@@ -14,6 +14,7 @@ import numpy as np
 
 from skdec._utils.process import import_tensorflow_quietly
 
+# Keras imports TensorFlow, which would begin with lines of its own on standard error.
 import_tensorflow_quietly()
 import keras  # noqa: E402
 from keras import ops  # noqa: E402

@@ -60,8 +60,9 @@ def score_candidates(
     graph: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
 ) -> np.ndarray:
     """Return the border score of each clustering plus twice its mean agreement with all of them."""
-    scores = compute_border_scores(measure_costs(graph, sample_weight, labelings))
-    agreement = compare_clusterings(labelings, sample_weight)
+    cells, of_cells = _merge_samples(labelings)
+    scores = compute_border_scores(_measure_costs(graph, sample_weight, cells, of_cells))
+    agreement = compare_clusterings(list(of_cells), np.bincount(cells, sample_weight))
     return scores + _AGREEMENT_WEIGHT * agreement.mean(axis=1)
 
 
@@ -71,14 +72,11 @@ def compare_clusterings(labelings: Sequence[np.ndarray], sample_weight: np.ndarr
     It is that of pairs of samples drawn by weight and with replacement, so that a sample of weight
     two is the same as two samples.
     """
-    cells = find_common_cells(labelings)
-    first = np.unique(cells, return_index=True)[1]
-    fractions = np.bincount(cells, sample_weight / sample_weight.sum())
+    fractions = sample_weight / sample_weight.sum()
     n_clusterings, n_clusters = len(labelings), [labels.max() + 1 for labels in labelings]
-    of_cells = np.stack([labels[first] for labels in labelings], axis=1)
-    clusters = of_cells + np.cumsum([0, *n_clusters[:-1]])
-    cell = np.repeat(np.arange(len(first)), n_clusterings)
-    is_inside = sp.csr_array((np.ones(clusters.size), (cell, clusters.ravel())))
+    clusters = np.stack(labelings, axis=1) + np.cumsum([0, *n_clusters[:-1]])
+    sample = np.repeat(np.arange(len(fractions)), n_clusterings)
+    is_inside = sp.csr_array((np.ones(clusters.size), (sample, clusters.ravel())))
     shared = (is_inside.T @ (sp.diags_array(fractions) @ is_inside)).tocoo()
     owner = np.repeat(np.arange(n_clusterings), n_clusters)
     pair = owner[shared.row] * n_clusterings + owner[shared.col]
@@ -145,12 +143,24 @@ def measure_costs(
     Costs
         Entropy, lost fraction and cheapest cuts.
     """
-    # Samples that are together in all clusterings are counted as one.
+    return _measure_costs(graph, sample_weight, *_merge_samples(labelings))
+
+
+def _merge_samples(labelings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cell of each sample, and the labels of the cells (m, n_cells).
+
+    Samples that are together in all clusterings count as one.
+    """
     cells = find_common_cells(labelings)
-    joint = _count_joint(graph, sample_weight, cells)
     first = np.unique(cells, return_index=True)[1]
-    of_cells = np.stack([labels[first] for labels in labelings]).astype(np.intp)
-    entropy, lost = np.zeros(len(labelings)), np.zeros(len(labelings))
+    return cells, np.stack([labels[first] for labels in labelings]).astype(np.intp)
+
+
+def _measure_costs(
+    graph: sp.csr_array, sample_weight: np.ndarray, cells: np.ndarray, of_cells: np.ndarray
+) -> Costs:
+    joint = _count_joint(graph, sample_weight, cells)
+    entropy, lost = np.zeros(len(of_cells)), np.zeros(len(of_cells))
     cheapest, sizes = [], []
     for i, labels in enumerate(of_cells):
         k, row = labels.max() + 1, labels[joint.row]

@@ -12,6 +12,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from epoch_recorder import EpochRecorder
 from same_fit import assert_same_fit
 
 import skdec
@@ -24,19 +25,6 @@ from skdec.networks import build_autoencoder
 def save_every_epoch(monkeypatch):
     """Save a checkpoint at every epoch and update, however long that takes."""
     monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
-
-
-class EpochRecorder(keras.callbacks.Callback):
-    """Records the epochs and updates, and raises an error in one of them."""
-
-    def __init__(self, phase=None, epoch=None, error=KeyboardInterrupt):
-        super().__init__()
-        self.phase, self.epoch, self.error, self.epochs = phase, epoch, error, []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epochs.append((self.params["phase"], epoch))
-        if self.epochs[-1] == (self.phase, self.epoch):
-            raise self.error
 
 
 class Killed(BaseException):
