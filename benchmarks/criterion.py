@@ -21,7 +21,7 @@ from sklearn.preprocessing import scale
 from skdec._utils.data import DistinctSamples
 from skdec._utils.terminal import HIDDEN_BAR
 from skdec.cluster import _criterion
-from skdec.cluster._graph import find_neighbors
+from skdec.cluster._graph import connect_by_halves, find_neighbors
 from skdec.cluster._search import SETTINGS
 from skdec.cluster._selection import find_candidates, select_candidate
 
@@ -70,11 +70,13 @@ def measure(item: Item) -> dict[str, Any]:
     samples = DistinctSamples(X)
     distance = "cosine" if item["family"] == "texts" else "euclidean"
     neighbors = find_neighbors(samples, 10, int(graph_seed), distance)
+    halves = connect_by_halves(neighbors, np.random.RandomState(search_seed))
     scores: list[list[float]] = [[] for _ in FORMS]
     for y in labelings:
         is_labeled = y != 0 if is_shape else np.ones(len(y), dtype=bool)  # 0 is noise
         candidates = find_candidates(
             neighbors,
+            halves,
             len(np.unique(y[is_labeled])),
             2 * len(SETTINGS),
             samples.sample_weight,
@@ -84,7 +86,7 @@ def measure(item: Item) -> dict[str, Any]:
         for i, form in enumerate(FORMS):
             for name, value in zip(CONSTANTS, form, strict=True):
                 setattr(_criterion, name, value)
-            labels, _ = select_candidate(candidates, neighbors, samples.sample_weight)
+            labels, _ = select_candidate(candidates, halves, 10, samples.sample_weight)
             found = samples.expand(labels)[0]
             scores[i].append(float(metric(y[is_labeled], found[is_labeled])))
     return {"scores": [max(of_form) for of_form in scores]}

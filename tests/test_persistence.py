@@ -191,6 +191,7 @@ np.save("joblib.npy", joblib.load("model.joblib").predict_proba(X))
 """
 
 
+@pytest.mark.slow
 def test_another_process_gets_the_same_bits(fitted, saved, samples, tmp_path):
     (tmp_path / "model").write_bytes(saved["DEC"].read_bytes())
     joblib.dump(fitted, tmp_path / "model.joblib")

@@ -46,6 +46,7 @@ def test_small_tables_are_clustered_as_well_as_by_kmeans_on_average():
     assert min(differences) > -0.1
 
 
+@pytest.mark.slow
 def test_samples_far_from_zero_are_clustered_as_well():
     """A hundred standard deviations away, as temperatures in Kelvin may be."""
     offset = -100.0
@@ -59,6 +60,7 @@ def test_samples_far_from_zero_are_clustered_as_well():
     assert error < 0.5
 
 
+@pytest.mark.slow
 def test_a_network_that_learns_slowly_gets_more_steps(digits):
     X, y = digits
     init = NeighborClusterer(n_init=4)

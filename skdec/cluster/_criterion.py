@@ -7,6 +7,9 @@ clusterings ask each other: the clusters of one are cut as the others would cut 
 cheapest of these cuts is what a border costs at this place. A clustering that merges two clusters
 is given away by those that divide them, and one that divides a cluster by those that do not. And
 what is found in several ways is rather there than what is found in one.
+
+The neighbors are those in random halves of the features. A single feature, such as a yes or no, has
+borders that cost nothing in the half that it is in, but everything in the other.
 """
 
 from collections.abc import Sequence
@@ -17,7 +20,7 @@ import scipy.sparse as sp
 from sklearn.utils import check_array, resample
 
 from skdec._utils.data import DistinctSamples, check_samples
-from skdec.cluster._graph import find_neighbors
+from skdec.cluster._graph import connect_by_halves, find_neighbors
 from skdec.cluster._search import NeighborGraph, xlogx
 
 # A cut counts if it divides a cluster at least as evenly as 20 to 80, about .5 nats.
@@ -27,7 +30,7 @@ _MIN_CUT_ENTROPY = 0.5
 # much: digits of similar size are not given up for others, nor blobs of very different size.
 _UNEVENNESS_WEIGHT, _HALF_UNEVENNESS = 0.5, 0.02
 # Weight of the mean adjusted Rand index between a candidate and all of them, chosen likewise.
-_AGREEMENT_WEIGHT = 2.0
+_AGREEMENT_WEIGHT, _EQUAL = 2.0, 1 - 1e-9
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.02, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
@@ -57,13 +60,17 @@ class Costs(NamedTuple):
 
 
 def score_candidates(
-    graph: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
+    halves: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return the border score of each clustering plus twice its mean agreement with all of them."""
+    """Return the border score of each clustering plus twice its mean agreement with all of them.
+
+    A clustering that is among them several times counts once.
+    """
     cells, of_cells = _merge_samples(labelings)
-    scores = compute_border_scores(_measure_costs(graph, sample_weight, cells, of_cells))
+    scores = compute_border_scores(_measure_costs(halves, sample_weight, cells, of_cells))
     agreement = compare_clusterings(list(of_cells), np.bincount(cells, sample_weight))
-    return scores + _AGREEMENT_WEIGHT * agreement.mean(axis=1)
+    n_equal = (agreement > _EQUAL).sum(axis=1)
+    return scores + _AGREEMENT_WEIGHT * np.average(agreement, axis=1, weights=1 / n_equal)
 
 
 def compare_clusterings(labelings: Sequence[np.ndarray], sample_weight: np.ndarray) -> np.ndarray:
@@ -330,7 +337,7 @@ def border_scores(
         If there are more samples, the scores are those of a random subset of this size; None uses
         all samples.
     random_state : int, default=0
-        Seed of the subset and the principal components.
+        Seed of the subset, the principal components and the halves of the features.
 
     Returns
     -------
@@ -368,7 +375,9 @@ def border_scores(
         log(cheapest / lost) - 0.5 u / (u + 0.02),    u = 1 - H / log k
 
     The first term asks whether the borders cost less than any others would: a clustering that
-    merges two clusters is given away by those that divide them, since that cut is cheap. The second
+    merges two clusters is given away by those that divide them, since that cut is cheap. A random
+    neighbor is one in a random half of the features, unless there are fewer than four, or more than
+    400: clusters show in any half, a single feature in one of two. The second
     one is zero if the clusters have the same size, and nearly constant if they do not: of
     clusterings whose borders cost about the same, the one of even sizes is preferred.
 
@@ -382,10 +391,11 @@ def border_scores(
     0
     """
     samples, distinct = _select(X, labelings, max_samples, random_state)
-    graph = find_neighbors(samples, n_neighbors, random_state, metric).graph
-    if graph is None:  # there is only one sample
+    neighbors = find_neighbors(samples, n_neighbors, random_state, metric)
+    if neighbors.graph is None:  # there is only one sample
         return np.zeros(len(distinct))
-    return compute_border_scores(measure_costs(graph, samples.sample_weight, distinct))
+    halves = connect_by_halves(neighbors, np.random.RandomState(random_state))
+    return compute_border_scores(measure_costs(halves, samples.sample_weight, distinct))
 
 
 def _select(

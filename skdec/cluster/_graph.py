@@ -28,6 +28,9 @@ _SCALE_NEIGHBOR = 7
 # Keeps samples connected that are far from all others.
 _MIN_AFFINITY = 1e-12
 _BLOCK_VALUES = 2**23
+# Fewer features are not divided into halves. Those of up to so many samples are divided three
+# times, as halves differ more there and take less time.
+_MIN_DIVIDED, _MAX_FEW_SAMPLES = 4, 5_000
 
 
 class Projection(NamedTuple):
@@ -260,6 +263,48 @@ def connect_neighbors(nearest: Found) -> sp.csr_array:
     graph = (directed + directed.T).tocsr()
     graph.data /= np.repeat(graph.sum(axis=1), np.diff(graph.indptr))
     return graph
+
+
+def connect_by_halves(neighbors: Neighbors, random_state: np.random.RandomState) -> sp.csr_array:
+    """Return the mean of graphs of neighbors in random halves of the features.
+
+    Clusters show in any half. A yes or no that has nothing to do with the other features divides
+    the samples in the half that it is in, and not in the other. Principal components are not
+    divided, since each is made of all features, and neither are fewer than four features: for them
+    it is the graph of all.
+
+    Parameters
+    ----------
+    neighbors : Neighbors
+        Neighbor graph, and the points between which it was built.
+    random_state : RandomState
+        Divides the features.
+
+    Returns
+    -------
+    sparse array of shape (n, n), float32
+        Affinities, each row summing to one.
+    """
+    graph, points, n_neighbors, projection, _ = neighbors
+    assert graph is not None
+    assert points is not None
+    n_features = points.shape[1]
+    if n_features < _MIN_DIVIDED or (projection is not None and projection.pca is not None):
+        return graph
+    n_divisions = 3 if len(points) <= _MAX_FEW_SAMPLES else 1
+    # Each division by the half that the first feature is in, so that none is taken twice.
+    divisions: set[tuple[int, ...]] = set()
+    while len(divisions) < n_divisions:
+        others = random_state.permutation(np.arange(1, n_features))[: (n_features - 1) // 2]
+        divisions.add((0, *sorted(others.tolist())))
+    graphs = [
+        build_neighbor_graph(points[:, half], n_neighbors, random_state)
+        for first in sorted(divisions)
+        for half in (list(first), np.setdiff1d(np.arange(n_features), first))
+    ]
+    mean = sum(graphs[1:], graphs[0]).tocsr()
+    mean.data /= len(graphs)
+    return mean
 
 
 def take_subset(

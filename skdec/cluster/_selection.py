@@ -28,7 +28,12 @@ from skdec.cluster._criterion import (
     measure_costs,
     score_candidates,
 )
-from skdec.cluster._graph import Neighbors, compute_neighbor_targets, take_subset
+from skdec.cluster._graph import (
+    Neighbors,
+    compute_neighbor_targets,
+    connect_by_halves,
+    take_subset,
+)
 from skdec.cluster._search import (
     SETTINGS,
     Clustering,
@@ -48,6 +53,8 @@ MAX_GINIS = (0.1, 0.3, 0.5, 0.7, 1.0)
 _N_TREE_ROUNDS = 8
 # Rounds of averaging: of points before two runs of k-means, and of labels.
 _POINT_ROUNDS, _N_SMOOTHING_ROUNDS = (4, 16), 32
+# Runs of k-means of the points themselves.
+_N_KMEANS_RUNS = 3
 # Without further instructions, numbers up to this one are compared, on at most so many samples.
 _MAX_NUMBER, _MAX_SAMPLES, _N_SEEDS = 20, 20_000, 2
 # The search merges from the largest number, and again from a small one: at a few clusters, those
@@ -125,8 +132,11 @@ def find_clusters(
         with use_one_thread(), open_bar("search", n_runs + 2, "runs") as bar:
             subset, part = take_subset(neighbors, _MAX_SEARCH_SAMPLES, random_state)
             weights = sample_weight[subset]
-            candidates = find_candidates(part, n_clusters, n_runs, weights, random_state, bar)
-            labels, power = select_candidate(candidates, part, weights)
+            halves = connect_by_halves(part, np.random.RandomState(seed))
+            candidates = find_candidates(
+                part, halves, n_clusters, n_runs, weights, random_state, bar
+            )
+            labels, power = select_candidate(candidates, halves, part.n_neighbors, weights)
             if len(subset) < n_samples:
                 labels = _extend_labels(labels, subset, neighbors, sample_weight)
         return NeighborClusters(labels, power)
@@ -137,6 +147,7 @@ def find_clusters(
 
 def find_candidates(
     neighbors: Neighbors,
+    halves: sp.csr_array,
     n_clusters: int,
     n_init: int,
     sample_weight: np.ndarray,
@@ -146,8 +157,9 @@ def find_candidates(
     """Return labels of candidates, each with the power that keeps the sizes of its clusters.
 
     They are the runs of `search_clusters`; the clusters of the spanning tree for each bound on the
-    Gini index, as they are and after agreement among neighbors; and k-means of points averaged
-    over their neighbors.
+    Gini index, as they are and after agreement among neighbors; k-means of points averaged over
+    their neighbors; and k-means, as it is and after its labels have been averaged over the
+    neighbors in `halves` of the features.
     """
     graph, points, nearest = neighbors.graph, neighbors.points, neighbors.nearest
     assert graph is not None
@@ -168,25 +180,29 @@ def find_candidates(
         if i in _POINT_ROUNDS:
             centers = run_kmeans(averaged, n_clusters, 1, sample_weight, random_state)
             candidates.append((find_nearest_center(averaged, centers), 1.0))
+    centers = run_kmeans(points, n_clusters, _N_KMEANS_RUNS, sample_weight, random_state)
+    labels = find_nearest_center(points, centers)
+    smoothed = smooth_labels(labels, n_clusters, halves, sample_weight).argmax(axis=1)
+    candidates += [(labels, 1.0), (smoothed.astype(np.int32), 1.0)]
     bar.advance(1)
     return [(labels, power) for labels, power in candidates if _is_complete(labels, n_clusters)]
 
 
 def select_candidate(
-    candidates: list[tuple[np.ndarray, float]], neighbors: Neighbors, sample_weight: np.ndarray
+    candidates: list[tuple[np.ndarray, float]],
+    halves: sp.csr_array,
+    n_neighbors: int,
+    sample_weight: np.ndarray,
 ) -> tuple[np.ndarray, float]:
     """Return the candidate with the highest score of borders and agreement, the first of several.
 
     A candidate with a cluster that is too small is chosen only if all have such: with no more
     samples than a sample has neighbors, and at most half as many as clusters have on average.
     """
-    assert neighbors.graph is not None
     labelings = [labels for labels, _ in candidates]
-    scores = score_candidates(neighbors.graph, sample_weight, labelings)
+    scores = score_candidates(halves, sample_weight, labelings)
     sizes = [np.bincount(labels) for labels in labelings]
-    is_large = np.array(
-        [size.min() > min(neighbors.n_neighbors, size.mean() / 2) for size in sizes]
-    )
+    is_large = np.array([size.min() > min(n_neighbors, size.mean() / 2) for size in sizes])
     if is_large.any():
         scores[~is_large] = -np.inf
     return candidates[int(scores.argmax())]

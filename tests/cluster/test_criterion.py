@@ -144,16 +144,26 @@ def test_agreement_is_the_adjusted_rand_index_of_many_copies(random):
     np.testing.assert_allclose(compare_clusterings(labelings, weights), expected, atol=1e-4)
 
 
-def test_what_is_found_twice_is_preferred_at_equal_costs():
+def test_what_is_found_alike_is_preferred_at_equal_costs():
     corners = np.array([(x, y) for x in (0, 10) for y in (0, 10)])
     X, _ = make_blobs([50] * 4, centers=corners, random_state=0)
     X = np.concatenate([X, X[:, ::-1]])  # the same if the axes are swapped
     left, low = (X[:, 0] > 5).astype(int), (X[:, 1] > 5).astype(int)
     graph, weights = build_graph(X), np.ones(len(X))
-    scores = compute_border_scores(measure_costs(graph, weights, [left, low, low]))
-    assert scores[0] == pytest.approx(scores[1], abs=0.05)
-    assert score_candidates(graph, weights, [left, low, low]).argmax() == 1
-    assert score_candidates(graph, weights, [low, left, left]).argmax() == 1
+    for one, other in [(left, low), (low, left)]:
+        alike = other.copy()
+        alike[0] = 1 - alike[0]
+        scores = compute_border_scores(measure_costs(graph, weights, [one, other, alike]))
+        assert scores[0] == pytest.approx(scores[1], abs=0.05)
+        assert score_candidates(graph, weights, [one, other, alike]).argmax() == 1
+
+
+def test_equal_clusterings_count_once(random):
+    graph, weights = build_graph(random(0).normal(size=(60, 2))), np.ones(60)
+    one, other, third = random(1).integers(2, size=(3, 60))
+    once = score_candidates(graph, weights, [one, other, third])
+    again = score_candidates(graph, weights, [one, other, third, 1 - other, other])
+    np.testing.assert_allclose(again, once[[0, 1, 2, 1, 1]], rtol=1e-6)
 
 
 def test_common_cells_are_together_in_all_clusterings():

@@ -1,17 +1,22 @@
 """The neighbor graph and its targets compared with brute force on dense arrays."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skdec._utils.data import to_float32
+from skdec._utils.data import DistinctSamples, to_float32
 from skdec._utils.terminal import show_progress
 from skdec._utils.validation import find_distinct_samples
 from skdec.cluster import _graph as neighbors
 from skdec.cluster import _nearest as neighbor_search
 from skdec.cluster._graph import (
+    Neighbors,
     build_neighbor_graph,
     compute_neighbor_targets,
+    connect_by_halves,
+    connect_neighbors,
     find_neighbors,
     fit_projection,
     project,
@@ -226,3 +231,20 @@ def test_progress_counts_samples(random, monkeypatch, capsys):
     with show_progress():
         find_nearest_neighbors(X, 5, get_random_state())
     assert "neighbors 3600/3600 samples, " in capsys.readouterr().err
+
+
+def test_halves_of_four_features_are_the_six_pairs(random):
+    points = random(0).normal(size=(60, 4)).astype(np.float32)
+    nearest = find_nearest_neighbors(points, 5, np.random.RandomState(0))
+    neighbors = Neighbors(connect_neighbors(nearest), points, 5, nearest=nearest)
+    pairs = [points[:, pair] for pair in combinations(range(4), 2)]
+    expected = np.mean([build_graph_by_brute_force(pair, 5) for pair in pairs], axis=0)
+    found = connect_by_halves(neighbors, np.random.RandomState(1)).toarray()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_few_features_and_principal_components_are_not_divided(random):
+    for n_features in (3, 500):
+        X = random(0).normal(size=(80, n_features))
+        neighbors = find_neighbors(DistinctSamples(X), 5, 0)
+        assert connect_by_halves(neighbors, np.random.RandomState(0)) is neighbors.graph

@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score, mutual_info_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import StandardScaler, normalize, scale
 
 from skdec import DECClusterer, NeighborClusterer
 from skdec.metrics import neighbor_information
@@ -228,3 +228,13 @@ def test_few_distinct_samples():
     assert (single.n_clusters_, single.information_, single.entropy_) == (1, 0, 0)
     np.testing.assert_array_equal(single.predict_proba(X), np.ones((15, 1)))
     np.testing.assert_array_equal(single.predict(X), 0)
+
+
+@pytest.mark.parametrize("n_features", [4, 5, 6])
+def test_columns_of_yes_and_no_divide_no_clusters(n_features, random):
+    """Standardized, they are as wide as the other features, and nothing lies between them."""
+    X, y = make_blobs(300, n_features, centers=3, cluster_std=2, random_state=0)
+    answers = random(0).random((len(X), 2)) < [0.5, 0.3]
+    mixed = scale(np.column_stack([scale(X), answers]))
+    labels = NeighborClusterer(3, random_state=0).fit_predict(mixed)
+    assert adjusted_rand_score(y, labels) > 0.8

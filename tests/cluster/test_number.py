@@ -24,8 +24,17 @@ def test_auto_finds_rings():
     assert adjusted_rand_score(y, clusterer.labels_) == 1
 
 
-@pytest.mark.parametrize("kind", ["uniform", "normal"])
-@pytest.mark.parametrize("n_features", [2, 5, 10])
+@pytest.mark.parametrize(
+    ("kind", "n_features"),
+    [
+        ("uniform", 2),
+        ("normal", 10),
+        *(
+            pytest.param(*noise, marks=pytest.mark.slow)
+            for noise in (("normal", 2), ("uniform", 5), ("normal", 5), ("uniform", 10))
+        ),
+    ],
+)
 def test_noise_is_one_cluster(random, kind, n_features):
     X = getattr(random(0), kind)(size=(300, n_features))
     choice = choose_n_clusters(X, n_seeds=2, random_state=0)

@@ -112,7 +112,7 @@ def test_the_candidate_with_the_cheapest_borders_is_chosen():
     neighbors, weights = find_neighbors(z), get_ones(z)
     random_labels = np.arange(600) % 2
     candidates = [(random_labels, 0.0), (y, 0.5), ((z[:, 0] > 0.5).astype(int), 1.0)]
-    labels, power = select_candidate(candidates, neighbors, weights)
+    labels, power = select_candidate(candidates, neighbors.graph, 10, weights)
     np.testing.assert_array_equal(labels, y)
     assert power == 0.5
 
@@ -123,16 +123,19 @@ def test_a_few_samples_are_a_cluster_only_if_all_candidates_have_such(random):
     neighbors, weights = find_neighbors(z, 10), get_ones(z)
     few, half = (np.arange(200) < 5).astype(int), (z[:, 0] > 0).astype(int)
     for candidates, expected in [([few, half], half), ([few, few], few)]:
-        labels, _ = select_candidate([(one, 1.0) for one in candidates], neighbors, weights)
+        labels, _ = select_candidate(
+            [(one, 1.0) for one in candidates], neighbors.graph, 10, weights
+        )
         np.testing.assert_array_equal(labels, expected)
 
 
 def test_all_ways_give_candidates(random):
     """Runs of the search, clusters of the tree with and without agreement, and k-means."""
     z, _ = moons()
+    neighbors = find_neighbors(z)
     candidates = find_candidates(
-        find_neighbors(z), 2, 5, get_ones(z), get_random_state(), HIDDEN_BAR
+        neighbors, neighbors.graph, 2, 5, get_ones(z), get_random_state(), HIDDEN_BAR
     )
-    assert 5 + len(MAX_GINIS) < len(candidates) <= 5 + 2 * len(MAX_GINIS) + 2
+    assert 5 + len(MAX_GINIS) < len(candidates) <= 5 + 2 * len(MAX_GINIS) + 4
     for labels, _ in candidates:
         np.testing.assert_array_equal(np.unique(labels), [0, 1])

@@ -44,6 +44,7 @@ def test_scores_depend_neither_on_the_block_nor_on_the_container(fitted, samples
     np.testing.assert_allclose(fitted.score_samples(samples), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_many_clusters_of_few_features_take_little_memory(random):
     """Less than distances (n, n_clusters, n_dims) would, or those from all centers at once."""
     X = random(0).normal(size=(400, 2))

@@ -90,13 +90,8 @@ FOR_DIGITS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("layerwise", "augmentation"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("IDEC", "convolutional")),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["layerwise", "augmentation", "IDEC", "convolutional"])
 def test_variant_clusters_digits(name):
     """Better than k-means; labels judge, after the fit."""
     X, y = load_digits(return_X_y=True)

@@ -38,6 +38,7 @@ def test_damaged_entry_is_computed_again_with_a_warning(
     assert entry.stat().st_size == len(whole)
 
 
+@pytest.mark.slow
 def test_worker_processes_share_one_cache(caching, samples, fitted, tmp_path):
     fits = joblib.Parallel(n_jobs=2)(
         joblib.delayed(clone(caching).set_params(alpha=alpha).fit)(samples)

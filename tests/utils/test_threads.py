@@ -100,6 +100,7 @@ print(before, count_failures_in_fork())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 def test_fork_works_before_the_first_fit_and_raises_after_it():
     command = [sys.executable, "-W", "ignore", "-c", FORK]

@@ -164,7 +164,7 @@ class Factor:
     VALUE = 1.0
 
 
-@pytest.mark.parametrize("place", ["activation", "augment"])
+@pytest.mark.parametrize("place", ["augment", pytest.param("activation", marks=pytest.mark.slow)])
 def test_code_that_reads_what_has_changed_is_not_the_compiled_one(
     tiny, samples, monkeypatch, place
 ):
