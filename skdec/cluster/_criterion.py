@@ -30,7 +30,7 @@ _MIN_CUT_ENTROPY = 0.5
 # much: digits of similar size are not given up for others, nor blobs of very different size.
 _UNEVENNESS_WEIGHT, _HALF_UNEVENNESS = 0.5, 0.02
 # Weight of the mean adjusted Rand index between a candidate and all of them, chosen likewise.
-_AGREEMENT_WEIGHT, _EQUAL = 2.0, 1 - 1e-9
+_AGREEMENT_WEIGHT, _EQUAL = 1.5, 1 - 1e-9
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.02, 1e-6
 # Tables of up to so many times the values are filled without sorting these, so many at a time.
@@ -62,7 +62,7 @@ class Costs(NamedTuple):
 def score_candidates(
     halves: sp.csr_array, sample_weight: np.ndarray, labelings: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Return the border score of each clustering plus twice its mean agreement with all of them.
+    """Return the border score of each clustering plus 1.5 times its mean agreement with all.
 
     A clustering that is among them several times counts once.
     """

@@ -54,9 +54,10 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     Clusterings of any shape are found in three ways, none of which needs a network: many small
     k-means clusters are merged pair by pair, and between the merges each sample joins the cluster
     that prevails among its neighbors ([1]_); clusters are merged along the minimum spanning tree
-    ([2]_); and k-means is run on points averaged over their neighbors. The clustering is kept
+    ([2]_); and those of k-means, as they are or averaged over neighbors. The clustering is kept
     whose borders cost least beside the cheapest cuts elsewhere (`skdec.metrics.border_scores`), and
-    on which most of the others agree.
+    on which most of the others agree. Costs are the mean of random halves of the features, so that
+    a single column, such as a yes or no, makes no clusters.
 
     Parameters
     ----------

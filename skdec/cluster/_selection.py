@@ -1,8 +1,8 @@
 """The candidates for the clusters and for their number, of which the criterion chooses.
 
 They are found in three ways, as no single one is best for thin shapes, dense clouds and directions
-in many features: by the search, by merging along the minimum spanning tree, and by k-means of
-points averaged over their neighbors.
+in many features: by the search, by merging along the minimum spanning tree, and by k-means, whose
+points or labels may be averaged over neighbors.
 
 If the number of clusters is asked for, clusterings of all numbers are compared, since too few
 clusters can be cut at little cost, and too many have borders as dear as any cut. Samples without

@@ -73,6 +73,9 @@ def initialize_from_clusters(
         targets = smooth_labels(
             labels, n_clusters, neighbors.graph, sample_weight, clusters.power, _N_TARGET_ROUNDS
         )
+        # Clusters that show in halves of the features may not be those of the neighbors in all.
+        is_outvoted = targets.argmax(axis=1) != labels
+        targets[is_outvoted] = np.eye(n_clusters, dtype=np.float32)[labels[is_outvoted]]
     return Initialization(labels, centers, targets, clusters.power)
 
 

@@ -98,6 +98,16 @@ def test_targets_of_nonconvex_clusters_follow_their_labels():
         np.testing.assert_allclose(initialization.centers[k], z[y == k].mean(axis=0), atol=1e-5)
 
 
+def test_targets_of_outvoted_samples_are_their_labels():
+    z, y = make_moons(200, noise=0.05, random_state=0)
+    neighbors = Neighbors(build_graph(z.astype(np.float32), 8), z, 8)
+    labels = y.copy()
+    labels[::20] = 1 - labels[::20]  # all of whose neighbors are in the other cluster
+    initialization = initialize_from_clusters(NeighborClusters(labels), z, neighbors, get_ones(z))
+    np.testing.assert_array_equal(initialization.targets.argmax(axis=1), labels)
+    np.testing.assert_array_equal(initialization.targets[::20], np.eye(2)[labels[::20]])
+
+
 def test_first_targets_lose_no_cluster(random):
     """The search may return clusters so small that averaging over neighbors would erase them."""
     z = random(0).normal(size=(80, 2)).astype(np.float32)
