@@ -206,8 +206,8 @@ def test_augmentation_has_one_long_cycle(tiny, samples):
 
 def test_idec_reconstructs_better_the_larger_the_weight(tiny, samples):
     def measure_error(weight):
-        dec = DECClusterer(**tiny | {"max_iter": 60, "tol": 0.0}, reconstruction_weight=weight)
-        dec.fit(samples)
+        paper = {"init": "k-means++", "n_neighbors": 0, "max_iter": 150, "tol": 0.0}
+        dec = DECClusterer(**tiny | paper, reconstruction_weight=weight).fit(samples)
         return np.mean((dec.inverse_transform(dec.transform(samples)) - samples) ** 2)
 
     assert measure_error(100.0) < measure_error(0.01)
