@@ -8,16 +8,18 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
 assert _SKLEARN is not None
@@ -78,6 +80,38 @@ def use_one_thread() -> Iterator[None]:
 def _find_thread_pools() -> ThreadpoolController:
     """Find the libraries of NumPy, SciPy and scikit-learn with threads, which takes 10 ms."""
     return ThreadpoolController()
+
+
+_filters_lock = Lock()
+_n_fits = 0
+_filters: list[Any] = []
+
+
+def keep_warning_filters(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Decorate a method to leave the warning filters as they were, also in several threads.
+
+    scikit-learn changes them for a moment and puts back what it has found. In another thread, that
+    may be what the first one has changed for a moment. So they are remembered by the first of
+    several fits and put back by the last.
+    """
+
+    @wraps(method)
+    def keeping(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        global _n_fits
+        with _filters_lock:
+            if _n_fits == 0:
+                _filters[:] = warnings.filters
+            _n_fits += 1
+        try:
+            return method(*args, **kwargs)
+        finally:
+            with _filters_lock:
+                _n_fits -= 1
+                if _n_fits == 0 and list(warnings.filters) != _filters:
+                    warnings.resetwarnings()
+                    warnings.filters.extend(_filters)  # type: ignore[attr-defined]
+
+    return keeping
 
 
 def import_tensorflow_quietly() -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import check_is_fitted
 
 from skdec._utils.data import DistinctSamples, hash_samples, take_float32
-from skdec._utils.process import use_one_thread, warn_user
+from skdec._utils.process import keep_warning_filters, use_one_thread, warn_user
 from skdec._utils.terminal import report_progress
 from skdec._utils.validation import (
     Constraint,
@@ -154,6 +154,7 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
+    @keep_warning_filters
     @report_progress
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "NeighborClusterer":
         """Cluster the samples of `X`.

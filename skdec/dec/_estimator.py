@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdec._utils.data import DistinctSamples, SampleSubset, check_samples
 from skdec._utils.files import load_or_compute
-from skdec._utils.process import warn_user
+from skdec._utils.process import keep_warning_filters, warn_user
 from skdec._utils.terminal import report_progress, report_result
 from skdec._utils.validation import (
     expand_labels,
@@ -333,6 +333,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self.verbose = verbose
         self.random_state = random_state
 
+    @keep_warning_filters
     @report_progress
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
         """Cluster the samples of `X`.
@@ -402,6 +403,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         self._warn_about_convergence()
         return self
 
+    @keep_warning_filters
     @report_progress
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "DECClusterer":
         """Refine encoder and centers on further samples for one epoch.

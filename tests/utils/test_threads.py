@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -11,7 +12,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skdec import DECClusterer
-from skdec._utils.process import count_usable_threads
+from skdec._utils.process import count_usable_threads, keep_warning_filters
 
 
 @pytest.mark.parametrize(("variable", "expected"), [("1", 1), ("1,2", 1), ("0", None), ("x", None)])
@@ -50,6 +51,29 @@ def test_fits_at_the_defaults_are_equal_in_processes_with_as_many_threads():
     )
     for name in ("labels_", "cluster_centers_", "initial_labels_"):
         np.testing.assert_array_equal(*(getattr(fit, name) for fit in fits))
+
+
+def test_the_last_of_several_fits_puts_the_warning_filters_back():
+    """In the middle of one, another one begins, which puts back what it has found too late."""
+
+    @keep_warning_filters
+    def fit(meanwhile):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            meanwhile()
+
+    @keep_warning_filters
+    def leave_changed():
+        warnings.simplefilter("ignore")
+
+    filters = list(warnings.filters)
+    fit(lambda: fit(leave_changed))
+    assert list(warnings.filters) == filters
+    leave_changed()
+    assert list(warnings.filters) == filters
+    with pytest.raises(ZeroDivisionError):
+        fit(lambda: leave_changed() or 1 / 0)
+    assert list(warnings.filters) == filters
 
 
 @pytest.mark.parametrize("method", ["predict_proba", "transform", "score"])
