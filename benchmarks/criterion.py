@@ -25,12 +25,12 @@ from skdec.cluster._graph import connect_by_halves, find_neighbors
 from skdec.cluster._search import SETTINGS
 from skdec.cluster._selection import find_candidates, select_candidate
 
-# Weight of uneven sizes, the unevenness at which half of it counts, and the weight of agreement.
-FORMS = ((0.5, 0.02, 1.5), (0.5, 0.02, 0.0), (0.5, 0.02, 1.0), (0.5, 0.02, 2.0), (0.5, 0.02, 3.0))
-FORMS += ((0.0, 0.02, 1.5), (0.4, 0.02, 1.5), (0.6, 0.02, 1.5), (0.5, 0.005, 1.5), (0.5, 0.05, 1.5))
-# How costs are measured: among neighbors in halves of the features by each form, in all by the
-# first.
-COSTS = ("halves",) * len(FORMS) + ("all",)
+# Weight of uneven sizes, the unevenness at which half of it counts, the weight of agreement, and
+# the features in which costs are measured.
+FORMS = ((0.5, 0.02, 1.5, "halves"), (0.5, 0.02, 0.0, "halves"), (0.5, 0.02, 1.0, "halves"))
+FORMS += ((0.5, 0.02, 2.0, "halves"), (0.5, 0.02, 3.0, "halves"), (0.0, 0.02, 1.5, "halves"))
+FORMS += ((0.4, 0.02, 1.5, "halves"), (0.6, 0.02, 1.5, "halves"), (0.5, 0.005, 1.5, "halves"))
+FORMS += ((0.5, 0.05, 1.5, "halves"), (0.5, 0.02, 1.5, "all"))
 CONSTANTS = ("_UNEVENNESS_WEIGHT", "_HALF_UNEVENNESS", "_AGREEMENT_WEIGHT")
 MAX_SAMPLES = 6_000
 TABLES = ("iris", "wine", "breast cancer", "vehicle", "vowel", "letter")
@@ -79,7 +79,7 @@ def measure(item: Item) -> dict[str, Any]:
     neighbors = find_neighbors(samples, 10, int(graph_seed), distance)
     halves = connect_by_halves(neighbors, np.random.RandomState(search_seed))
     graphs = {"halves": halves, "all": neighbors.graph}
-    scores: list[list[float]] = [[] for _ in COSTS]
+    scores: list[list[float]] = [[] for _ in FORMS]
     for y in labelings:
         is_labeled = y != 0 if is_shape else np.ones(len(y), dtype=bool)  # 0 is noise
         candidates = find_candidates(
@@ -91,10 +91,10 @@ def measure(item: Item) -> dict[str, Any]:
             np.random.RandomState(search_seed),
             HIDDEN_BAR,
         )
-        for i, costs in enumerate(COSTS):
-            for name, value in zip(CONSTANTS, FORMS[i % len(FORMS)], strict=True):
+        for i, (*constants, features) in enumerate(FORMS):
+            for name, value in zip(CONSTANTS, constants, strict=True):
                 setattr(_criterion, name, value)
-            labels, _ = select_candidate(candidates, graphs[costs], 10, samples.sample_weight)
+            labels, _ = select_candidate(candidates, graphs[features], 10, samples.sample_weight)
             found = samples.expand(labels)[0]
             scores[i].append(float(metric(y[is_labeled], found[is_labeled])))
     return {"scores": [max(of_form) for of_form in scores]}
@@ -111,12 +111,11 @@ def format_page(records: list[Record]) -> str:
     }
     rows = [
         [
-            *map(str, FORMS[i % len(FORMS)]),
-            costs,
+            *map(str, form),
             *(format_number(values[i]) for values in means.values()),
             format_number(mean(values[i] for values in means.values())),
         ]
-        for i, costs in enumerate(COSTS)
+        for i, form in enumerate(FORMS)
     ]
     titles = [
         "w",

@@ -391,18 +391,24 @@ def test_a_few_far_samples_are_no_cluster(random):
     assert choose_n_clusters(X, n_seeds=2, random_state=0).recommended == 3
 
 
-@pytest.mark.parametrize("n_blobs", [3, 6])
+@pytest.mark.parametrize(
+    "n_blobs", [3, 6, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 9))]
+)
 def test_the_number_of_blobs_is_recommended_among_many(n_blobs):
     X, _ = make_blobs(400, 8, centers=n_blobs, random_state=n_blobs)
     assert choose_n_clusters(X, n_seeds=2, random_state=0).recommended == n_blobs
 
 
-def test_every_number_up_to_a_large_one_is_found():
-    X, _ = make_blobs(400, 8, centers=25, cluster_std=0.2, random_state=0)
-    counts = (k for k in np.arange(2, 31))
+@pytest.mark.parametrize(
+    ("n_samples", "n_blobs", "largest"),
+    [(400, 25, 30), pytest.param(700, 45, 60, marks=pytest.mark.slow)],
+)
+def test_every_number_up_to_a_large_one_is_found(n_samples, n_blobs, largest):
+    X, _ = make_blobs(n_samples, 8, centers=n_blobs, cluster_std=0.2, random_state=0)
+    counts = (k for k in np.arange(2, largest + 1))
     choice = choose_n_clusters(X, n_clusters=counts, n_seeds=2, random_state=0)
-    assert choice.n_clusters.tolist() == list(range(2, 31))
-    assert choice.recommended == 25
+    assert choice.n_clusters.tolist() == list(range(2, largest + 1))
+    assert choice.recommended == n_blobs
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
@@ -109,7 +109,8 @@ def keep_warning_filters(method: Callable[_P, _R]) -> Callable[_P, _R]:
                 _n_fits -= 1
                 if _n_fits == 0 and list(warnings.filters) != _filters:
                     warnings.resetwarnings()
-                    warnings.filters.extend(_filters)  # type: ignore[attr-defined]
+                    # It is a list, which its type does not say.
+                    cast(list[Any], warnings.filters).extend(_filters)
 
     return keeping
 

@@ -29,7 +29,8 @@ _MIN_CUT_ENTROPY = 0.5
 # families of data (docs/benchmarks/criterion.md). It matters whether sizes differ, but hardly how
 # much: digits of similar size are not given up for others, nor blobs of very different size.
 _UNEVENNESS_WEIGHT, _HALF_UNEVENNESS = 0.5, 0.02
-# Weight of the mean adjusted Rand index between a candidate and all of them, chosen likewise.
+# Weight of the mean adjusted Rand index between a candidate and all different ones, chosen
+# likewise, and the index above which two are equal.
 _AGREEMENT_WEIGHT, _EQUAL = 1.5, 1 - 1e-9
 # Costs below this fraction of a typical cut count as equal, below the second as none.
 _SMALL_COST, _NO_COST = 0.02, 1e-6
@@ -377,9 +378,9 @@ def border_scores(
     The first term asks whether the borders cost less than any others would: a clustering that
     merges two clusters is given away by those that divide them, since that cut is cheap. A random
     neighbor is one in a random half of the features, unless there are fewer than four, or more than
-    400: clusters show in any half, a single feature in one of two. The second
-    one is zero if the clusters have the same size, and nearly constant if they do not: of
-    clusterings whose borders cost about the same, the one of even sizes is preferred.
+    400: clusters show in any half, a single feature in one of two. The second term is zero if the
+    clusters have the same size, and nearly constant if they do not: of clusterings whose borders
+    cost about the same, the one of even sizes is preferred.
 
     Examples
     --------

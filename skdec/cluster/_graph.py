@@ -30,7 +30,7 @@ _MIN_AFFINITY = 1e-12
 _BLOCK_VALUES = 2**23
 # Fewer features are not divided into halves. Those of up to so many samples are divided three
 # times, as halves differ more there and take less time.
-_MIN_DIVIDED, _MAX_FEW_SAMPLES = 4, 5_000
+_MIN_DIVIDED, MAX_FEW_SAMPLES = 4, 5_000
 
 
 class Projection(NamedTuple):
@@ -291,7 +291,7 @@ def connect_by_halves(neighbors: Neighbors, random_state: np.random.RandomState)
     n_features = points.shape[1]
     if n_features < _MIN_DIVIDED or (projection is not None and projection.pca is not None):
         return graph
-    n_divisions = 3 if len(points) <= _MAX_FEW_SAMPLES else 1
+    n_divisions = 3 if len(points) <= MAX_FEW_SAMPLES else 1
     # Each division by the half that the first feature is in, so that none is taken twice.
     divisions: set[tuple[int, ...]] = set()
     while len(divisions) < n_divisions:

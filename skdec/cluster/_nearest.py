@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from sklearn.cluster import KMeans
-from sklearn.neighbors import KDTree, NearestNeighbors
+from sklearn.neighbors import NearestNeighbors
 
 from skdec._utils.process import count_usable_threads, run_in_threads, use_one_thread
 from skdec._utils.terminal import Bar, open_bar
@@ -85,14 +85,10 @@ def _search(
     """Return the nearest of those that each sample is compared with."""
     shape = (len(points), n_neighbors)
     neighbors, distances = np.empty(shape, np.int32), np.empty(shape, np.float32)
+    algorithm = "kd_tree" if points.shape[1] <= _MAX_TREE_FEATURES else "brute"
     for samples, compared in comparisons:
-        if points.shape[1] <= _MAX_TREE_FEATURES:
-            # Without the workers of `NearestNeighbors`, which are not safe for warning filters.
-            tree = KDTree(points[compared], leaf_size=30)
-            distance, position = tree.query(points[samples], n_neighbors + 1)
-        else:
-            search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm="brute")
-            distance, position = search.fit(points[compared]).kneighbors(points[samples])
+        search = NearestNeighbors(n_neighbors=n_neighbors + 1, algorithm=algorithm)
+        distance, position = search.fit(points[compared]).kneighbors(points[samples])
         found = _remove_self(distance, compared[position], samples)
         distances[samples], neighbors[samples] = found
         bar.advance(len(samples))

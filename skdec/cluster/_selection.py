@@ -29,6 +29,7 @@ from skdec.cluster._criterion import (
     score_candidates,
 )
 from skdec.cluster._graph import (
+    MAX_FEW_SAMPLES,
     Neighbors,
     compute_neighbor_targets,
     connect_by_halves,
@@ -45,8 +46,6 @@ from skdec.cluster._search import (
 
 # More samples than this are searched by a random subset of them.
 _MAX_SEARCH_SAMPLES = 70_000
-# Of up to so many samples, runs differ more, and take less time.
-_MAX_FEW_SAMPLES = 5_000
 # Bounds on the Gini index of the sizes of clusters that are merged along the spanning tree.
 MAX_GINIS = (0.1, 0.3, 0.5, 0.7, 1.0)
 # Rounds of agreement among neighbors for the clusters of the tree.
@@ -124,7 +123,7 @@ def find_clusters(
     n_clusters = min(n_clusters, n_samples)
     if neighbors.graph is None or n_clusters == 1:
         return NeighborClusters(np.zeros(n_samples, dtype=np.int32))
-    n_turns = 2 if n_samples <= _MAX_FEW_SAMPLES else 1
+    n_turns = 2 if n_samples <= MAX_FEW_SAMPLES else 1  # the runs differ more as well
     n_runs = n_turns * len(SETTINGS) if isinstance(n_init, str) else n_init
 
     def compute() -> NeighborClusters:
@@ -251,7 +250,7 @@ def smooth_labels(
 
     The rounds end before one in which a cluster would lose its last sample.
     """
-    q = _one_hot(labels, n_clusters)
+    q = encode_one_hot(labels, n_clusters)
     n_found = len(np.unique(labels))
     for _ in range(n_rounds):
         smoothed = compute_neighbor_targets(q, graph, 1, sample_weight, power)
@@ -278,7 +277,8 @@ def find_nearest_center(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return pairwise_distances_argmin(z, centers).astype(np.int32)
 
 
-def _one_hot(labels: np.ndarray, n_clusters: int) -> np.ndarray:
+def encode_one_hot(labels: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return assignments (n, k) of 1 to the cluster of each sample, float32."""
     return np.eye(n_clusters, dtype=np.float32)[labels]
 
 

@@ -12,6 +12,7 @@ from skdec._utils.terminal import open_bar
 from skdec.cluster._graph import Neighbors
 from skdec.cluster._selection import (
     NeighborClusters,
+    encode_one_hot,
     find_nearest_center,
     run_kmeans,
     smooth_labels,
@@ -75,7 +76,7 @@ def initialize_from_clusters(
         )
         # Clusters that show in halves of the features may not be those of the neighbors in all.
         is_outvoted = targets.argmax(axis=1) != labels
-        targets[is_outvoted] = np.eye(n_clusters, dtype=np.float32)[labels[is_outvoted]]
+        targets[is_outvoted] = encode_one_hot(labels[is_outvoted], n_clusters)
     return Initialization(labels, centers, targets, clusters.power)
 
 

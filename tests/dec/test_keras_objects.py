@@ -107,6 +107,8 @@ def test_optimizers_are_used_and_not_modified(tiny, samples, fitted, name, optim
     assert describe(optimizer, by_name=True) == config
     assert not optimizer.built
     assert not np.array_equal(dec.cluster_centers_, fitted.cluster_centers_)
+    again = DECClusterer(**{**tiny, name: optimizer}).fit(samples)
+    np.testing.assert_array_equal(dec.labels_, again.labels_)
     assert np.isfinite(dec.cluster_centers_).all()
 
 
