@@ -243,6 +243,7 @@ def test_networks_without_weights_follow_the_seed_when_they_are_first_called():
             assert one.ndim == 1 or not np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_layers_may_compute_in_another_precision(tiny, samples):
     def build(n_features):
         return build_autoencoder(n_features, (8, 2), dtype="mixed_bfloat16")

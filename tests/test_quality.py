@@ -17,8 +17,17 @@ def digits():
     return X / 16, y
 
 
-def test_digits_at_the_defaults(digits):
+def test_neighbors_find_digits_at_the_defaults(digits):
     """K-means has an accuracy of 0.79 and an NMI of 0.74; see docs/benchmarks/no_tuning.md."""
+    X, y = digits
+    labels = NeighborClusterer(10, random_state=0).fit_predict(X)
+    assert clustering_accuracy(y, labels) > 0.92
+    assert normalized_mutual_info_score(y, labels) > 0.89
+    np.testing.assert_array_equal(np.unique(labels), np.arange(10))
+
+
+@pytest.mark.slow
+def test_digits_at_the_defaults(digits):
     X, y = digits
     dec = DECClusterer(10, random_state=0).fit(X)
     assert clustering_accuracy(y, dec.labels_) > 0.92

@@ -7,11 +7,13 @@ cells of any further table.
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ _GAP_WORDS = """na|n/a|nan|null|none|?|<na>|#n/a|#n/a n/a|#na|(null)|nil|\\n|1.#
 1.#qnan|-1.#qnan|nat|#null!|#ref!|#value!|#div/0!|#num!|#name?"""
 _MARKS_BESIDE_NUMBERS = """-|--|---|.|..|...|*|**|x|??|???|/|n.a.|n.a|n/d|nd|n.d.|k.a.|s.o.
 missing|unknown|unk|empty|blank|(blank)|not available|not applicable|no data|tbd|tba|undefined
-error|#error"""
+error|#error|n.v.|bdl|<lod|not reported|not stated|not recorded|refused|don't know|varies"""
 _GAPS = frozenset(["", *_GAP_WORDS.replace("\n", "|").split("|")])
 _GAPS_BESIDE_NUMBERS = frozenset(_MARKS_BESIDE_NUMBERS.replace("\n", "|").split("|"))
 _TRUTHS = {"true": 1.0, "false": 0.0}
@@ -41,7 +43,8 @@ _ALIKE = str.maketrans(
     | dict.fromkeys("\u2018\u2019\u00b4`\u02bc\uff07", "'")
     | dict.fromkeys("\u2212\u2012\u2013\u2014\ufe63\uff0d", "-")
     | dict.fromkeys("\u200b\u200e\u200f\ufeff", "")
-    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+    | {chr(zero + digit): str(digit) for zero in (0xFF10, 0x660, 0x6F0) for digit in range(10)}
+    | {"\u066b": ".", "\u066c": ",", "\u066a": "%"}
     | {"\uff0c": ",", "\uff0e": ".", "\uff05": "%", "\uff0b": "+", "\uff08": "(", "\uff09": ")"}
 )
 _CURRENCIES = {
@@ -106,7 +109,9 @@ _UNITS = {
 }
 _SCALES = {
     1e3: "k thousand thousands tsd tsd.",
+    1e5: "lakh lakhs lac lacs",
     1e6: "mn mm mln mio mio. million millions",
+    1e7: "crore crores",
     1e9: "b bn bln mrd mrd. billion billions",
     1e12: "tn trillion trillions",
 }
@@ -121,12 +126,14 @@ _UNIT_NAMES = {unit: unit for unit in _PLAIN_UNITS.split()} | _invert(_UNITS)
 
 # A number with what may stand around it; how its digits are meant is told by the whole column.
 _NUMBER = re.compile(
-    r"(?P<bound>(?:[<>]=?|[≤≥~≈]|ca\.|approx\.)\s*)?(?P<sign>[+-]?)\s*(?P<open>\(?)\s*(?P<sign2>[+-]?)\s*"
-    r"(?P<before>[^\d\s.,()'+-]{0,4}\.?)\s*(?P<open2>\(?)\s*(?P<sign3>[+-]?)\s*"
-    r"(?P<digits>(?:\d[\d.,' ]*(?<! )|[.,]\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)"
+    r"(?P<bound>(?:[<>]=?|[≤≥~≈]|c\.|ca\.?|circa|about|around|approx\.?|approximately|over|under"
+    r"|up to|(?:more|less) than|at (?:least|most))\s*)?"
+    r"(?P<sign>[+-]?)\s*(?P<open>\(?)\s*(?P<sign2>[+-]?)\s*"
+    r"(?P<before>(?:[^\d\s.,()'+-]{1,4}\.?)?)\s*(?P<open2>\(?)\s*(?P<sign3>[+-]?)\s*"
+    r"(?P<digits>(?:\d[\d.,' ]*(?<![ '])|[.,]\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?)"
     r"\s*(?P<after>(?:['\"]|[^\d\s.,()'+*†‡§¹²³±\[-])[^\d()*†‡±\[]{0,15})?"
     r"(?P<close>\)?)\s*(?P<trailing>[+-]{0,2})"
-    r"(?:\s*(?:[*†‡§¹²³]{1,3}|\[\w{1,3}\]|\([a-z]{1,4}\.?\)|±\s*[\d.,]+))?",
+    r"(?:\s*(?:[*†‡§¹²³]{1,3}|\[\w{1,3}\]|\([a-z]{1,4}\.?\)|(?:±|\+/-)\s*[\d.,]+))?",
     re.I,
 )
 _CODE = re.compile(r"0\d+", re.ASCII)  # such as 007, which is no number
@@ -145,7 +152,6 @@ _DIGITS = {
 _FURTHER_DIGITS = re.compile(r"(?<=\d\d\d\d)\d+", re.ASCII)
 _TO_ONES = str.maketrans("23456789", "11111111")
 _BETWEEN_CELLS = "\x1f"
-_POWER = re.compile(rf"(?<=[a-z])[23](?={_BETWEEN_CELLS}|$)")  # of a unit such as m2
 _TIME = r"^([+-](?=.))?(?:(\d+) days?,? )?(\d{1,3}):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?$"
 _TIME_IN_UNITS = (
     r"^(?:(\d+) ?d(?:ays?)?)? ?(?:(\d+) ?h(?:ours?|rs?)?)? ?"
@@ -155,8 +161,88 @@ _TIME_IN_UNITS = (
 _DATE_FORMATS = (
     *("%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%y", "%d.%m.%y", "%m/%d/%y"),
     *("%I:%M %p", "%I:%M%p", "%I:%M:%S %p"),
+    *("%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%d.%m.%y %H:%M", "%m/%d/%y %I:%M %p"),
+    *("%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%a, %d %b %Y %H:%M:%S %z"),
 )
 _PLAIN = re.compile(rf"[\d.eE+\-{_BETWEEN_CELLS}]*", re.ASCII)
+
+# Two units such as those of 5'11", and how many of the second are one of the first.
+_COMPOUNDS: dict[tuple[Any, Any], int] = {
+    ("ft", "in"): 12,
+    ("ft", ""): 12,
+    ("lbs", "oz"): 16,
+    ("st", "lbs"): 14,
+    ("years", "months"): 12,
+}
+_FROM_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_TO_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _write_power(found: re.Match[str]) -> str:
+    return "e" + found[1].translate(_FROM_SUPERSCRIPTS).strip("^*()")
+
+
+def _write_decimals(found: re.Match[str]) -> str:
+    return f"{int(found[1] or 0) + unicodedata.numeric(found[2]):.6g}"
+
+
+def _write_fraction(found: re.Match[str]) -> str:
+    sign, whole, above, below = found.groups()
+    is_proper = int(above) <= int(below)
+    return f"{sign}{int(whole or 0) + int(above) / int(below):.6g}" if is_proper else found[0]
+
+
+def _write_in_first_unit(found: re.Match[str]) -> str:
+    number, first, parts, second = found.groups()
+    unit, part = (_UNIT_NAMES.get(name.strip().lower(), name) for name in (first, second))
+    n_parts = _COMPOUNDS.get((unit, part), 0)
+    is_known = float(parts) < n_parts
+    return f"{int(number) + float(parts) / n_parts:.6g} {unit}" if is_known else found[0]
+
+
+def _write_scale(found: re.Match[str]) -> str:
+    return f"{found[1]} /{found[2].translate(_TO_SUPERSCRIPTS)}"
+
+
+def _write_quarter(found: re.Match[str]) -> str:
+    quarter = int(found["quarter"])
+    return f"{found['year']}-{3 * quarter - 2:02}-01"
+
+
+def _write_week(found: re.Match[str]) -> str:
+    return date.fromisocalendar(int(found[1]), int(found[2]), 1).isoformat()
+
+
+def _whole(pattern: str) -> re.Pattern[str]:
+    """Return the pattern of whole cells that stand between others."""
+    return re.compile(rf"(?<![^\x1f]) *(?:{pattern}) *(?![^\x1f])")
+
+
+# How cells are written and how they are read, in this order.
+_REWRITTEN: list[tuple[re.Pattern[str], Any]] = [
+    (re.compile(r"(?<=[a-z])2(?![^\x1f])"), "²"),  # m2
+    (re.compile(r"(?<=[a-z])3(?![^\x1f])"), "³"),
+    (
+        re.compile(r"(?<=[\d.]) ?[x\u00d7*·∙] ?10((?:\^|\*\*)\(?[+-]?\d+\)?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"),
+        _write_power,  # 1.5 x 10^3
+    ),
+    (re.compile(r"(\d*) ?([¼-¾⅐-⅞])"), _write_decimals),
+    (_whole(r"([+-]?)(?:(\d+)[ -])?(\d{1,2})/(2|3|4|8|16|32|64)"), _write_fraction),  # 1 1/2
+    (
+        _whole(r"(\d+) ?([^\d\x1f]{1,7}?)[ ,]{0,2}(\d{1,2}(?:\.\d+)?) ?([^\d\x1f]{0,7}?)"),
+        _write_in_first_unit,  # 5'11"
+    ),
+    (_whole(r"([\d.,]+) ?(?:/|out of) ?(\d{1,3})"), _write_scale),  # 8/10 as 8 /¹⁰
+    (_whole(r"(\d+)(?:(?<=1)st|(?<=2)nd|(?<=3)rd|th)"), r"\1"),
+    (_whole(r"(?:#|№|[Nn][or]\.) ?(\d+)"), r"\1"),
+    (_whole(r"=\"?([^\"\x1f]*)\"?"), r"\1"),  # ="5", as spreadsheets protect text
+    (_whole(r"'([\d.-]+)"), r"\1"),
+    (_whole(r"(\d+)h(\d\d)"), r"\1h \2m"),
+    (_whole(r"(\d[\d.,]*[kKmMbB]?)\+( ?[a-z]*)"), r"\1\2"),  # 10+ years
+    (_whole(r"(?P<year>\d{4})[ /-]?Q(?P<quarter>[1-4])"), _write_quarter),
+    (_whole(r"(?=Q|.Q)Q?(?P<quarter>[1-4])Q?[ /'-]?(?P<year>\d{4})"), _write_quarter),
+    (_whole(r"(\d{4})-?W(0[1-9]|[1-4]\d|5[0-2])"), _write_week),
+]
 
 
 @dataclass(frozen=True)
@@ -421,7 +507,9 @@ def _clean(column: pd.Series, *, keep: bool = False) -> list[str]:
         joined = _BETWEEN_CELLS.join(text.replace(_BETWEEN_CELLS, " ") for text in texts)
     if _PLAIN.fullmatch(joined):
         return texts
-    joined = _POWER.sub(lambda digit: "²" if digit[0] == "2" else "³", joined.translate(_ALIKE))
+    joined = joined.translate(_ALIKE)
+    for pattern, replacement in _REWRITTEN:
+        joined = pattern.sub(replacement, joined)
     return [cell.strip() for cell in joined.split(_BETWEEN_CELLS)]
 
 
@@ -551,7 +639,8 @@ def _find_unit(number: re.Match[str], *, is_money: bool) -> tuple[float, str]:
         rest = after.removeprefix(scale).strip()
         if rest != after and rest in _CURRENCY_NAMES:
             return _SCALE_FACTORS.get(scale, 1e6), _CURRENCY_NAMES[rest]
-    return 1.0, f"{before} {after}".strip()
+    one = after.removesuffix("s") if len(after) > 3 else after  # stars as well as star
+    return 1.0, f"{before} {one}".strip()
 
 
 def _understand_numbers(
@@ -581,7 +670,8 @@ def _understand_numbers(
     different = named + ["no unit"] * ("percent" in named and has_bare)
     if len(different) > 1 or (named and named[0] not in known and counts[named[0]] < n_given):
         frequent = [unit for unit in named if unit in known]
-        if sum(counts[unit] for unit in [*frequent, ""]) < _MOSTLY * n_given:
+        are_times = len(frequent) > 1 and {"s", "min", "h", "days"}.issuperset(frequent)
+        if are_times or sum(counts[unit] for unit in [*frequent, ""]) < _MOSTLY * n_given:
             return None
         if len(frequent) + ("no unit" in different) > 1:
             raise ValueError(

@@ -65,6 +65,7 @@ def test_the_last_completed_update_is_kept(parameters, samples, epoch):
     assert dec.transform(samples).shape == (150, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rebuild_neighbors", "train_decoder"])
 def test_after_the_refinement_its_result_is_kept(parameters, samples, monkeypatch, name):
     monkeypatch.setattr(f"skdec.dec._estimator.{name}", interrupt)

@@ -119,6 +119,7 @@ def make_decaying(exclusions=(), **settings):
     return optimizer
 
 
+@pytest.mark.slow
 def test_exclusions_from_weight_decay_are_copied(tiny, samples, tmp_path):
     def fit(*exclusions, **options):
         optimizer = make_decaying(exclusions)

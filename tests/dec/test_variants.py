@@ -134,6 +134,7 @@ def test_a_saved_or_pickled_estimator_predicts_alike(variant, variant_fit, sampl
     np.testing.assert_array_equal(again.inverse_transform(z), variant_fit.inverse_transform(z))
 
 
+@pytest.mark.slow
 def test_a_killed_fit_resumes(variant, variant_fit, tiny, samples, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
     parameters = tiny | variant | {"checkpoint": tmp_path}
@@ -172,6 +173,7 @@ def flip_bright_samples(samples):
     return samples
 
 
+@pytest.mark.slow
 def test_functions_of_the_user_may_branch_on_tensors(tiny, samples):
     flipped = DECClusterer(**tiny, augment=flip_bright_samples).fit(samples + 10)
     always = DECClusterer(**tiny, augment=lambda samples: samples[:, ::-1]).fit(samples + 10)
@@ -184,6 +186,7 @@ def test_reconstruction_weight_of_zero_is_dec(tiny, samples, fitted):
     assert_same_fit(DECClusterer(**tiny, reconstruction_weight=0).fit(samples), fitted)
 
 
+@pytest.mark.slow
 def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
     augment = {"augment": keras.layers.GaussianNoise(0.1)}
     one = DECClusterer(**tiny | augment | {"n_clusters": 1}).fit(samples[:1])  # has no neighbors

@@ -36,6 +36,7 @@ def fit_and_get_thread_limit(dec, X):
     return tf.config.threading.get_intra_op_parallelism_threads()
 
 
+@pytest.mark.slow
 def test_joblib_workers_divide_the_cores(tiny, samples):
     limits = joblib.Parallel(n_jobs=2)(
         joblib.delayed(fit_and_get_thread_limit)(DECClusterer(**tiny), samples) for _ in range(2)

@@ -138,6 +138,7 @@ def test_code_of_the_user_has_no_description_but_a_name(name):
     assert describe(value, by_name=True) == describe(value, by_name=True)
 
 
+@pytest.mark.slow
 def test_what_has_no_configuration_is_fitted_and_not_stored(tiny, samples, tmp_path):
     options = {"augment": add_one, "memory": tmp_path}
     with pytest.warns(UserWarning, match="not stored in memory, because augment .*installed pack"):
@@ -164,7 +165,8 @@ class Factor:
     VALUE = 1.0
 
 
-@pytest.mark.parametrize("place", ["augment", pytest.param("activation", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["augment", "activation"])
 def test_code_that_reads_what_has_changed_is_not_the_compiled_one(
     tiny, samples, monkeypatch, place
 ):
