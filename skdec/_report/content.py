@@ -250,8 +250,8 @@ def _summarize(clustering: Clustering, n_shown: int, random_state: int) -> list[
         n_between = np.count_nonzero(second > first / 2)
         between = "no sample lies"
         if n_between:
-            verb = "sample lies" if n_between == 1 else "samples lie"
-            between = f"{n_between:,} {verb} ({n_between / n_samples:.1%})"
+            noun, verb = ("sample", "lies") if n_between == 1 else ("samples", "lie")
+            between = f"{n_between:,} {noun} ({n_between / n_samples:.1%}) {verb}"
         sentences.append(
             f"The median confidence is {np.median(first):.2f}; {between} between clusters, where "
             "another cluster has more than half of the confidence."

@@ -109,6 +109,16 @@ def show_progress() -> Iterator[None]:
             _write.reset(tokens[1])
 
 
+@contextmanager
+def hide_progress() -> Iterator[None]:
+    """Hide the bars that are opened meanwhile in this thread, such as those of parts of a step."""
+    token = _open.set(None)
+    try:
+        yield
+    finally:
+        _open.reset(token)
+
+
 def report_progress(
     method: Callable[Concatenate[Any, _P], _R],
 ) -> Callable[Concatenate[Any, _P], _R]:

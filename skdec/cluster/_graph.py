@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 from skdec._utils.data import DistinctSamples
 from skdec._utils.files import load_or_compute
 from skdec._utils.process import use_one_thread
-from skdec._utils.terminal import open_bar
+from skdec._utils.terminal import hide_progress, open_bar
 from skdec.cluster._nearest import Found, find_nearest_neighbors
 
 # With more features, distances are computed between the leading principal components. These are
@@ -297,11 +297,13 @@ def connect_by_halves(neighbors: Neighbors, random_state: np.random.RandomState)
     while len(divisions) < n_divisions:
         others = random_state.permutation(np.arange(1, n_features))[: (n_features - 1) // 2]
         divisions.add((0, *sorted(others.tolist())))
-    graphs = [
-        build_neighbor_graph(points[:, half], n_neighbors, random_state)
-        for first in sorted(divisions)
-        for half in (list(first), np.setdiff1d(np.arange(n_features), first))
-    ]
+    graphs = []
+    with open_bar("neighbors in halves", 2 * n_divisions, "graphs") as bar:
+        for first in sorted(divisions):
+            for half in (list(first), np.setdiff1d(np.arange(n_features), first)):
+                with hide_progress():
+                    graphs.append(build_neighbor_graph(points[:, half], n_neighbors, random_state))
+                bar.advance(1)
     mean = sum(graphs[1:], graphs[0]).tocsr()
     mean.data /= len(graphs)
     return mean

@@ -201,7 +201,7 @@ def _write_in_first_unit(found: re.Match[str]) -> str:
 
 
 def _write_scale(found: re.Match[str]) -> str:
-    return f"{found[1]} /{found[2].translate(_TO_SUPERSCRIPTS)}"
+    return f"{found[1]} out of {found[2].translate(_TO_SUPERSCRIPTS)}"
 
 
 def _write_quarter(found: re.Match[str]) -> str:
@@ -232,7 +232,7 @@ _REWRITTEN: list[tuple[re.Pattern[str], Any]] = [
         _whole(r"(\d+) ?([^\d\x1f]{1,7}?)[ ,]{0,2}(\d{1,2}(?:\.\d+)?) ?([^\d\x1f]{0,7}?)"),
         _write_in_first_unit,  # 5'11"
     ),
-    (_whole(r"([\d.,]+) ?(?:/|out of) ?(\d{1,3})"), _write_scale),  # 8/10 as 8 /¹⁰
+    (_whole(r"([\d.,]+) ?(?:/|out of) ?(\d{1,3})"), _write_scale),  # 8/10 as 8 out of ¹⁰
     (_whole(r"(\d+)(?:(?<=1)st|(?<=2)nd|(?<=3)rd|th)"), r"\1"),
     (_whole(r"(?:#|№|[Nn][or]\.) ?(\d+)"), r"\1"),
     (_whole(r"=\"?([^\"\x1f]*)\"?"), r"\1"),  # ="5", as spreadsheets protect text
@@ -288,6 +288,8 @@ class ColumnFormat:
         """Return in a few words what was understood."""
         names = {"truth": "true or false", "empty": "no values", "code": "names"}
         what = self.unit or names.get(self.kind, f"{self.kind}s")
+        if what.startswith("out of "):
+            what = what.translate(_FROM_SUPERSCRIPTS)
         parts = [f"{what}, decimal comma" if self.decimal == "," else what]
         if self.n_gaps and self.kind != "empty":
             marks = f" ({', '.join(map(_quote, self.gaps))})" if self.gaps else ""
