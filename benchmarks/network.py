@@ -84,8 +84,7 @@ samples whose label by the network is that of the initialization. The shapes are
 gagolews/clustering-data-v1; the best of the reference labelings counts. Seconds are those of a
 fresh process, in which everything is compiled; those of the processors add up both cores and hardly
 depend on what else the machine does. The largest loss of ARI against the initialization is
-{largest_loss:.3f}. The initialization is that of the criterion before [the present
-one](criterion.md).
+{largest_loss:.3f}.
 
 {format_table(TITLES, rows)}"""
 
