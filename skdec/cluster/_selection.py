@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 
@@ -36,6 +37,7 @@ from skdec.cluster._graph import (
     take_subset,
 )
 from skdec.cluster._search import (
+    MAX_KMEANS_SAMPLES,
     SETTINGS,
     Clustering,
     NeighborGraph,
@@ -54,6 +56,10 @@ _N_TREE_ROUNDS = 8
 _POINT_ROUNDS, _N_SMOOTHING_ROUNDS = (4, 16), 32
 # Runs of k-means of the points themselves.
 _N_KMEANS_RUNS = 3
+# Rounds of fitting Gaussians; to each variance such a fraction of the mean one is added.
+_N_GAUSSIAN_ROUNDS, _ADDED_VARIANCE = 10, 1e-3
+# The score of the clusters of Gaussians may be so much lower than that of those they start from.
+_GAUSSIAN_ALLOWANCE = 0.25
 # Without further instructions, numbers up to this one are compared, on at most so many samples.
 _MAX_NUMBER, _MAX_SAMPLES, _N_SEEDS = 20, 20_000, 2
 # The search merges from the largest number, and again from a small one: at a few clusters, those
@@ -130,12 +136,15 @@ def find_clusters(
         random_state = np.random.RandomState(seed)
         with use_one_thread(), open_bar("search", n_runs + 2, "runs") as bar:
             subset, part = take_subset(neighbors, _MAX_SEARCH_SAMPLES, random_state)
+            assert part.points is not None
             weights = sample_weight[subset]
             halves = connect_by_halves(part, np.random.RandomState(seed))
             candidates = find_candidates(
                 part, halves, n_clusters, n_runs, weights, random_state, bar
             )
-            labels, power = select_candidate(candidates, halves, part.n_neighbors, weights)
+            labels, power = select_candidate(
+                candidates, part.points, halves, part.n_neighbors, weights
+            )
             if len(subset) < n_samples:
                 labels = _extend_labels(labels, subset, neighbors, sample_weight)
         return NeighborClusters(labels, power)
@@ -189,6 +198,7 @@ def find_candidates(
 
 def select_candidate(
     candidates: list[tuple[np.ndarray, float]],
+    points: np.ndarray,
     halves: sp.csr_array,
     n_neighbors: int,
     sample_weight: np.ndarray,
@@ -197,14 +207,75 @@ def select_candidate(
 
     A candidate with a cluster that is too small is chosen only if all have such: with no more
     samples than a sample has neighbors, and at most half as many as clusters have on average.
+
+    The samples that neighbors left on the wrong side of a border are set right by Gaussians that
+    start from these clusters, unless the score says that the clusters have another shape.
     """
     labelings = [labels for labels, _ in candidates]
+    best = int(_score(labelings, halves, n_neighbors, sample_weight).argmax())
+    labels, power = candidates[best]
+    gaussian = fit_gaussians(labels, points, sample_weight)
+    if gaussian is not None:
+        scores = _score([*labelings, gaussian], halves, n_neighbors, sample_weight)
+        if scores[-1] > scores[best] - _GAUSSIAN_ALLOWANCE:
+            labels = gaussian
+    return labels, power
+
+
+def _score(
+    labelings: list[np.ndarray], halves: sp.csr_array, n_neighbors: int, sample_weight: np.ndarray
+) -> np.ndarray:
+    """Return the score of each clustering; minus infinity for those with a cluster too small."""
     scores = score_candidates(halves, sample_weight, labelings)
     sizes = [np.bincount(labels) for labels in labelings]
     is_large = np.array([size.min() > min(n_neighbors, size.mean() / 2) for size in sizes])
     if is_large.any():
         scores[~is_large] = -np.inf
-    return candidates[int(scores.argmax())]
+    return scores
+
+
+def fit_gaussians(
+    labels: np.ndarray, points: np.ndarray, sample_weight: np.ndarray
+) -> np.ndarray | None:
+    """Return the clusters of a mixture of Gaussians that starts from the given clusters.
+
+    Each Gaussian has a covariance of its own, fitted to at most 20,000 samples by expectation
+    maximization (C. Bishop, "Pattern recognition and machine learning", 2006, section 9.2). None
+    if a cluster has no more samples than there are features: no covariance can be fitted to it.
+    """
+    n_clusters = int(labels.max()) + 1
+    step = -(-len(points) // MAX_KMEANS_SAMPLES)  # distinct samples have no order
+    part, given = points[::step].astype(np.float64), sample_weight[::step].astype(np.float64)
+    weights = encode_one_hot(labels[::step], n_clusters) * given[:, None]
+    for _ in range(_N_GAUSSIAN_ROUNDS):
+        if weights.sum(axis=0).min() <= points.shape[1]:
+            return None
+        gaussians = _fit_gaussians(part, weights)
+        weights = softmax(_compute_densities(part, gaussians), axis=1) * given[:, None]
+    found = _compute_densities(points, gaussians).argmax(axis=1).astype(np.int32)
+    return found if _is_complete(found, n_clusters) else None
+
+
+def _fit_gaussians(points: np.ndarray, weights: np.ndarray) -> list[tuple[Any, ...]]:
+    """Return weight, mean and inverse root of the covariance of a Gaussian for each column."""
+    added = _ADDED_VARIANCE * points.var(axis=0).mean() * np.eye(points.shape[1])
+    gaussians = []
+    for weight, size in zip(weights.T, weights.sum(axis=0), strict=True):
+        mean = weight @ points / size
+        centered = (points - mean) * np.sqrt(weight)[:, None]
+        root = np.linalg.cholesky(centered.T @ centered / size + added)
+        gaussians.append((size, mean, np.linalg.inv(root).T))
+    return gaussians
+
+
+def _compute_densities(points: np.ndarray, gaussians: list[tuple[Any, ...]]) -> np.ndarray:
+    """Return the logarithm of each Gaussian's density, times its weight, but for a constant."""
+    densities = np.empty((len(points), len(gaussians)))
+    for c, (size, mean, root) in enumerate(gaussians):
+        scaled = (points - mean) @ root
+        logarithm = np.log(size) + np.log(np.diag(root)).sum()
+        densities[:, c] = logarithm - np.einsum("ij,ij->i", scaled, scaled) / 2
+    return densities
 
 
 def _is_complete(labels: np.ndarray, n_clusters: int) -> bool:

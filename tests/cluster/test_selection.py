@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.datasets import make_blobs, make_circles, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
 
 from skdec._utils.terminal import HIDDEN_BAR, show_progress
 from skdec.cluster import _selection as selection
@@ -18,6 +20,7 @@ from skdec.cluster._selection import (
     find_candidates,
     find_clusters,
     find_nearest_center,
+    fit_gaussians,
     run_kmeans,
     select_candidate,
     smooth_labels,
@@ -111,8 +114,9 @@ def test_the_candidate_with_the_cheapest_borders_is_chosen():
     z, y = moons()
     neighbors, weights = find_neighbors(z), get_ones(z)
     random_labels = np.arange(600) % 2
-    candidates = [(random_labels, 0.0), (y, 0.5), ((z[:, 0] > 0.5).astype(int), 1.0)]
-    labels, power = select_candidate(candidates, neighbors.graph, 10, weights)
+    right, upper = (z[:, 0] > 0.5).astype(int), (z[:, 1] > 0.25).astype(int)
+    candidates = [(random_labels, 0.0), (y, 0.5), (right, 1.0), (upper, 1.0)]
+    labels, power = select_candidate(candidates, z, neighbors.graph, 10, weights)
     np.testing.assert_array_equal(labels, y)
     assert power == 0.5
 
@@ -124,9 +128,54 @@ def test_a_few_samples_are_a_cluster_only_if_all_candidates_have_such(random):
     few, half = (np.arange(200) < 5).astype(int), (z[:, 0] > 0).astype(int)
     for candidates, expected in [([few, half], half), ([few, few], few)]:
         labels, _ = select_candidate(
-            [(one, 1.0) for one in candidates], neighbors.graph, 10, weights
+            [(one, 1.0) for one in candidates], z, neighbors.graph, 10, weights
         )
         np.testing.assert_array_equal(labels, expected)
+
+
+def make_stretched(random):
+    """300 samples of two clusters that touch, and labels of which one in five is wrong."""
+    y = np.repeat([0, 1], [200, 100])
+    z = random(1).normal(size=(300, 2)) * [5, 1] + y[:, None] * [2, 4]
+    return z.astype(np.float32), y, np.where(random(2).random(300) < 0.2, 1 - y, y)
+
+
+def test_gaussians_are_those_of_scikit_learn(random):
+    z, y, labels = make_stretched(random)
+    added = 1e-3 * z.var(axis=0).mean()
+    parts = [z[labels == c].astype(float) for c in (0, 1)]
+    mixture = GaussianMixture(
+        2,
+        weights_init=np.bincount(labels) / len(labels),
+        means_init=[part.mean(axis=0) for part in parts],
+        precisions_init=[
+            np.linalg.inv(np.cov(part.T, bias=True) + added * np.eye(2)) for part in parts
+        ],
+        reg_covar=added,
+        max_iter=9,
+        tol=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        expected = mixture.fit_predict(z.astype(float))
+    found = fit_gaussians(labels, z, get_ones(z))
+    np.testing.assert_array_equal(found, expected)
+    assert adjusted_rand_score(y, found) > 0.9
+    again = fit_gaussians(np.tile(labels, 2), np.tile(z, (2, 1)), np.ones(600, np.float32))
+    np.testing.assert_array_equal(again[:300], found)
+    np.testing.assert_array_equal(fit_gaussians(labels, z, 2 * get_ones(z)), found)
+
+
+def test_gaussians_need_more_samples_than_features(random):
+    z = random(0).normal(size=(12, 5)).astype(np.float32)
+    assert fit_gaussians(np.arange(12) // 7, z, get_ones(z)) is None
+
+
+def test_gaussians_set_borders_right_and_keep_other_shapes(random):
+    z, y, labels = make_stretched(random)
+    for points, start, expected in [(z, labels, y), (*moons(), moons()[1])]:
+        halves = find_neighbors(points).graph
+        found, _ = select_candidate([(start, 1.0)], points, halves, 10, get_ones(points))
+        assert adjusted_rand_score(expected, found) > 0.9
 
 
 def test_all_ways_give_candidates(random):
