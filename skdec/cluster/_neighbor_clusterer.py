@@ -57,7 +57,8 @@ class NeighborClusterer(ClusterMixin, BaseEstimator):
     ([2]_); and those of k-means, as they are or averaged over neighbors. The clustering is kept
     whose borders cost least beside the cheapest cuts elsewhere (`skdec.metrics.border_scores`), and
     on which most of the others agree. Costs are the mean of random halves of the features, so that
-    a single column, such as a yes or no, makes no clusters.
+    a single column, such as a yes or no, makes no clusters. Where clusters overlap, a mixture of
+    Gaussians that starts from them sets their borders right.
 
     Parameters
     ----------

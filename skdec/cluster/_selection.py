@@ -2,7 +2,8 @@
 
 They are found in three ways, as no single one is best for thin shapes, dense clouds and directions
 in many features: by the search, by merging along the minimum spanning tree, and by k-means, whose
-points or labels may be averaged over neighbors.
+points or labels may be averaged over neighbors. Gaussians then set the borders between overlapping
+clusters right.
 
 If the number of clusters is asked for, clusterings of all numbers are compared, since too few
 clusters can be cut at little cost, and too many have borders as dear as any cut. Samples without
