@@ -165,11 +165,12 @@ def test_what_is_no_number_is_named_with_its_column(odd):
 
 @pytest.mark.slow
 def test_tensorflow_begins_without_lines_on_standard_error():
-    """With the progress of a fit, whose last line says what it has found; errors are shown."""
+    """Nor in workers. The last line of the progress says what was found; errors are shown."""
     script = (
-        "import numpy as np, skdec.layers; from skdec import DECClusterer; "
+        "import joblib, numpy as np, skdec.layers; from skdec import DECClusterer; "
         "X = np.random.default_rng(0).random((60, 3)); dec = DECClusterer(2, dims=(8, 2), "
         "pretrain_epochs=1, max_iter=4, verbose=1, random_state=0).fit(X); "
+        "joblib.Parallel(2)(joblib.delayed(dec.predict)(X) for _ in range(2)); "
         "raise SystemExit('an error')"
     )
     environment = {name: os.environ[name] for name in os.environ if name != "TF_CPP_MIN_LOG_LEVEL"}

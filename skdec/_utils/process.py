@@ -21,6 +21,7 @@ from threadpoolctl import ThreadpoolController
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_QUIET = "3"  # only fatal errors
 _SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
 assert _SKLEARN is not None
 _INTERNAL = tuple(
@@ -116,10 +117,13 @@ def keep_warning_filters(method: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def import_tensorflow_quietly() -> None:
-    """Import TensorFlow without its start-up lines, unless the user has set its log level."""
-    if "tensorflow" in sys.modules or _LEVEL in os.environ or sys.stderr is None:
+    """Import TensorFlow without its start-up lines, unless the user has set its log level.
+
+    The level is in the environment of worker processes, too, where the lines would come again.
+    """
+    is_quiet = os.environ.setdefault(_LEVEL, _QUIET) == _QUIET
+    if "tensorflow" in sys.modules or not is_quiet or sys.stderr is None:
         return
-    os.environ[_LEVEL] = "3"
     with silence_stderr():  # some lines come before TensorFlow looks at the level
         import_module("tensorflow")
 
