@@ -114,7 +114,7 @@ def check_fit(clusterer, X):
     assert np.isfinite(clusterer.cluster_centers_).all()
 
 
-@given(X=matrices(min_samples=40), container=st.sampled_from(list(CONTAINERS)))
+@given(X=matrices(min_samples=3), container=st.sampled_from(list(CONTAINERS)))
 @quick
 def test_samples_of_every_kind_are_fitted(X, container, tiny):
     check_fit(DECClusterer(**tiny | QUICK), CONTAINERS[container](X))

@@ -241,8 +241,9 @@ def fit_gaussians(
     """Return the clusters of a mixture of Gaussians that starts from the given clusters.
 
     Each Gaussian has a covariance of its own, fitted to at most 20,000 samples by expectation
-    maximization (C. Bishop, "Pattern recognition and machine learning", 2006, section 9.2). None
-    if a cluster has no more samples than there are features: no covariance can be fitted to it.
+    maximization (C. Bishop, "Pattern recognition and machine learning", 2006, section 9.2);
+    scikit-learn's mixture takes no weights of samples. None if a cluster has no more samples than
+    there are features: no covariance can be fitted to it.
     """
     n_clusters = int(labels.max()) + 1
     step = -(-len(points) // MAX_KMEANS_SAMPLES)  # distinct samples have no order
