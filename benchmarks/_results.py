@@ -26,6 +26,10 @@ PACKAGES = (
     "umap-learn",
     "clustpy",
     "torch",
+    "pandas",
+    "duckdb",
+    "clevercsv",
+    "charset-normalizer",
 )
 
 Item = dict[str, Any]

@@ -40,7 +40,8 @@ _MAX_SHOWN = 5
 # Spaces, quotes and signs that look alike become one.
 _ALIKE = str.maketrans(
     dict.fromkeys("\u00a0\u2002\u2003\u2007\u2008\u2009\u200a\u202f\u3000", " ")
-    | dict.fromkeys("\u2018\u2019\u00b4`\u02bc\uff07", "'")
+    | dict.fromkeys("\u2018\u2019\u00b4`\u02bc\uff07\u2032", "'")
+    | dict.fromkeys("\u201c\u201d\u2033", '"')
     | dict.fromkeys("\u2212\u2012\u2013\u2014\ufe63\uff0d", "-")
     | dict.fromkeys("\u200b\u200e\u200f\ufeff", "")
     | {chr(zero + digit): str(digit) for zero in (0xFF10, 0x660, 0x6F0) for digit in range(10)}
@@ -179,25 +180,26 @@ _TO_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _write_power(found: re.Match[str]) -> str:
-    return "e" + found[1].translate(_FROM_SUPERSCRIPTS).strip("^*()")
+    return f"{found[1]}e{found[2].translate(_FROM_SUPERSCRIPTS).strip('^*()')}{found[3]}"
 
 
 def _write_decimals(found: re.Match[str]) -> str:
-    return f"{int(found[1] or 0) + unicodedata.numeric(found[2]):.6g}"
+    before, whole, fraction, after = found.groups()
+    return f"{before}{int(whole or 0) + unicodedata.numeric(fraction):.6g}{after}"
 
 
-def _write_fraction(found: re.Match[str]) -> str:
+def _write_fraction(found: re.Match[str]) -> str | None:
     sign, whole, above, below = found.groups()
     is_proper = int(above) <= int(below)
-    return f"{sign}{int(whole or 0) + int(above) / int(below):.6g}" if is_proper else found[0]
+    return f"{sign}{int(whole or 0) + int(above) / int(below):.6g}" if is_proper else None
 
 
-def _write_in_first_unit(found: re.Match[str]) -> str:
+def _write_in_first_unit(found: re.Match[str]) -> str | None:
     number, first, parts, second = found.groups()
     unit, part = (_UNIT_NAMES.get(name.strip().lower(), name) for name in (first, second))
     n_parts = _COMPOUNDS.get((unit, part), 0)
     is_known = float(parts) < n_parts
-    return f"{int(number) + float(parts) / n_parts:.6g} {unit}" if is_known else found[0]
+    return f"{int(number) + float(parts) / n_parts:.6g} {unit}" if is_known else None
 
 
 def _write_scale(found: re.Match[str]) -> str:
@@ -209,39 +211,60 @@ def _write_quarter(found: re.Match[str]) -> str:
     return f"{found['year']}-{3 * quarter - 2:02}-01"
 
 
+def _write_degrees(found: re.Match[str]) -> str:
+    *parts, direction = found.groups(default="0")
+    degrees = sum(float(part) / 60**i for i, part in enumerate(parts))
+    return f"{-degrees if direction in 'SW' else degrees:.10g}°"
+
+
 def _write_week(found: re.Match[str]) -> str:
     return date.fromisocalendar(int(found[1]), int(found[2]), 1).isoformat()
 
 
-def _whole(pattern: str) -> re.Pattern[str]:
-    """Return the pattern of whole cells that stand between others."""
-    return re.compile(rf"(?<![^\x1f]) *(?:{pattern}) *(?![^\x1f])")
+def _whole(pattern: str, write: Any) -> tuple[re.Pattern[str], Any]:
+    """Return the pattern of a whole cell and what replaces it: a template or a function.
+
+    The cell begins with the character between cells, which is quickly found in a long column.
+    """
+
+    def replace_cell(found: re.Match[str]) -> str:
+        written = found.expand(write) if isinstance(write, str) else write(found)
+        return found[0] if written is None else _BETWEEN_CELLS + written
+
+    return re.compile(rf"{_BETWEEN_CELLS} *(?:{pattern}) *(?={_BETWEEN_CELLS})"), replace_cell
 
 
 # How cells are written and how they are read, in this order.
 _REWRITTEN: list[tuple[re.Pattern[str], Any]] = [
-    (re.compile(r"(?<=[a-z])2(?![^\x1f])"), "²"),  # m2
-    (re.compile(r"(?<=[a-z])3(?![^\x1f])"), "³"),
-    (
-        re.compile(r"(?<=[\d.]) ?[x\u00d7*·∙] ?10((?:\^|\*\*)\(?[+-]?\d+\)?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"),
+    (re.compile(rf"2(?<=[a-z]2)(?={_BETWEEN_CELLS})"), "²"),  # m2
+    (re.compile(rf"3(?<=[a-z]3)(?={_BETWEEN_CELLS})"), "³"),
+    _whole(
+        r"([+-]?[\d.,]+) ?[x\u00d7*·∙] ?10((?:\^|\*\*)\(?[+-]?\d+\)?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)"
+        rf"([^{_BETWEEN_CELLS}]*)",
         _write_power,  # 1.5 x 10^3
     ),
-    (re.compile(r"(\d*) ?([¼-¾⅐-⅞])"), _write_decimals),
-    (_whole(r"([+-]?)(?:(\d+)[ -])?(\d{1,2})/(2|3|4|8|16|32|64)"), _write_fraction),  # 1 1/2
-    (
-        _whole(r"(\d+) ?([^\d\x1f]{1,7}?)[ ,]{0,2}(\d{1,2}(?:\.\d+)?) ?([^\d\x1f]{0,7}?)"),
+    _whole(rf"(\D{{0,4}}?)(\d*) ?([¼-¾⅐-⅞])([^{_BETWEEN_CELLS}]*)", _write_decimals),
+    _whole(r"([+-]?)(?:(\d+)[ -])?(\d{1,2})/(2|3|4|8|16|32|64)", _write_fraction),  # 1 1/2
+    _whole(
+        rf"(\d+) ?([^\d{_BETWEEN_CELLS}]{{1,7}}?)[ ,]{{0,2}}"
+        rf"(\d{{1,2}}(?:\.\d+)?) ?([^\d{_BETWEEN_CELLS}]{{0,7}}?)",
         _write_in_first_unit,  # 5'11"
     ),
-    (_whole(r"([\d.,]+) ?(?:/|out of) ?(\d{1,3})"), _write_scale),  # 8/10 as 8 out of ¹⁰
-    (_whole(r"(\d+)(?:(?<=1)st|(?<=2)nd|(?<=3)rd|th)"), r"\1"),
-    (_whole(r"(?:#|№|[Nn][or]\.) ?(\d+)"), r"\1"),
-    (_whole(r"=\"?([^\"\x1f]*)\"?"), r"\1"),  # ="5", as spreadsheets protect text
-    (_whole(r"'([\d.-]+)"), r"\1"),
-    (_whole(r"(\d+)h(\d\d)"), r"\1h \2m"),
-    (_whole(r"(\d[\d.,]*[kKmMbB]?)\+( ?[a-z]*)"), r"\1\2"),  # 10+ years
-    (_whole(r"(?P<year>\d{4})[ /-]?Q(?P<quarter>[1-4])"), _write_quarter),
-    (_whole(r"(?=Q|.Q)Q?(?P<quarter>[1-4])Q?[ /'-]?(?P<year>\d{4})"), _write_quarter),
-    (_whole(r"(\d{4})-?W(0[1-9]|[1-4]\d|5[0-2])"), _write_week),
+    _whole(r"([\d.,]+) ?(?:/|out of) ?(\d{1,3})", _write_scale),  # 8/10 as 8 out of ¹⁰
+    _whole(r"(\d+)(?:(?<=1)st|(?<=2)nd|(?<=3)rd|th)", r"\1"),
+    _whole(r"(?:#|№|[Nn][or]\.) ?(\d+)", r"\1"),
+    _whole(rf"=\"?([^\"{_BETWEEN_CELLS}]*)\"?", r"\1"),  # ="5", as spreadsheets protect text
+    _whole(r"'([\d.-]+)", r"\1"),
+    _whole(r"(\d+)h(\d\d)", r"\1h \2m"),
+    _whole(
+        r"(\d{1,3}(?:\.\d+)?) ?°(?: ?(\d{1,2}(?:\.\d+)?)')?(?: ?(\d{1,2}(?:\.\d+)?)(?:\"|''))?"
+        " ?([NESW])",
+        _write_degrees,  # 40°26'46"N
+    ),
+    _whole(r"(\d[\d.,]*[kKmMbB]?)\+( ?[a-z]*)", r"\1\2"),  # 10+ years
+    _whole(r"(?P<year>\d{4})[ /-]?Q(?P<quarter>[1-4])", _write_quarter),
+    _whole(r"(?=Q|.Q)Q?(?P<quarter>[1-4])Q?[ /'-]?(?P<year>\d{4})", _write_quarter),
+    _whole(r"(\d{4})-?W(0[1-9]|[1-4]\d|5[0-2])", _write_week),
 ]
 
 
@@ -509,10 +532,10 @@ def _clean(column: pd.Series, *, keep: bool = False) -> list[str]:
         joined = _BETWEEN_CELLS.join(text.replace(_BETWEEN_CELLS, " ") for text in texts)
     if _PLAIN.fullmatch(joined):
         return texts
-    joined = joined.translate(_ALIKE)
+    joined = _BETWEEN_CELLS + joined.translate(_ALIKE) + _BETWEEN_CELLS
     for pattern, replacement in _REWRITTEN:
         joined = pattern.sub(replacement, joined)
-    return [cell.strip() for cell in joined.split(_BETWEEN_CELLS)]
+    return [cell.strip() for cell in joined[1:-1].split(_BETWEEN_CELLS)]
 
 
 def _count_shapes(cells: list[str]) -> Counter[str]:

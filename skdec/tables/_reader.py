@@ -72,6 +72,7 @@ _TOTALS = re.compile(
     r"|durchschnitt|moyenne|somme|totale|totaal|media|suma|promedio|Σ|Ø",
     re.I,
 )
+_SUBTOTALS = re.compile(r"sub-?totals?\b.*|zwischensumme|sous-total|subtotaal", re.I)
 _NOTE = re.compile(r"([*†‡]|notes?:|sources?:).*", re.I | re.S)
 _MAX_LINES_AT_END = 5
 _MIN_ROWS_BEFORE_TOTALS = 10
@@ -353,6 +354,7 @@ def _split(
     if separators == _SEPARATORS and not score[0]:  # columns may be aligned by spaces
         text.seek(start)
         aligned, _ = _split(text, " ", data, is_cut=is_cut)
+        aligned = [row[:-1] if row[-1] == "" else row for row in aligned]
         n_numbers = sum(is_number(field) for row in aligned[1:50] for field in row)
         has_equal_rows = len(set(map(len, aligned))) == 1 < len(aligned[0])
         if has_equal_rows and n_numbers > len(aligned[1:50]) * (len(aligned[0]) - 1) / 2:
@@ -393,6 +395,8 @@ def _find_header(rows: Sequence[Sequence[Any]], data: str) -> _Header:
         names = ["", *names]  # as R writes the names of rows
     elif len(names) > 1 and not names[-1] and not any(map(any, ends)):
         names = names[:-1]  # each line ends with a separator
+    if names.count("") > 1:
+        names = [name or f"x{i}" for i, name in enumerate(names)]
     _check_names(names, data)
     return _Header(names, n_rows, tuple(notes))
 
@@ -474,12 +478,15 @@ def _join_headers(names: Sequence[str], second: Sequence[str]) -> list[str]:
 def _build_frames(
     rows: Iterator[tuple[int, list[Any]]], header: _Header, data: str, place: str
 ) -> Iterator[_Chunk]:
-    """Build a data frame of each chunk of rows, without notes and totals at the end.
+    """Build a data frame of each chunk of rows, without what is no sample.
 
-    The index has the places of the rows in the file.
+    This is names again, subtotals, and notes and totals at the end. The index has the places of the
+    rows in the file.
     """
     totals = _Totals()
     notes = header.notes
+    no_samples: list[int] = []
+    rows = _leave_out(rows, header.names, no_samples)
     chunk = list(islice(rows, _ROWS_PER_CHUNK))
     while True:
         following = list(islice(rows, _ROWS_PER_CHUNK))
@@ -491,11 +498,29 @@ def _build_frames(
         frame = _build_frame(chunk, header.names, data, place)
         if not following:
             frame, what = totals.split(frame)
+            if no_samples:
+                which = f"{place} {', '.join(map(str, no_samples[:_MAX_FAULTS]))}"
+                dots = ", ..." if len(no_samples) > _MAX_FAULTS else ""
+                what.insert(0, f"left out, as it repeats the names or has subtotals: {which}{dots}")
             yield _Chunk(frame, (*notes, *what))
             return
         totals.add(frame)
         yield _Chunk(frame, notes)
         notes, chunk = (), following
+
+
+def _leave_out(
+    rows: Iterator[tuple[int, list[Any]]], names: Sequence[str], no_samples: list[int]
+) -> Iterator[tuple[int, list[Any]]]:
+    """Leave out rows that repeat the names of the columns or have subtotals, and list them."""
+    first = {cell for cell in names if cell}
+    for number, cells in rows:
+        filled = next(filter(None, map(_to_text, cells)), "")
+        is_names = filled in first and list(map(_to_text, cells)) == list(names)
+        if is_names or _SUBTOTALS.fullmatch(filled):
+            no_samples.append(number)
+        else:
+            yield number, cells
 
 
 def _is_note(row: Sequence[Any], width: int) -> bool:
@@ -572,7 +597,7 @@ class _Totals:
         if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or last.empty:
             return False
         sums, is_larger = self._sums[last.index], last.abs() > self._largest[last.index]
-        is_sum = is_larger.any() and np.isclose(last, sums, rtol=1e-6, atol=0).all()
+        is_sum = is_larger.any() and np.isclose(last, sums, rtol=1e-3, atol=0).all()  # rounded
         is_mean = len(last) > 1 and np.isclose(last, sums / self._n_rows, rtol=1e-5).all()
         return bool(is_sum or is_mean)
 
@@ -614,7 +639,9 @@ def _read_excel(data: str, part: str | None) -> Iterator[_Chunk]:
     except Exception as error:  # the engines raise errors of a dozen kinds for damaged files
         raise ValueError(f"{data} is not an Excel file that can be read ({error}).") from error
     filled = [name for name, sheet in sheets.items() if len(sheet) > 1] or list(sheets)
-    name = _choose(part, list(sheets), data, "sheet") if part else filled[0]
+    largest = max(sheets[name].size for name in filled)  # others may explain it
+    first = next(name for name in filled if 2 * sheets[name].size >= largest)
+    name = _choose(part, list(sheets), data, "sheet") if part else first
     sheet = sheets[name].map(lambda cell: None if _to_text(cell) == "" else cell)
     sheet = sheet.dropna(axis=1, how="all").dropna(axis=0, how="all")
     if sheet.empty:
@@ -649,13 +676,16 @@ def _read_arrow(data: str, part: str | None) -> Iterator[_Chunk]:
 
 
 def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
-    """Read a list of records, or one under a key, or columns by name."""
+    """Read a list of records, or one under a key, or columns by name, or what pandas writes."""
     try:
         with _open_file(data) as file:
             content = json.load(_decode(file))
-    except (ValueError, OSError) as error:
+        if isinstance(content, dict) and {"columns", "data"} <= content.keys():
+            names = content["columns"]
+            content = [dict(zip(names, row, strict=True)) for row in content["data"]]
+    except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{data} is no JSON that can be read ({error}).") from error
-    if isinstance(content, dict):
+    if isinstance(content, dict) and not all(isinstance(v, dict) for v in content.values()):
         lists = [key for key, value in content.items() if isinstance(value, list)]
         has_records = any(content[key] and isinstance(content[key][0], dict) for key in lists)
         if has_records or len(lists) < len(content):

@@ -71,6 +71,7 @@ def parse(values):
         (["3 stars", "1 star"], [3, 1], "star"),
         (["1M+", "500k+", "Varies"], [1e6, 5e5, NAN], "numbers; 1 gap"),
         (["2 lakh", "1.5 crore"], [2e5, 1.5e7], "numbers"),
+        (["40.5° N", "12°30'S", "0° 15\u2032 36\u2033 W"], [40.5, -12.5, -0.26], "degrees"),
         (['="5"', "'6", "=7"], [5, 6, 7], "numbers"),
         (["90 mins", "1 hr", "1h30"], [5400, 3600, 5400], "durations"),
         (["1"] * 19 + ["broken"], [1] * 19 + [NAN], "numbers"),
