@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-LINES_PER_STEP = 10
+SECONDS_PER_LINE = 10
 # Characters that the columns take at most, the most important first.
 _WIDTHS = {"name": 11, "done": 6, "time": 17, "values": 26, "bar": 11, "rate": 14}
 _LONG_BAR = 14  # further characters of a bar where there is room
@@ -164,7 +164,7 @@ class _LiveBar(Bar):
 
 
 class _LineBar(Bar):
-    """A line each time a tenth is done, and one at the end.
+    """A line at the end, and one every ten seconds until then, with the time left.
 
     ``sys.stderr`` is looked up for each line, so that redirections are followed.
     """
@@ -172,7 +172,7 @@ class _LineBar(Bar):
     def __init__(self, name: str, total: int | None, unit: str) -> None:
         self._name, self._total, self._unit = name, total, unit
         self._n_done, self._values = 0, ""
-        self._start = time.perf_counter()
+        self._start = self._last_line = time.perf_counter()
         self._lock = Lock()
 
     def update(self, n_done: int, values: Mapping[str, float] | None = None) -> None:
@@ -192,12 +192,13 @@ class _LineBar(Bar):
         write_line(f"{self._name}{done}, {seconds:.1f} s{_prefix(self._values)}")
 
     def _set_done(self, n_done: int) -> None:
-        n_before, self._n_done = self._n_done, n_done
-        if self._total is None:
-            return
-        tenths, tenths_before = (n * LINES_PER_STEP // self._total for n in (n_done, n_before))
-        if tenths_before < tenths < LINES_PER_STEP:
-            write_line(f"{self._name} {self._format_done()}{_prefix(self._values)}")
+        self._n_done = n_done
+        now = time.perf_counter()
+        if self._total and 0 < n_done < self._total and now - self._last_line >= SECONDS_PER_LINE:
+            self._last_line = now
+            left = (now - self._start) / n_done * (self._total - n_done)
+            done = f"{self._format_done()}, {_format_seconds(left)} left"
+            write_line(f"{self._name} {done}{_prefix(self._values)}")
 
     def _format_done(self) -> str:
         total = "" if self._total is None else f"/{self._total}"
