@@ -43,6 +43,8 @@ html_title = "skdec"
 html_logo = html_favicon = "images/logo.svg"
 html_math_renderer = "mathml"  # of site_checks: browsers draw it themselves
 html_show_sourcelink = False
+html_static_path = ["styles"]
+html_css_files = ["narrow.css"]
 # Pages without others beside them have no side navigation.
 html_sidebars = {name: [] for name in ("index", "search", "genindex", "py-modindex")}
 html_theme_options = {

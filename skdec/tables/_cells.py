@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -649,10 +650,16 @@ def _match_number(cell: str) -> re.Match[str] | None:
 
 def _find_unit(number: re.Match[str], *, is_money: bool) -> tuple[float, str]:
     """Return the factor of a number, such as that of 30.7k, and its unit in words."""
-    before = _CURRENCY_NAMES.get(number["before"].lower(), "")
-    after = " ".join((number["after"] or "").lower().split()).replace("° ", "°")
+    return _name_unit(number["before"], number["after"] or "", is_money)
+
+
+@lru_cache  # most numbers of a column have the same
+def _name_unit(sign: str, given: str, is_money: bool) -> tuple[float, str]:
+    """Return factor and unit of a number by what stands before and after it."""
+    before = _CURRENCY_NAMES.get(sign.lower(), "")
+    after = " ".join(given.lower().split()).replace("° ", "°")
     is_money = is_money or bool(before)
-    if after in ("m", "m.") and (is_money or number["after"].startswith("M")):
+    if after in ("m", "m.") and (is_money or given.startswith("M")):
         return 1e6, before
     if after in _UNIT_NAMES and not (after in _SCALE_FACTORS and (is_money or after in "kb")):
         return 1.0, f"{before} {_UNIT_NAMES[after]}".strip()
