@@ -87,7 +87,7 @@ class Architecture:
     @property
     def is_fully_connected(self) -> bool:
         """Whether `build_autoencoder` builds the networks, so that their layers are known."""
-        return _get_function(self.source) is build_autoencoder
+        return getattr(self.source, "func", self.source) is build_autoencoder
 
     @property
     def _is_default(self) -> bool:
@@ -102,8 +102,12 @@ class Architecture:
             if not self.is_fully_connected or encoder.output.dtype != "float32":
                 samples = keras.Input((self.n_features,), name="samples")
                 z = keras.Input((self.embedding_width,), name="embedding")
-                encoder = keras.Model(samples, _call_in_float32(encoder, samples), name="encoder")
-                decoder = keras.Model(z, _call_in_float32(decoder, z), name="decoder")
+                encoded, decoded = (
+                    keras.ops.cast(network(inputs), "float32")  # of layers in another precision
+                    for network, inputs in ((encoder, samples), (decoder, z))
+                )
+                encoder = keras.Model(samples, encoded, name="encoder")
+                decoder = keras.Model(z, decoded, name="decoder")
             return connect(encoder, decoder)
 
     def create_weights(self, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -136,11 +140,6 @@ def connect(encoder: keras.Model, decoder: keras.Model) -> Autoencoder:
     """Return the two, and the model of one after the other."""
     autoencoder = keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
     return Autoencoder(autoencoder, encoder, decoder)
-
-
-def _get_function(source: Any) -> Any:
-    """Return what a `functools.partial` calls."""
-    return source.func if isinstance(source, partial) else source
 
 
 def _build_networks(source: Any, n_features: int) -> Any:
@@ -209,12 +208,6 @@ def _check_network(
                 "'mixed_bfloat16'."
             )
     return outputs
-
-
-def _call_in_float32(network: Any, inputs: Any) -> Any:
-    """Return the outputs, cast if the layers compute in another precision."""
-    outputs = network(inputs)
-    return outputs if outputs.dtype == "float32" else keras.ops.cast(outputs, "float32")
 
 
 def list_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -884,7 +884,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 settings.neighbors_seed,
             )
             for refinement in run("rebuilt", first.weights, initialization, graph):
-                refinement = refinement.after(first)
+                n_iter = first.n_iter + refinement.n_iter
+                history = {**first.history, **refinement.history}
+                refinement = replace(refinement, n_iter=n_iter, history=history)
                 yield refinement
         if refinement.n_iter:
             random_state = np.random.RandomState(settings.decoder_seed)

@@ -28,12 +28,7 @@ from skdec.cluster import NeighborClusterer
 from skdec.cluster._neighbor_clusterer import check_parameters as check_search
 from skdec.dec._pretraining import Stage
 from skdec.dec.training.checkpoint import HAVE_CONFIG, get_config
-from skdec.dec.training.samples import (
-    NO_AUGMENTATION,
-    NO_CORRUPTION,
-    Augmentation,
-    Corruption,
-)
+from skdec.dec.training.samples import NO_AUGMENTATION, Augmentation
 from skdec.dec.training.trainer import list_dense_layers
 from skdec.dec.training.training_loop import TrainingSettings
 from skdec.layers import RandomAffine
@@ -272,7 +267,7 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         augmentation=augmentation,
         scales_samples=estimator.autoencoder is None and not augmentation,
         stages=_list_stages(
-            Stage(pretraining, Corruption(float(estimator.corruption)), augmentation),
+            Stage(pretraining, float(estimator.corruption), augmentation),
             estimator.pretraining,
             architecture,
         ),
@@ -331,7 +326,7 @@ def _list_stages(whole: Stage, pretraining: str, architecture: Architecture) -> 
     half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
     n_layers = len(list_dense_layers(architecture.build().encoder))
     layers = [replace(whole, settings=half, layer=i) for i in range(n_layers)]
-    return (*layers, replace(whole, corruption=NO_CORRUPTION))
+    return (*layers, replace(whole, corruption=0.0))
 
 
 def _resolve_augmentation(augment: Any, n_features: int) -> Augmentation:

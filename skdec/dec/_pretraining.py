@@ -11,13 +11,7 @@ from skdec._utils.data import DistinctSamples
 from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree
 from skdec.dec.training.inference import DECWeights
-from skdec.dec.training.samples import (
-    NO_AUGMENTATION,
-    NO_CORRUPTION,
-    Augmentation,
-    Corruption,
-    Scaling,
-)
+from skdec.dec.training.samples import NO_AUGMENTATION, Augmentation, Scaling
 from skdec.dec.training.trainer import (
     borrow_decoder_trainer,
     borrow_pretraining_trainer,
@@ -38,8 +32,8 @@ class Stage:
     ----------
     settings : TrainingSettings
         Steps, steps per epoch, batch size and optimizer.
-    corruption : Corruption
-        Makes the inputs from which the clean ones are reconstructed.
+    corruption : float
+        Fraction of the values that are set to zero in the inputs; the clean ones are reconstructed.
     augmentation : Augmentation
         What the samples go through before; the augmented ones are reconstructed.
     layer : int or None, default=None
@@ -48,7 +42,7 @@ class Stage:
     """
 
     settings: TrainingSettings
-    corruption: Corruption = NO_CORRUPTION
+    corruption: float = 0.0
     augmentation: Augmentation = NO_AUGMENTATION
     layer: int | None = None
 
@@ -180,7 +174,7 @@ def _train_stage(
                 if loop.is_running:  # at the end, callbacks may still change the weights
                     loop.save_checkpoint()
         loop.save_checkpoint(force=True)
-        return weights.replace_autoencoder(trainer.get_weights()), loop.history
+        return weights.replace_networks(trainer.get_weights()), loop.history
 
 
 def _join_histories(

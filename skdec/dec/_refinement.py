@@ -84,11 +84,6 @@ class RefinementResult:
     n_iter: int
     stop_reason: str = ""
 
-    def after(self, earlier: "RefinementResult") -> "RefinementResult":
-        """Return this result with the steps and the history of an earlier phase."""
-        n_iter = earlier.n_iter + self.n_iter
-        return replace(self, n_iter=n_iter, history={**earlier.history, **self.history})
-
 
 def refine(
     samples: DistinctSamples,
@@ -236,9 +231,7 @@ def _compare(labels: np.ndarray, others: np.ndarray, sample_weight: np.ndarray) 
 
 def _get_weights(weights: DECWeights, trainer: Trainer) -> DECWeights:
     *networks, centers = trainer.get_weights()
-    n_encoder = len(weights.encoder)
-    encoder, decoder = networks[:n_encoder], networks[n_encoder:] or weights.decoder
-    return replace(weights, encoder=encoder, decoder=decoder, centers=centers)
+    return weights.replace_networks(networks, centers=centers)
 
 
 def _assign(samples: DistinctSamples, weights: DECWeights) -> np.ndarray:

@@ -69,11 +69,11 @@ class DECWeights:
     def __getstate__(self) -> dict[str, Any]:
         return {one.name: getattr(self, one.name) for one in fields(self)}
 
-    def replace_autoencoder(self, weights: Sequence[np.ndarray]) -> "DECWeights":
-        """Return the same with other weights of the encoder, then of the decoder."""
+    def replace_networks(self, weights: Sequence[np.ndarray], **others: Any) -> "DECWeights":
+        """Return the same with other weights of the encoder and, if there are more, the decoder."""
         n_encoder = len(self.encoder)
-        encoder, decoder = list(weights[:n_encoder]), list(weights[n_encoder:])
-        return replace(self, encoder=encoder, decoder=decoder)
+        encoder, decoder = list(weights[:n_encoder]), list(weights[n_encoder:]) or self.decoder
+        return replace(self, encoder=encoder, decoder=decoder, **others)
 
     @property
     def autoencoder(self) -> list[np.ndarray]:
@@ -82,7 +82,7 @@ class DECWeights:
 
     def build_networks(self) -> Autoencoder:
         """Build the networks with these weights, outside of any distribution strategy's scope."""
-        networks = build_untrained_autoencoder(self.architecture)
+        networks = run_outside_scope(self.architecture.build)
         networks.encoder.set_weights(self.encoder)
         networks.decoder.set_weights(self.decoder)
         return networks
@@ -109,11 +109,6 @@ class DECWeights:
         """Return the samples (n, n_features) decoded from an embedding `z`, float32."""
         decoded = self.decode(z)
         return decoded if self.scaling is None else self.scaling.invert(decoded)
-
-
-def build_untrained_autoencoder(architecture: Architecture) -> Autoencoder:
-    """Build networks with weights of zero, outside of any distribution strategy's scope."""
-    return run_outside_scope(architecture.build)
 
 
 def run_in_batches(
@@ -145,7 +140,7 @@ def run_in_batches(
 @lru_cache(maxsize=_MAX_ARCHITECTURES)
 def compile_programs(architecture: Architecture) -> tuple[Any, Any, Any]:
     """Return the programs that embed, assign and decode, functions of weights and a batch."""
-    _, encoder, decoder = build_untrained_autoencoder(architecture)
+    _, encoder, decoder = run_outside_scope(architecture.build)
 
     def assign(parameters: list[Any], samples: Any) -> Any:
         *weights, centers, alpha = parameters

@@ -142,35 +142,22 @@ class ScaledSamples:
         return self._scaling.read(self._X, selection)
 
 
-@dataclass(frozen=True)
-class Corruption:
-    """Masking noise: set values to zero at random, as in a denoising autoencoder.
+def corrupt(values: Any, rate: float, seed: Any) -> Any:
+    """Return the values with this fraction set to zero at random, as for a denoising autoencoder.
 
-    The other values are divided by the probability of keeping one, as in dropout.
-
-    Attributes
-    ----------
-    rate : float, default=0.0
-        Probability of setting a value to zero, below 1; 0 changes nothing.
+    The others are divided by the probability of keeping one, as in dropout.
     """
-
-    rate: float = 0.0
-
-    def __call__(self, values: Any, seed: Any) -> Any:
-        """Return corrupted values."""
-        return values * self.create_mask(tf.shape(values), seed) if self.rate else values
-
-    def create_mask(self, shape: Any, seed: Any, stream: int = 0) -> Any:
-        """Return the factors of the values; each `stream` of a step has random numbers of its own.
-
-        Made outside of programs compiled by XLA, whose random numbers take several times as long.
-        """
-        seed = tf.random.experimental.stateless_fold_in(seed, stream)
-        is_kept = tf.random.stateless_uniform(shape, seed) >= self.rate
-        return tf.cast(is_kept, tf.float32) / (1 - self.rate)
+    return values * create_mask(tf.shape(values), rate, seed) if rate else values
 
 
-NO_CORRUPTION = Corruption()
+def create_mask(shape: Any, rate: float, seed: Any, stream: int = 0) -> Any:
+    """Return the factors that corrupt values; each `stream` of a step has its own random numbers.
+
+    Made outside of programs compiled by XLA, whose random numbers take several times as long.
+    """
+    seed = tf.random.experimental.stateless_fold_in(seed, stream)
+    is_kept = tf.random.stateless_uniform(shape, seed) >= rate
+    return tf.cast(is_kept, tf.float32) / (1 - rate)
 
 
 @dataclass(frozen=True)

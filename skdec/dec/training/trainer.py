@@ -22,7 +22,7 @@ from skdec.dec.training.distribute import (
     get_strategy,
     is_distributed,
 )
-from skdec.dec.training.samples import NO_AUGMENTATION, NO_CORRUPTION, Augmentation, Corruption
+from skdec.dec.training.samples import NO_AUGMENTATION, Augmentation, corrupt, create_mask
 from skdec.layers import ClusteringLayer, kl_divergence, log_soft_assignment
 from skdec.networks import Architecture, Autoencoder, list_layers
 
@@ -82,10 +82,16 @@ class Trainer:
         self._variables = [weight for weight in self._weights if weight.trainable]
         self._random_states = _find_random_states(layers)
         _check_layers_are_distributable(layers)
-        self._initial_values = _find_constant_initial_values(optimizer, self._variables)
         self._compute_loss = compute_loss
         self._prepare = prepare
+        # Unequal weights, so that what depends on them is not constant.
+        for weight in self._variables:
+            weight.assign(np.linspace(1, 2, np.prod(weight.shape)).reshape(weight.shape))
         self._optimizer = _build_optimizer(optimizer, self._variables)
+        values = [variable.numpy() for variable in self._optimizer.variables]
+        # Filling with a number is much faster than building a new optimizer in every fit.
+        are_constant = all((value == value.flat[0]).all() for value in values)
+        self._initial_values = [value.flat[0] for value in values] if are_constant else None
         model.compile(optimizer=self._optimizer)  # callbacks read and set model.optimizer
         # AutoGraph would take a second to convert the code of a step, which needs no conversion.
         compiled = {"jit_compile": not _has_convolutions(layers), "autograph": False}
@@ -227,60 +233,60 @@ def borrow_pretraining_trainer(
     architecture: Architecture,
     batch_size: int,
     optimizer: keras.optimizers.Optimizer,
-    corruption: Corruption = NO_CORRUPTION,
+    corruption: float = 0.0,
     augmentation: Augmentation = NO_AUGMENTATION,
     layer: int | None = None,
 ) -> AbstractContextManager[Trainer]:
     """Borrow a trainer of the autoencoder, with the mean squared reconstruction error as loss.
 
-    Its batches are samples (B, n_features), which are reconstructed from corrupted ones. With
-    `layer`, this layer of the encoder and the decoder's layer that mirrors it are trained: they
-    reconstruct the output of the encoder's layers before, and the input of each is corrupted.
+    Its batches are samples (B, n_features), which are reconstructed from those in which a fraction
+    `corruption` of the values is zero. With `layer`, this layer of the encoder and the decoder's
+    layer that mirrors it are trained: they reconstruct the output of the encoder's layers before,
+    and the input of each is corrupted.
     """
 
     def build() -> Trainer:
         networks, augment = architecture.build(), _build_graph(augmentation)
         if layer is None:
-            corrupt, compute_error = _reconstruct_samples(networks, corruption)
+            make_inputs, compute_error = _reconstruct_samples(networks, corruption)
         else:
-            corrupt, compute_error = _reconstruct_layer(networks, layer, corruption)
+            make_inputs, compute_error = _reconstruct_layer(networks, layer, corruption)
         return Trainer(
             networks.autoencoder,
             [networks.encoder, networks.decoder],
             lambda *batch: compute_error(*batch) / batch_size,
             [(batch_size, architecture.n_features)],
             optimizer,
-            lambda batch, seed: corrupt(augment(batch[0], seed), seed),
+            lambda batch, seed: make_inputs(augment(batch[0], seed), seed),
         )
 
     key = (architecture, batch_size, _identify_optimizer(optimizer), corruption, augmentation)
     return _borrow(("pretrain", layer, *key), build)
 
 
-def _reconstruct_samples(networks: Autoencoder, corruption: Corruption) -> tuple[Any, Any]:
+def _reconstruct_samples(networks: Autoencoder, corruption: float) -> tuple[Any, Any]:
     """Return the functions that make inputs of samples and a seed, and the error of inputs."""
 
-    def corrupt(samples: Any, seed: Any) -> list[Any]:
-        return [corruption(samples, seed), samples]
+    def make_inputs(samples: Any, seed: Any) -> list[Any]:
+        return [corrupt(samples, corruption, seed), samples]
 
     def compute_error(inputs: Any, samples: Any) -> Any:
         return compute_reconstruction_error(networks.autoencoder(inputs, training=True), samples)
 
-    return corrupt, compute_error
+    return make_inputs, compute_error
 
 
-def _reconstruct_layer(
-    networks: Autoencoder, layer: int, corruption: Corruption
-) -> tuple[Any, Any]:
+def _reconstruct_layer(networks: Autoencoder, layer: int, corruption: float) -> tuple[Any, Any]:
     """Return the same for one layer and its mirror image, the only ones that are trained."""
     encoder_layers = list_dense_layers(networks.encoder)
     encode, decode = encoder_layers[layer], list_dense_layers(networks.decoder)[-1 - layer]
     networks.autoencoder.trainable = False
     encode.trainable = decode.trainable = True
 
-    def corrupt(samples: Any, seed: Any) -> list[Any]:
+    def make_inputs(samples: Any, seed: Any) -> list[Any]:
         shapes = [(samples.shape[0], width) for width in encode.kernel.shape]  # input and output
-        return [samples, *(corruption.create_mask(one, seed, i) for i, one in enumerate(shapes))]
+        masks = [create_mask(shape, corruption, seed, i) for i, shape in enumerate(shapes)]
+        return [samples, *masks]
 
     def compute_error(samples: Any, input_mask: Any, output_mask: Any) -> Any:
         for earlier in encoder_layers[:layer]:
@@ -288,7 +294,7 @@ def _reconstruct_layer(
         reconstructed = decode(output_mask * encode(input_mask * samples))
         return compute_reconstruction_error(reconstructed, samples)
 
-    return corrupt, compute_error
+    return make_inputs, compute_error
 
 
 @contextmanager
@@ -443,27 +449,6 @@ def _build_optimizer(
     copied = _copy_optimizer(optimizer)
     copied.build(variables)
     return copied
-
-
-def _find_constant_initial_values(
-    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
-) -> list[Any] | None:
-    """Return the number that each variable of the optimizer is filled with initially.
-
-    None if the initial values depend on the weights, as they do for some optimizers. Filling with
-    a number is much faster than building a new optimizer.
-    """
-    values_by_scale = []
-    for scale in (1.0, 2.0):
-        for variable in variables:
-            variable.assign(np.linspace(0, scale, np.prod(variable.shape)).reshape(variable.shape))
-        new = _build_optimizer(optimizer, variables)
-        values_by_scale.append([variable.numpy() for variable in new.variables])
-    are_constant = all(
-        (one == one.flat[0]).all() and (one == other).all()
-        for one, other in zip(*values_by_scale, strict=True)
-    )
-    return [values.flat[0] for values in values_by_scale[0]] if are_constant else None
 
 
 def _identify_optimizer(optimizer: keras.optimizers.Optimizer) -> str:

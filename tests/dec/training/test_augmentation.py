@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from skdec.dec.training.samples import Augmentation, Corruption
+from skdec.dec.training.samples import Augmentation, corrupt, create_mask
 from skdec.layers import RandomAffine
 
 VALUES = np.random.default_rng(0).uniform(1, 2, (300, 200)).astype(np.float32)
@@ -17,8 +17,8 @@ VALUES = np.random.default_rng(0).uniform(1, 2, (300, 200)).astype(np.float32)
 
 @pytest.mark.parametrize("rate", [0.2, 0.7])
 def test_a_fraction_of_the_values_is_set_to_zero_and_the_mean_is_kept(rate):
-    assert Corruption()(VALUES, (1, 2)) is VALUES
-    corrupted = np.asarray(Corruption(rate)(VALUES, (1, 2)))
+    assert corrupt(VALUES, 0.0, (1, 2)) is VALUES
+    corrupted = np.asarray(corrupt(VALUES, rate, (1, 2)))
     is_kept = corrupted != 0
     np.testing.assert_allclose(np.mean(~is_kept), rate, atol=0.01)
     # Samples and features alike: the deviation of a mean of n values is sqrt(rate (1 - rate) / n).
@@ -29,14 +29,14 @@ def test_a_fraction_of_the_values_is_set_to_zero_and_the_mean_is_kept(rate):
 
 
 def test_random_numbers_follow_from_seed_and_stream():
-    def create_mask(*arguments):
-        return np.asarray(Corruption(0.5).create_mask(VALUES.shape, *arguments))
+    def create(*arguments):
+        return np.asarray(create_mask(VALUES.shape, 0.5, *arguments))
 
-    first = create_mask((1, 2))
-    np.testing.assert_array_equal(create_mask((1, 2), 0), first)
-    np.testing.assert_array_equal(Corruption(0.5)(VALUES, (1, 2)), VALUES * first)
+    first = create((1, 2))
+    np.testing.assert_array_equal(create((1, 2), 0), first)
+    np.testing.assert_array_equal(corrupt(VALUES, 0.5, (1, 2)), VALUES * first)
     for arguments in [((1, 3),), ((2, 2),), ((1, 2), 1)]:
-        agreement = np.mean(create_mask(*arguments) == first)
+        agreement = np.mean(create(*arguments) == first)
         np.testing.assert_allclose(agreement, 0.5, atol=0.02)
 
 

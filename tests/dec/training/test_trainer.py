@@ -9,7 +9,6 @@ import tensorflow as tf
 from keras.regularizers import L1, L2
 
 from skdec.dec.training import trainer as trainer_module
-from skdec.dec.training.samples import Corruption
 from skdec.dec.training.trainer import (
     borrow_pretraining_trainer,
     borrow_refinement_trainer,
@@ -238,8 +237,8 @@ def test_optimizer_state_may_depend_on_the_initial_weights():
 def test_steps_do_not_depend_on_how_many_are_run_at_once(rate):
     """Nor on the training before, whose state is reset."""
     batches, learning_rates, seeds = make_batches(7), np.linspace(0.1, 0.01, 7), make_seeds(7)
-    optimizer, corruption = keras.optimizers.Adam(0.1), Corruption(rate)
-    with borrow_pretraining_trainer(ARCHITECTURE, BATCH_SIZE, optimizer, corruption) as trainer:
+    optimizer = keras.optimizers.Adam(0.1)
+    with borrow_pretraining_trainer(ARCHITECTURE, BATCH_SIZE, optimizer, rate) as trainer:
         trainer.reset(get_initial_weights())
         at_once = trainer.run(batches, learning_rates, seeds)
         weights = trainer.get_weights()
