@@ -22,7 +22,7 @@ from sklearn.utils import check_array, check_random_state, resample
 from skdec._utils.data import DistinctSamples, check_samples
 from skdec._utils.process import use_one_thread
 from skdec._utils.terminal import format_table
-from skdec._utils.validation import Integer
+from skdec._utils.validation import Constraint, Integer, Word, is_number
 from skdec.cluster._graph import find_neighbors, target_distribution
 from skdec.cluster._selection import MIN_CONTRAST, choose_number, compare_numbers
 from skdec.describe._summary import split_pipeline
@@ -42,10 +42,9 @@ __all__ = [
 
 # A number is nearly as good if its contrast times agreement is above this fraction of the best.
 _CLOSE = 0.9
-SPACES = ("input", "embedding")
-# Below the score of any clusters whose means differ; finite, because a search averages the scores
-# of its folds and warns about those that are not finite.
-_WORST_DAVIES_BOULDIN = -1e6
+_SUBSET_SIZE = Constraint(
+    "None or an integer of at least 2", lambda value: value is None or is_number(value, Integral, 2)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,11 +228,7 @@ def choose_n_clusters(
         raise ValueError(f"y has {len(classes)} labels, but X has {X.shape[0]} samples.")
 
     random_state = check_random_state(random_state)
-    indices = np.arange(X.shape[0])
-    if max_samples is not None and len(indices) > max_samples:
-        X, indices = resample(
-            X, indices, replace=False, n_samples=max_samples, random_state=random_state
-        )
+    X, indices = _take_subset(X, np.arange(X.shape[0]), max_samples, random_state)
     samples = DistinctSamples(X)
     if counts[-1] >= samples.shape[0]:
         raise ValueError(
@@ -364,8 +359,7 @@ class _Scorer:
         clusterer, X = split_pipeline(estimator, X)
         return self._score(clusterer, X, np.asarray(clusterer.predict(X)))
 
-    def _score(self, clusterer: Any, X: Any, labels: np.ndarray) -> float:
-        raise NotImplementedError
+    _score: Callable[..., float]
 
 
 @dataclass(frozen=True)
@@ -376,22 +370,19 @@ class _SpaceScorer(_Scorer):
     max_samples: Any = 5_000
     random_state: int = 0
 
+    # For clusters without a score.
     _worst: ClassVar[float]
+    _metric: ClassVar[Any]
 
     def __post_init__(self) -> None:
-        if self.space not in SPACES:
-            allowed = " or ".join(map(repr, SPACES))
-            raise ValueError(f"space must be {allowed}; got {self.space!r}.")
-        _check_max_samples(self.max_samples)
+        Word(("input", "embedding")).check("space", self.space)
+        _SUBSET_SIZE.check("max_samples", self.max_samples)
 
     def _score(self, clusterer: Any, X: Any, labels: np.ndarray) -> float:
         X, labels = _take_subset(X, labels, self.max_samples, self.random_state)
         points = clusterer.transform(X) if self.space == "embedding" else X
         score = score_clusters(self._metric, points, labels)
         return self._worst if score is None else max(score, self._worst)
-
-    def _metric(self, points: Any, labels: np.ndarray) -> float:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -443,7 +434,7 @@ class NeighborInformationScorer(_Scorer):
 
     def __post_init__(self) -> None:
         Integer(1).check("n_neighbors", self.n_neighbors)
-        _check_max_samples(self.max_samples)
+        _SUBSET_SIZE.check("max_samples", self.max_samples)
 
     def _score(self, clusterer: Any, X: Any, labels: np.ndarray) -> float:
         return neighbor_information(
@@ -497,10 +488,7 @@ class SilhouetteScorer(_SpaceScorer):
     >>> search = GridSearchCV(KMeans(), {"n_clusters": [2, 3]}, scoring=SilhouetteScorer())
     """
 
-    _worst = -1.0
-
-    def _metric(self, points: Any, labels: np.ndarray) -> float:
-        return silhouette_score(points, labels)
+    _worst, _metric = -1.0, staticmethod(silhouette_score)
 
 
 class DaviesBouldinScorer(_SpaceScorer):
@@ -537,9 +525,12 @@ class DaviesBouldinScorer(_SpaceScorer):
     'embedding'
     """
 
-    _worst = _WORST_DAVIES_BOULDIN
+    # Below the score of any clusters whose means differ; finite, because a search averages the
+    # scores of its folds and warns about those that are not finite.
+    _worst = -1e6
 
-    def _metric(self, points: Any, labels: np.ndarray) -> float:
+    @staticmethod
+    def _metric(points: Any, labels: np.ndarray) -> float:
         return -davies_bouldin_score(_to_dense(points), labels)
 
 
@@ -579,27 +570,16 @@ class CalinskiHarabaszScorer(_SpaceScorer):
 
     _worst = 0.0
 
-    def _metric(self, points: Any, labels: np.ndarray) -> float:
+    @staticmethod
+    def _metric(points: Any, labels: np.ndarray) -> float:
         return calinski_harabasz_score(_to_dense(points), labels)
 
 
-def _check_max_samples(max_samples: Any) -> None:
-    if max_samples is not None and (not isinstance(max_samples, Integral) or max_samples < 2):
-        raise ValueError(
-            f"max_samples must be None or an integer of at least 2; got {max_samples!r}."
-        )
-
-
-def _take_subset(
-    X: Any, labels: np.ndarray, max_samples: int | None, random_state: int
-) -> tuple[Any, np.ndarray]:
-    """Return samples and labels, or a random subset of them if there are more than allowed."""
-    if max_samples is None or len(labels) <= max_samples:
-        return X, labels
-    subset, subset_labels = resample(
-        X, labels, replace=False, n_samples=max_samples, random_state=random_state
-    )
-    return subset, subset_labels
+def _take_subset(X: Any, values: np.ndarray, max_samples: int | None, random_state: Any) -> Any:
+    """Return samples and values of them, or a random subset if there are more than allowed."""
+    if max_samples is None or len(values) <= max_samples:
+        return X, values
+    return resample(X, values, replace=False, n_samples=max_samples, random_state=random_state)
 
 
 def generalizability(estimator: Any, X_train: Any, X_validation: Any) -> float:

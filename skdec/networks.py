@@ -89,12 +89,6 @@ class Architecture:
         """Whether `build_autoencoder` builds the networks, so that their layers are known."""
         return getattr(self.source, "func", self.source) is build_autoencoder
 
-    @property
-    def _is_default(self) -> bool:
-        """Whether the networks are those of `create_default`."""
-        names = {"dims", "dtype"}
-        return self.is_fully_connected and set(getattr(self.source, "keywords", {})) == names
-
     def build(self) -> Autoencoder:
         """Build the networks, with any weights."""
         with _preserve_random_state():
@@ -112,11 +106,11 @@ class Architecture:
 
     def create_weights(self, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the weights of encoder and decoder: those of given models, or new ones."""
-        source = self.source
-        if self._is_default:  # as its layers would create them; models take longer
-            return _create_dense_weights([self.n_features, *source.keywords["dims"]], seed)
-        if self.is_fully_connected and "seed" not in getattr(source, "keywords", {}):
-            source = partial(source, seed=seed)
+        source, keywords = self.source, getattr(self.source, "keywords", {})
+        if self.is_fully_connected:
+            if keywords.keys() == {"dims", "dtype"}:  # as its layers would; models take longer
+                return _create_dense_weights([self.n_features, *keywords["dims"]], seed)
+            source = partial(source, **{"seed": seed, **keywords})
         with _preserve_random_state(seed):
             encoder, decoder = _build_networks(source, self.n_features)
             for network, width in ((encoder, self.n_features), (decoder, self.embedding_width)):
@@ -192,7 +186,8 @@ def _check_network(
             f"(n, {width or 'd'}); its last layer {last!r} returns (n, {returned})."
         )
     if not np.array_equal(outputs, again, equal_nan=True):
-        names = [layer.name for layer in list_layers(network) if _has_random_state(layer)]
+        layers = list_layers(network)
+        names = [layer.name for layer in layers if len(layer.variables) > len(layer.weights)]
         raise ValueError(
             f"The {part} of autoencoder returns something else for equal inputs outside of "
             f"training: a layer draws random numbers there ({', '.join(names) or last})."
@@ -214,10 +209,6 @@ def list_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Return the layers of a network, in place of a model or layer of others its inner ones."""
     layers = getattr(network, "layers", network._layers)
     return [inner for layer in layers for inner in list_layers(layer)] if layers else [network]
-
-
-def _has_random_state(layer: keras.layers.Layer) -> bool:
-    return len(layer.variables) > len(layer.weights)
 
 
 def _join_lines(error: Exception) -> str:

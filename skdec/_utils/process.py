@@ -49,32 +49,27 @@ def run_in_threads(
         return list(threads.map(function, items))
 
 
-_blas_lock = Lock()
-_n_blas_users = 0
-_blas_limits: Any = None
+class _ProcessSetting:
+    """A setting of the whole process, for several fits that run side by side.
 
-
-@contextmanager
-def use_one_thread() -> Iterator[None]:
-    """Run BLAS and OpenMP with one thread, for results that do not depend on their number.
-
-    With several threads the order of summation, and so the last bits of a result, vary. OpenMP's
-    limit is one of this thread. BLAS's is one of the whole process, so it is set by the first of
-    several fits that run side by side and restored by the last.
+    It is made by the first of them, and the last one restores what was before.
     """
-    global _n_blas_users, _blas_limits
-    with _blas_lock:
-        if _n_blas_users == 0:
-            _blas_limits = _find_thread_pools().limit(limits=1, user_api="blas")
-        _n_blas_users += 1
-    try:
-        with _find_thread_pools().limit(limits=1, user_api="openmp"):
-            yield
-    finally:
-        with _blas_lock:
-            _n_blas_users -= 1
-            if _n_blas_users == 0:
-                _blas_limits.restore_original_limits()
+
+    def __init__(self, make: Callable[[], Any], restore: Callable[[Any], None]) -> None:
+        self._make, self._restore = make, restore
+        self._lock, self._n_users = Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_users == 0:
+                self._previous = self._make()
+            self._n_users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_users -= 1
+            if self._n_users == 0:
+                self._restore(self._previous)
 
 
 @cache
@@ -83,35 +78,44 @@ def _find_thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-_filters_lock = Lock()
-_n_fits = 0
-_filters: list[Any] = []
+_blas_limit = _ProcessSetting(
+    lambda: _find_thread_pools().limit(limits=1, user_api="blas"),
+    lambda limits: limits.restore_original_limits(),
+)
+
+
+@contextmanager
+def use_one_thread() -> Iterator[None]:
+    """Run BLAS and OpenMP with one thread, for results that do not depend on their number.
+
+    With several threads the order of summation, and so the last bits of a result, vary. OpenMP's
+    limit is one of this thread, BLAS's one of the whole process.
+    """
+    with _blas_limit, _find_thread_pools().limit(limits=1, user_api="openmp"):
+        yield
+
+
+def _restore_filters(filters: list[Any]) -> None:
+    if list(warnings.filters) != filters:
+        warnings.resetwarnings()
+        # It is a list, which its type does not say.
+        cast(list[Any], warnings.filters).extend(filters)
+
+
+_warning_filters = _ProcessSetting(lambda: list(warnings.filters), _restore_filters)
 
 
 def keep_warning_filters(method: Callable[_P, _R]) -> Callable[_P, _R]:
     """Decorate a method to leave the warning filters as they were, also in several threads.
 
     scikit-learn changes them for a moment and puts back what it has found. In another thread, that
-    may be what the first one has changed for a moment. So they are remembered by the first of
-    several fits and put back by the last.
+    may be what the first one has changed for a moment.
     """
 
     @wraps(method)
     def keeping(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        global _n_fits
-        with _filters_lock:
-            if _n_fits == 0:
-                _filters[:] = warnings.filters
-            _n_fits += 1
-        try:
+        with _warning_filters:
             return method(*args, **kwargs)
-        finally:
-            with _filters_lock:
-                _n_fits -= 1
-                if _n_fits == 0 and list(warnings.filters) != _filters:
-                    warnings.resetwarnings()
-                    # It is a list, which its type does not say.
-                    cast(list[Any], warnings.filters).extend(_filters)
 
     return keeping
 

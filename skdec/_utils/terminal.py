@@ -7,9 +7,9 @@ around the whole fit.
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from importlib.util import find_spec
 from numbers import Integral
 from threading import Lock
@@ -52,10 +52,10 @@ class Bar:
 
 HIDDEN_BAR = Bar()
 
-# Opens a bar for a step's name, its number of units if it is known, and their name.
-_Opener = Callable[[str, int | None, str], Bar]
-_open: ContextVar[_Opener | None] = ContextVar("open_bar", default=None)
-_write: ContextVar[Callable[[str], None]] = ContextVar("write_line")
+# What opens a bar for a step's name, its number of units if it is known, and their name; and what
+# writes a line.
+_Display = tuple[Callable[[str, int | None, str], Bar], Callable[[str], None]]
+_display: ContextVar[_Display | None] = ContextVar("display", default=None)
 
 
 def open_bar(name: str, total: int | None = None, unit: str = "") -> Bar:
@@ -75,48 +75,45 @@ def open_bar(name: str, total: int | None = None, unit: str = "") -> Bar:
     Bar
         The bar. It shows nothing unless `show_progress` is in force.
     """
-    opener = _open.get()
-    return HIDDEN_BAR if opener is None or total == 0 else opener(name, total, unit)
+    display = _display.get()
+    return HIDDEN_BAR if display is None or total == 0 else display[0](name, total, unit)
 
 
 def report_result(text: str) -> None:
     """Write a line about what a fit has found, if its progress is shown."""
-    if _open.get() is not None:
-        _write.get()(text)
+    display = _display.get()
+    if display is not None:
+        display[1](text)
 
 
 @contextmanager
 def show_progress() -> Iterator[None]:
     """Show the bars that are opened meanwhile in this thread."""
-    with ExitStack() as stack:
-        console = Console(stderr=True)
-        opener: _Opener = _LineBar
-        write: Callable[[str], None] = write_line
-        if _is_live(console):
-            columns = _choose_columns(console.width)
-            progress = Progress(*columns, console=console, refresh_per_second=5)
-            stack.enter_context(progress)
-            write = progress.console.out
-
-            def opener(name: str, total: int | None, unit: str) -> Bar:
-                return _LiveBar(progress, name, total, unit)
-
-        tokens = _open.set(opener), _write.set(write)
-        try:
+    console = Console(stderr=True)
+    if _is_live(console):
+        columns = _choose_columns(console.width)
+        with (
+            Progress(*columns, console=console, refresh_per_second=5) as progress,
+            _use_display((partial(_LiveBar, progress), console.out)),
+        ):
             yield
-        finally:
-            _open.reset(tokens[0])
-            _write.reset(tokens[1])
+    else:
+        with _use_display((_LineBar, write_line)):
+            yield
+
+
+def hide_progress() -> AbstractContextManager[None]:
+    """Hide the bars that are opened meanwhile in this thread, such as those of parts of a step."""
+    return _use_display(None)
 
 
 @contextmanager
-def hide_progress() -> Iterator[None]:
-    """Hide the bars that are opened meanwhile in this thread, such as those of parts of a step."""
-    token = _open.set(None)
+def _use_display(display: _Display | None) -> Iterator[None]:
+    token = _display.set(display)
     try:
         yield
     finally:
-        _open.reset(token)
+        _display.reset(token)
 
 
 def report_progress(
@@ -126,7 +123,7 @@ def report_progress(
 
     @wraps(method)
     def reporting(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if not isinstance(self.verbose, Integral) or self.verbose <= 0 or _open.get() is not None:
+        if not isinstance(self.verbose, Integral) or self.verbose <= 0 or _display.get():
             return method(self, *args, **kwargs)
         with show_progress():
             return method(self, *args, **kwargs)

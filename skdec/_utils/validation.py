@@ -121,8 +121,6 @@ def check_finite(X: Any, feature_names: Any = None) -> np.ndarray:
         if not is_valid.all():
             sample, feature = np.argwhere(~is_valid)[0] + (start, 0)
             raise _describe_invalid(X[sample, feature], sample, feature, feature_names)
-        if not len(samples):
-            continue
         lowest = np.minimum(lowest, samples.min(axis=0))
         highest = np.maximum(highest, samples.max(axis=0))
     return highest - lowest

@@ -370,7 +370,9 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             previous = self._weights if self._is_warm_start() else None
             X, samples = self._validate(X, sample_weight)
             settings = resolve(self, *samples.shape)
-            checkpoint = self._open_checkpoint(samples, previous)
+            weights = [] if previous is None else [*previous.autoencoder, previous.centers]
+            parameters = self.get_params(deep=False)
+            checkpoint = Checkpoint(self.checkpoint, samples.digest, parameters, weights)
             neighbors = self._find_neighbors(settings, samples)
             if previous is None:
                 clusters = self._find_clusters(settings, samples, neighbors)
@@ -938,10 +940,6 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                 f"{architecture.source!r} has built; dims or autoencoder is now another. Set it "
                 "back, or fit from the beginning with warm_start=False."
             )
-
-    def _open_checkpoint(self, samples: DistinctSamples, previous: DECWeights | None) -> Checkpoint:
-        weights = [] if previous is None else [*previous.autoencoder, previous.centers]
-        return Checkpoint(self.checkpoint, samples.digest, self.get_params(deep=False), weights)
 
     def _store(
         self,

@@ -29,7 +29,6 @@ from skdec.cluster._neighbor_clusterer import check_parameters as check_search
 from skdec.dec._pretraining import Stage
 from skdec.dec.training.checkpoint import HAVE_CONFIG, get_config
 from skdec.dec.training.samples import NO_AUGMENTATION, Augmentation
-from skdec.dec.training.trainer import list_dense_layers
 from skdec.dec.training.training_loop import TrainingSettings
 from skdec.layers import RandomAffine
 from skdec.networks import Architecture, build_autoencoder
@@ -202,9 +201,7 @@ def _check_init(estimator: Any, width: int) -> None:
         )
     if isinstance(init, NeighborClusterer):
         check_search(init)
-    if hasattr(init, "fit_predict"):
-        return
-    if isinstance(init, str) and init in _INIT_METHODS:
+    if hasattr(init, "fit_predict") or (isinstance(init, str) and init in _INIT_METHODS):
         return
     words = " or ".join(map(repr, _INIT_METHODS))
     allowed = f"{words}, a scikit-learn clusterer or mixture, or an array of centers"
@@ -222,7 +219,9 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
     """Return the settings of a fit of checked parameters on `n_samples` distinct samples."""
     architecture = _resolve_architecture(estimator, n_samples, n_features)
     augmentation = _resolve_augmentation(estimator.augment, n_features)
-    batch_size = _resolve_batch_size(estimator.batch_size, n_samples)
+    batch_size = estimator.batch_size
+    if n_samples < batch_size:
+        batch_size = 2 ** (n_samples.bit_length() - 1)
     steps_per_epoch = -(-n_samples // batch_size)
     pretrain_epochs, max_iter = estimator.pretrain_epochs, estimator.max_iter
     is_auto = isinstance(max_iter, str)
@@ -241,19 +240,18 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         # The same seeds as in its own fit.
         own = check_random_state(search.random_state).randint(2**31 - 1, size=3).tolist()
         _, init_seed, neighbors_seed = own
-    pretraining = TrainingSettings(
+    create_settings = partial(TrainingSettings, batch_size=batch_size)
+    pretraining = create_settings(
         n_steps=pretrain_epochs * steps_per_epoch,
         epoch_steps=steps_per_epoch,
-        batch_size=batch_size,
         **_resolve_optimizer(estimator.pretrain_optimizer),
     )
     # IDEC trains the decoder in the refinement.
     decoder_steps = max(_DECODER_EPOCHS * steps_per_epoch, _MIN_DECODER_STEPS)
     trains_decoder = max_iter > 0 and not estimator.reconstruction_weight
-    refinement = TrainingSettings(
+    refinement = create_settings(
         n_steps=max_iter,
         epoch_steps=update_interval,
-        batch_size=batch_size,
         tol=estimator.tol,
         # With augmentation the network corrects the initial labels, which it need not learn.
         max_cycles=_MAX_REFINE_CYCLES if is_auto and not augmentation else 1,
@@ -274,16 +272,14 @@ def resolve(estimator: Any, n_samples: int, n_features: int) -> Settings:
         refinement=refinement,
         # Rebuilt neighbors know more where the encoder has learned to ignore changes.
         rebuilt=replace(refinement, n_steps=max_iter // 2 if augmentation else 0),
-        decoder=TrainingSettings(
+        decoder=create_settings(
             n_steps=decoder_steps * trains_decoder,
             epoch_steps=decoder_steps,
-            batch_size=batch_size,
             **_resolve_optimizer("adam"),
         ),
-        partial=TrainingSettings(
+        partial=create_settings(
             n_steps=steps_per_epoch,
             epoch_steps=update_interval,
-            batch_size=batch_size,
             # In a single epoch, "adam" would hardly move the centers.
             **_resolve_optimizer("sgd" if estimator.optimizer == "adam" else estimator.optimizer),
         ),
@@ -324,7 +320,7 @@ def _list_stages(whole: Stage, pretraining: str, architecture: Architecture) -> 
             "networks, use pretraining='joint'."
         )
     half = replace(whole.settings, n_steps=whole.settings.n_steps // 2)
-    n_layers = len(list_dense_layers(architecture.build().encoder))
+    n_layers = len(architecture.source.keywords["dims"])
     layers = [replace(whole, settings=half, layer=i) for i in range(n_layers)]
     return (*layers, replace(whole, corruption=0.0))
 
@@ -354,11 +350,6 @@ def _resolve_dims(dims: Any, n_samples: int, n_features: int) -> tuple[int, ...]
     largest = _MAX_WIDTH_RATIO * math.sqrt(n_features)
     factor = min(2**-n_halvings, largest / widths[0])
     return (*(int(factor * width) for width in widths), embedding_width)
-
-
-def _resolve_batch_size(batch_size: int, n_samples: int) -> int:
-    """Return the batch size, reduced to a power of two where there are fewer samples."""
-    return batch_size if n_samples >= batch_size else 2 ** (n_samples.bit_length() - 1)
 
 
 def _resolve_optimizer(given: Any) -> dict[str, Any]:

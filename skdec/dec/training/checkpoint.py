@@ -191,10 +191,7 @@ def describe(value: Any, *, by_name: bool = False) -> str:
         If a part is a function or class that is not of an installed package, or an object of such
         a class, and `by_name` is False.
     """
-
-    def describe_part(part: Any) -> str:
-        return describe(part, by_name=by_name)
-
+    describe_part = partial(describe, by_name=by_name)
     if isinstance(value, _PLAIN):
         return f"{type(value).__name__} {joblib.hash(value)}"
     if isinstance(value, Mapping):
@@ -202,8 +199,6 @@ def describe(value: Any, *, by_name: bool = False) -> str:
         return f"{{{pairs}}}"
     if isinstance(value, tuple | list):
         return f"({', '.join(map(describe_part, value))})"
-    if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(describe_part, value)))}}}"
     if isinstance(value, partial):
         return f"partial {describe_part((value.func, value.args, value.keywords))}"
     if isinstance(value, type) or inspect.isroutine(value) or isinstance(value, np.ufunc):

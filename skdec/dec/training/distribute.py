@@ -50,8 +50,15 @@ class Replicas:
 
     def __init__(self) -> None:
         self.strategy = get_strategy()
-        indices = _find_local_replicas(self.strategy) if is_distributed() else [0]
-        self.local = range(min(indices), max(indices) + 1)
+        indices: list[int] = []
+
+        def collect(context: Any) -> Any:
+            indices.append(context.replica_id_in_sync_group)
+            return tf.zeros(())
+
+        if is_distributed():
+            self.strategy.experimental_distribute_values_from_function(collect)
+        self.local = range(min(indices, default=0), max(indices, default=0) + 1)
 
     @property
     def n_workers(self) -> int:
@@ -186,26 +193,6 @@ def run_outside_scope(build: Callable[[], Any]) -> Any:
         return executor.submit(build).result()
 
 
-def _find_local_replicas(strategy: Any) -> list[int]:
-    indices: list[int] = []
-
-    def collect(context: Any) -> Any:
-        indices.append(context.replica_id_in_sync_group)
-        return tf.zeros(())
-
-    strategy.experimental_distribute_values_from_function(collect)
-    return indices
-
-
-def _limit_tensorflow_threads() -> None:
-    """Apply ``OMP_NUM_THREADS`` to TensorFlow, which does not read it.
-
-    A number of threads that the user set in TensorFlow is kept.
-    """
-    if "OMP_NUM_THREADS" in os.environ and not _TF_THREADING.get_intra_op_parallelism_threads():
-        _set_tensorflow_threads(count_usable_threads())
-
-
 def check_not_forked() -> None:
     """Raise a RuntimeError in a process that was forked after TensorFlow's threads had started."""
     if _is_forked:
@@ -235,4 +222,6 @@ def _detect_fork() -> None:
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     os.register_at_fork(after_in_child=_detect_fork)
 
-_limit_tensorflow_threads()
+# TensorFlow does not read the variable. A number that the user has set in TensorFlow is kept.
+if "OMP_NUM_THREADS" in os.environ and not _TF_THREADING.get_intra_op_parallelism_threads():
+    _set_tensorflow_threads(count_usable_threads())

@@ -87,7 +87,8 @@ class Trainer:
         # Unequal weights, so that what depends on them is not constant.
         for weight in self._variables:
             weight.assign(np.linspace(1, 2, np.prod(weight.shape)).reshape(weight.shape))
-        self._optimizer = _build_optimizer(optimizer, self._variables)
+        self._optimizer = _copy_optimizer(optimizer)
+        self._optimizer.build(self._variables)
         values = [variable.numpy() for variable in self._optimizer.variables]
         # Filling with a number is much faster than building a new optimizer in every fit.
         are_constant = all((value == value.flat[0]).all() for value in values)
@@ -118,8 +119,9 @@ class Trainer:
         for variable, value in zip(self._weights, weights, strict=True):
             variable.assign(value)
         values = self._initial_values
-        if values is None:
-            new = _build_optimizer(self._optimizer, self._variables)
+        if values is None:  # they depend on the weights
+            new = _copy_optimizer(self._optimizer)
+            new.build(self._variables)
             values = [variable.numpy() for variable in new.variables]
         for variable, value in zip(self._optimizer.variables, values, strict=True):
             variable.assign(np.broadcast_to(value, variable.shape))
@@ -439,15 +441,6 @@ def _copy_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     exclusion = get_weight_decay_exclusion(optimizer)
     if exclusion:
         copied.exclude_from_weight_decay(var_names=[exclusion])
-    return copied
-
-
-def _build_optimizer(
-    optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
-) -> keras.optimizers.Optimizer:
-    """Return a copy with initial values, some of which may depend on those of the weights."""
-    copied = _copy_optimizer(optimizer)
-    copied.build(variables)
     return copied
 
 

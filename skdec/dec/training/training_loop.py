@@ -393,8 +393,7 @@ def _stack(values: list[Any]) -> np.ndarray | None:
 
 def _list_arrays(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
     """Return the arrays named "prefix.0", "prefix.1" and so on."""
-    n_arrays = sum(name.startswith(f"{prefix}.") for name in arrays)
-    return [arrays[f"{prefix}.{i}"] for i in range(n_arrays)]
+    return [array for name, array in arrays.items() if name.startswith(f"{prefix}.")]
 
 
 class PhaseCallbacks(keras.callbacks.CallbackList):
