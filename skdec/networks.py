@@ -273,27 +273,14 @@ def build_autoencoder(
             "n_features and each width in dims must be at least 1 and dims must not be empty; got "
             f"n_features={n_features!r}, dims={dims!r}."
         )
+    options = _create_options(len(dims), activation, kernel_initializer, seed, dtype)
     widths = [n_features, *dims]
-    last = len(dims) - 1
-    initializers = _create_initializers(kernel_initializer, 2 * len(dims), seed)
-    samples = keras.Input((n_features,), name="samples")
-    embedding = keras.Input((widths[-1],), name="embedding")
-
-    def build_dense(width: int, layer: int, part: str) -> keras.layers.Layer:
-        return keras.layers.Dense(
-            width,
-            activation=activation if layer != (last if part == "encoder" else 0) else None,
-            kernel_initializer=next(initializers),
-            name=f"{part}_{layer}",
-            dtype=dtype,
-        )
-
-    encoded = samples
-    for layer, width in enumerate(widths[1:]):
-        encoded = build_dense(width, layer, "encoder")(encoded)
-    decoded = embedding
-    for layer in reversed(range(len(dims))):
-        decoded = build_dense(widths[layer], layer, "decoder")(decoded)
+    encoded = samples = keras.Input((n_features,), name="samples")
+    for width in widths[1:]:
+        encoded = keras.layers.Dense(width, **next(options))(encoded)
+    decoded = embedding = keras.Input((widths[-1],), name="embedding")
+    for width in widths[-2::-1]:
+        decoded = keras.layers.Dense(width, **next(options))(decoded)
     return connect(
         keras.Model(samples, encoded, name="encoder"),
         keras.Model(embedding, decoded, name="decoder"),
@@ -365,44 +352,21 @@ def build_convolutional_autoencoder(
     >>> dec = DECClusterer(10, autoencoder=build)
     """
     shapes, kernel_sizes = _plan_convolutions(n_features, image_shape, filters, embedding_width)
-    initializers = _create_initializers(kernel_initializer, 2 * len(filters) + 2, seed)
-
-    def get_options(layer: int, part: str) -> dict[str, Any]:
-        is_output = part == "decoder" and layer == 0
-        return {
-            "kernel_size": kernel_sizes[layer],
-            "strides": 2,
-            "padding": "same",
-            "activation": None if is_output else activation,
-            "kernel_initializer": next(initializers),
-            "name": f"{part}_{layer}",
-            "dtype": dtype,
-        }
-
+    options = _create_options(len(filters) + 1, activation, kernel_initializer, seed, dtype)
+    halving = {"strides": 2, "padding": "same"}
     samples = keras.Input((n_features,), name="samples")
     encoded = keras.layers.Reshape(shapes[0], dtype=dtype)(samples)
-    for layer, depth in enumerate(filters):
-        encoded = keras.layers.Conv2D(depth, **get_options(layer, "encoder"))(encoded)
-    encoded = keras.layers.Dense(
-        embedding_width,
-        kernel_initializer=next(initializers),
-        name=f"encoder_{len(filters)}",
-        dtype=dtype,
-    )(keras.layers.Flatten(dtype=dtype)(encoded))
+    for depth, size in zip(filters, kernel_sizes, strict=True):
+        encoded = keras.layers.Conv2D(depth, size, **halving, **next(options))(encoded)
+    encoded = keras.layers.Flatten(dtype=dtype)(encoded)
+    encoded = keras.layers.Dense(embedding_width, **next(options))(encoded)
 
     embedding = keras.Input((embedding_width,), name="embedding")
-    decoded = keras.layers.Dense(
-        math.prod(shapes[-1]),
-        activation=activation,
-        kernel_initializer=next(initializers),
-        name=f"decoder_{len(filters)}",
-        dtype=dtype,
-    )(embedding)
+    decoded = keras.layers.Dense(math.prod(shapes[-1]), **next(options))(embedding)
     decoded = keras.layers.Reshape(shapes[-1], dtype=dtype)(decoded)
     for layer in reversed(range(len(filters))):
-        larger, smaller = shapes[layer], shapes[layer + 1]
-        options = get_options(layer, "decoder")
-        decoded = keras.layers.Conv2DTranspose(larger[2], **options)(decoded)
+        larger, smaller, size = shapes[layer], shapes[layer + 1], kernel_sizes[layer]
+        decoded = keras.layers.Conv2DTranspose(larger[2], size, **halving, **next(options))(decoded)
         # Twice the smaller size may be one more than the larger size.
         excess = [2 * small - large for small, large in zip(smaller[:2], larger[:2], strict=True)]
         decoded = keras.layers.Cropping2D([(0, n) for n in excess], dtype=dtype)(decoded)
@@ -486,6 +450,23 @@ def _preserve_random_state(seed: int | None = None) -> Iterator[None]:
             yield
         finally:
             random.setstate(state)
+
+
+def _create_options(
+    n_layers: int, activation: Any, kernel_initializer: Any, seed: int | None, dtype: Any
+) -> Iterator[dict[str, Any]]:
+    """Yield the options of the encoder's layers, then of the decoder's in the opposite order."""
+    initializers = _create_initializers(kernel_initializer, 2 * n_layers, seed)
+    names = [f"encoder_{i}" for i in range(n_layers)]
+    names += [f"decoder_{i}" for i in reversed(range(n_layers))]
+    for name, initializer in zip(names, initializers, strict=True):
+        is_last = name in (names[n_layers - 1], names[-1])  # of the encoder, of the decoder
+        yield {
+            "activation": None if is_last else activation,
+            "kernel_initializer": initializer,
+            "name": name,
+            "dtype": dtype,
+        }
 
 
 def _create_initializers(initializer: Any, n_copies: int, seed: int | None) -> Any:

@@ -210,12 +210,8 @@ def write_line(line: str) -> None:
 
 def format_values(values: Mapping[str, float]) -> str:
     """Format the loss and the fraction of labels that an update has changed."""
-    parts = []
-    if "loss" in values:
-        parts.append(f"loss {float(values['loss']):.4g}")
-    if "changed" in values:
-        parts.append(f"{float(values['changed']):.2%} changed")
-    return ", ".join(parts)
+    formats = {"loss": "loss {:.4g}", "changed": "{:.2%} changed"}
+    return ", ".join(formats[name].format(values[name]) for name in formats if name in values)
 
 
 def _prefix(text: str) -> str:

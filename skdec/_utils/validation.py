@@ -167,13 +167,13 @@ def _fits_float32(values: np.ndarray) -> np.ndarray:
 
 
 def _describe_invalid(value: Any, sample: int, feature: int, feature_names: Any) -> ValueError:
-    what = "NaN" if np.isnan(value) else "infinity" if np.isinf(value) else f"{value!r}"
+    too_large = f"{value!r}, too large for float32"
+    what = "NaN" if np.isnan(value) else "infinity" if np.isinf(value) else too_large
     where = f"sample {sample}, feature {feature}"
     if feature_names is not None:
         where += f" ({feature_names[feature]!r})"
-    too_large = "" if np.isnan(value) or np.isinf(value) else ", too large for float32"
     return ValueError(
-        f"Input X contains {what}{too_large}, in {where}. Remove such samples, or impute them, "
+        f"Input X contains {what}, in {where}. Remove such samples, or impute them, "
         "for example with sklearn.impute.SimpleImputer."
     )
 

@@ -373,7 +373,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             weights = [] if previous is None else [*previous.autoencoder, previous.centers]
             parameters = self.get_params(deep=False)
             checkpoint = Checkpoint(self.checkpoint, samples.digest, parameters, weights)
-            neighbors = self._find_neighbors(settings, samples)
+            neighbors = self._find_neighbors(self.n_neighbors, settings, samples)
             if previous is None:
                 clusters = self._find_clusters(settings, samples, neighbors)
                 pretraining = self._pretrain(settings, samples, checkpoint)
@@ -758,12 +758,11 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             check_no_zero_samples(X)
         return X, find_distinct_samples(X, sample_weight, self._n_given_clusters or 1)
 
-    def _find_neighbors(self, settings: Settings, samples: DistinctSamples) -> Neighbors:
-        """Find the neighbors whose assignments are averaged for the targets."""
+    def _find_neighbors(
+        self, n_neighbors: int, settings: Settings, samples: DistinctSamples
+    ) -> Neighbors:
         metric = "euclidean" if settings.search is None else settings.search.metric
-        return find_neighbors(
-            samples, self.n_neighbors, settings.neighbors_seed, metric, self.memory
-        )
+        return find_neighbors(samples, n_neighbors, settings.neighbors_seed, metric, self.memory)
 
     def _find_clusters(
         self, settings: Settings, samples: DistinctSamples, neighbors: Neighbors
@@ -773,9 +772,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         if search is None:
             return None
         if search.n_neighbors != neighbors.n_neighbors:
-            neighbors = find_neighbors(
-                samples, search.n_neighbors, settings.neighbors_seed, search.metric, self.memory
-            )
+            neighbors = self._find_neighbors(search.n_neighbors, settings, samples)
         return find_clusters(
             neighbors,
             search.n_clusters if self.n_clusters is None else self.n_clusters,

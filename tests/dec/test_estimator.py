@@ -511,7 +511,7 @@ def test_classic_has_the_initial_weights_and_learning_rates_of_the_paper():
     stages = resolve(DECClusterer.classic(10), 70_000, 784).stages
     steps = [stage.settings.n_steps for stage in stages]
     np.testing.assert_allclose(steps, [50_000] * 4 + [100_000], rtol=1e-3)
-    assert [stage.corruption.rate for stage in stages] == [0.2] * 4 + [0.0]
+    assert [stage.corruption for stage in stages] == [0.2] * 4 + [0.0]
 
 
 @pytest.mark.parametrize(
