@@ -60,12 +60,8 @@ def clustering_accuracy(y_true: Any, y_pred: Any) -> float:
     >>> clustering_accuracy([0, 0, 1, 1], [5, 5, -1, -1])
     0.5
     """
-    classes, clusters = _convert_both_labels(y_true, y_pred)
-    n_correct = sum(
-        np.count_nonzero((clusters == cluster) & (classes == label))
-        for cluster, label in _match_clusters(classes, clusters).items()
-    )
-    return float(n_correct / len(classes))
+    classes = convert_labels(y_true, "y_true")
+    return float(np.mean(match_labels(classes, y_pred) == classes))
 
 
 def match_labels(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -118,7 +114,12 @@ def match_labels(y_true: Any, y_pred: Any) -> np.ndarray:
     >>> match_labels(["No", "Yes", "Yes"], [0, 1, 2]).tolist()
     ['No', 'Yes', 'cluster 2']
     """
-    classes, clusters = _convert_both_labels(y_true, y_pred)
+    classes, clusters = convert_labels(y_true, "y_true"), convert_labels(y_pred, "y_pred")
+    if len(classes) != len(clusters):
+        raise ValueError(
+            "y_true and y_pred must have the same length, "
+            f"got {len(classes)} and {len(clusters)} labels."
+        )
     new_labels = _match_clusters(classes, clusters)
     unmatched = [label for label in np.unique(clusters).tolist() if label not in new_labels]
     if classes.dtype.kind == "U":
@@ -182,28 +183,37 @@ def convert_labels(labels: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} is empty; at least one label is needed.")
     if array.dtype.kind in "biu":
         return array.astype(np.int64)
-    if array.dtype.kind == "f":
-        return _convert_floats(array, name)
-    if array.dtype.kind == "U":
-        return _convert_strings(array, labels, name)
-    if array.dtype.kind in "OT":
-        return _convert_objects(array, name)
-    raise TypeError(f"{name} must hold integers or strings, got dtype {array.dtype}.")
-
-
-def _convert_both_labels(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
-    classes, clusters = convert_labels(y_true, "y_true"), convert_labels(y_pred, "y_pred")
-    if len(classes) != len(clusters):
-        raise ValueError(
-            "y_true and y_pred must have the same length, "
-            f"got {len(classes)} and {len(clusters)} labels."
+    # Not the array of a list: NumPy makes strings of the numbers in [1, "a"].
+    values = list(labels if isinstance(labels, (list, tuple)) else array)
+    for position, label in enumerate(values):
+        _check_label(label, name, position)
+    is_string = [isinstance(label, str) for label in values]
+    if all(is_string):
+        return np.array(values, dtype=str)
+    if any(is_string):
+        position = is_string.index(True)
+        raise TypeError(
+            f"{name} mixes strings with numbers: {name}[{position}] is {values[position]!r}."
         )
-    return classes, clusters
+    return np.array(values, dtype=object).astype(np.int64)
+
+
+def _check_label(label: Any, name: str, position: int) -> None:
+    is_missing = label is None or type(label).__name__ in {"NAType", "NaTType"}  # of pandas
+    if is_missing or label != label or label in (np.inf, -np.inf):
+        raise ValueError(f"{name}[{position}] is {label}; every sample needs a label.")
+    if not isinstance(label, (str, Integral, float, np.floating, np.bool_)):
+        raise TypeError(
+            f"{name} must hold integers or strings, but {name}[{position}] is of type "
+            f"{type(label).__name__}."
+        )
+    if isinstance(label, (float, np.floating)) and label % 1:
+        raise ValueError(f"{name}[{position}] is {label}; labels must be whole numbers or strings.")
 
 
 def _match_clusters(classes: np.ndarray, clusters: np.ndarray) -> dict[Hashable, Any]:
     """Map each matched cluster to its class; noise is never matched."""
-    is_cluster = np.ones(len(clusters), bool) if clusters.dtype.kind == "U" else clusters != NOISE
+    is_cluster = clusters != NOISE
     if not is_cluster.any():
         return {}
     # Classes of which all samples are noise may be left out: matching them to a cluster would not
@@ -231,50 +241,3 @@ def _create_string_labels(unmatched: list[Any], existing: set[str]) -> dict[Hash
         existing.add(label)
         labels[cluster] = label
     return labels
-
-
-def _convert_floats(array: np.ndarray, name: str) -> np.ndarray:
-    invalid = np.flatnonzero(~np.isfinite(array))
-    if invalid.size:
-        raise ValueError(
-            f"{name}[{invalid[0]}] is {array[invalid[0]]}; every sample needs a label."
-        )
-    fractions = np.flatnonzero(array != np.round(array))
-    if fractions.size:
-        raise ValueError(
-            f"{name}[{fractions[0]}] is {array[fractions[0]]}; labels must be whole numbers "
-            "or strings."
-        )
-    return array.astype(np.int64)
-
-
-def _convert_objects(array: np.ndarray, name: str) -> np.ndarray:
-    """Convert Python objects, such as those in a column of a DataFrame."""
-    for position, label in enumerate(array):
-        _check_label(label, f"{name}[{position}]")
-    is_string = [isinstance(label, str) for label in array]
-    if all(is_string):
-        return array.astype(str)
-    if any(is_string):
-        position = is_string.index(True)
-        raise TypeError(
-            f"{name} mixes strings with numbers: {name}[{position}] is {array[position]!r}."
-        )
-    if any(isinstance(label, (float, np.floating)) for label in array):
-        return _convert_floats(array.astype(np.float64), name)
-    return array.astype(np.int64)
-
-
-def _check_label(label: object, place: str) -> None:
-    # pandas' NA and NaT are not floats and cannot be compared; the names of their types can.
-    if label is None or type(label).__name__ in {"NAType", "NaTType"} or label != label:
-        raise ValueError(f"{place} is {label}; every sample needs a label.")
-    if not isinstance(label, (str, Integral, float, np.floating, np.bool_)):
-        raise TypeError(f"{place} is of type {type(label).__name__}; use integers or strings.")
-
-
-def _convert_strings(array: np.ndarray, labels: Any, name: str) -> np.ndarray:
-    """Refuse a list whose numbers NumPy has silently converted to strings: ``[1, "a"]``."""
-    if isinstance(labels, (list, tuple)) and not all(isinstance(label, str) for label in labels):
-        return _convert_objects(np.array(labels, dtype=object), name)
-    return array
