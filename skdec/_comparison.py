@@ -16,18 +16,15 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from sklearn.metrics import (
-    adjusted_rand_score,
-    normalized_mutual_info_score,
-    silhouette_score,
-)
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 from sklearn.utils import check_random_state, resample
 
 from skdec._utils.data import check_samples
 from skdec._utils.terminal import format_table, write_line
-from skdec._utils.validation import Integer, Positive, Widths, check_finite, warn_if_scales_differ
+from skdec._utils.validation import Integer, check_finite, warn_if_scales_differ
 from skdec.cluster import NeighborClusterer
 from skdec.dec._estimator import DECClusterer
+from skdec.dec._parameters import PARAMETERS
 from skdec.metrics import NOISE, clustering_accuracy, convert_labels
 from skdec.model_selection import score_clusters
 
@@ -193,11 +190,11 @@ class Comparison:
         return {
             "n_samples": self.n_samples,
             "n_features": self.n_features,
-            "n_clusters": _to_plain(self.n_clusters),
-            "random_state": _to_plain(self.random_state),
+            "n_clusters": self.n_clusters,
+            "random_state": self.random_state,
             "results": [
                 {
-                    name: _to_plain(value)
+                    name: value
                     for name, value in vars(result).items()
                     if name not in ("labels", "estimator")
                 }
@@ -251,11 +248,6 @@ class Comparison:
         if method is None:
             method = "dec" if "dec" in self.methods else self.methods[-1]
         return report_comparison(self, method, image_shape, title, table).to_html(path)
-
-
-def _to_plain(value: Any) -> Any:
-    """Return the number of NumPy's scalars, which JSON does not know."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _format_scores(values: pd.Series, n_digits: int) -> str:
@@ -376,22 +368,20 @@ def compare(
     if n_clusters is not None or None in clusterers.values():
         n_clusters = _get_n_clusters(n_clusters, classes, X.shape[0])
     Integer(1).check("n_seeds", n_seeds)
-    # Checked here as well as by the estimator, to fail before k-means has run.
-    Widths(words=("auto",)).check("dims", dims)
-    Positive().check("alpha", alpha)
-    Integer(0, words=("auto",)).check("pretrain_epochs", pretrain_epochs)
-    Integer(0, words=("auto",)).check("max_iter", max_iter)
-    if list(clusterers) == ["kmeans"] and hasattr(X, "dtype"):
-        # The other methods check the samples themselves.
-        warn_if_scales_differ(check_finite(X))
-    seed = _get_seed(random_state)
     network: dict[str, Any] = {
-        "dims": dims if isinstance(dims, str) else tuple(dims),
+        "dims": dims,
         "alpha": alpha,
         "pretrain_epochs": pretrain_epochs,
         "callbacks": callbacks,
         "verbose": verbose,
     }
+    # Checked here as well as by the estimator, to fail before k-means has run.
+    for name, value in {**network, "max_iter": max_iter}.items():
+        PARAMETERS[name].check(name, value)
+    if list(clusterers) == ["kmeans"] and hasattr(X, "dtype"):
+        # The other methods check the samples themselves.
+        warn_if_scales_differ(check_finite(X))
+    seed = _get_seed(random_state)
     # The cache, deleted after the comparison, is how two fits use the same pretraining.
     with TemporaryDirectory(prefix="skdec-compare-") as cache:
         builders: dict[str, Callable[[int], Any]] = {
@@ -436,12 +426,14 @@ def _fit_methods(
     pretrainings: list[np.ndarray] = []
     for (method, build), seed in product(builders.items(), seeds):
         title = method if len(seeds) == 1 else f"{method}, seed {seed}"
-        _report(verbose, f"{title}: started")
+        if verbose:
+            write_line(f"{title}: started")
         estimator = build(seed)
         start = perf_counter()
         labels = np.asarray(estimator.fit_predict(X))
         seconds = perf_counter() - start + _get_cached_seconds(estimator, pretrainings)
-        _report(verbose, f"{title}: {seconds:.1f} s")
+        if verbose:
+            write_line(f"{title}: {seconds:.1f} s")
         yield MethodResult(
             method,
             labels,
@@ -534,7 +526,7 @@ def _get_n_clusters(n_clusters: int | None, classes: np.ndarray | None, n_sample
         raise ValueError(
             f"n_clusters must be at most the number of samples, {n_samples}; got {n_clusters}."
         )
-    return n_clusters
+    return int(n_clusters)
 
 
 def _get_seed(random_state: Any) -> int:
@@ -542,8 +534,3 @@ def _get_seed(random_state: Any) -> int:
     if isinstance(random_state, (int, np.integer)):
         return int(random_state)
     return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
-def _report(verbose: int, line: str) -> None:
-    if verbose:
-        write_line(line)
