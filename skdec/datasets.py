@@ -6,7 +6,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["flatten_images", "load_digits", "load_fashion_mnist", "load_images", "load_mnist"]
 
 # Of images; a folder may have other files as well.
-_IMAGE_SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".webp",
-    ".pgm",
-    ".ppm",
-)
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _MAX_SIDE = 64  # of images of a folder, unless their shape is given
 _IMAGES_PER_CHUNK = 1024
 _N_IMAGES_LOOKED_AT = 50
@@ -273,7 +262,7 @@ def find_images(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in _IMAGE_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")
     )
 
 
@@ -300,9 +289,7 @@ def _choose_image_shape(files: Sequence[Path]) -> tuple[int, ...]:
                     has_color = bool((pixels != pixels[..., :1]).any())
         except (OSError, ValueError, SyntaxError):
             continue  # named when it is read
-    if not sizes:
-        raise ValueError(f"{files[0].parent} has no image that can be read.")
-    height, width = sizes.most_common(1)[0][0]
+    height, width = sizes.most_common(1)[0][0] if sizes else (1, 1)
     factor = min(1.0, _MAX_SIDE / max(height, width))
     shape = (max(1, round(height * factor)), max(1, round(width * factor)))
     return (*shape, len(_COLORS)) if has_color else shape
@@ -455,9 +442,11 @@ def _flatten(images: np.ndarray) -> np.ndarray:
 
 
 def _download(name: str, file_name: str) -> LabeledData:
-    load_data = _get_keras_loader(name)
+    # Imported here because importing Keras takes seconds and most calls find the data on disk.
+    import keras
+
     try:
-        (x_train, y_train), (x_test, y_test) = load_data()
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception where the network fails.
         raise FileNotFoundError(
             f"{file_name} is not on this machine and could not be downloaded ({error}). Put it, "
@@ -465,11 +454,3 @@ def _download(name: str, file_name: str) -> LabeledData:
             "SKDEC_DATA_HOME to the directory that has it."
         ) from error
     return _concatenate([x_train, y_train, x_test, y_test], Path(file_name))
-
-
-def _get_keras_loader(name: str) -> Callable[[], tuple[LabeledData, LabeledData]]:
-    # Imported here because importing Keras takes seconds and most calls find the data on disk.
-    import keras
-
-    loader: Callable[[], tuple[LabeledData, LabeledData]] = getattr(keras.datasets, name).load_data
-    return loader

@@ -3,12 +3,12 @@
 import gzip
 import struct
 
+import keras
 import numpy as np
 import pytest
 from sklearn import datasets as sklearn_datasets
 
-from skdec import datasets
-from skdec.datasets import FASHION_FILES, load_digits, load_fashion_mnist, load_mnist
+from skdec.datasets import FASHION_FILES, load_digits, load_fashion_mnist, load_images, load_mnist
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def directories(tmp_path, monkeypatch):
     def fail():
         raise Exception("URL fetch failure on https://example.org")
 
-    monkeypatch.setattr(datasets, "_get_keras_loader", lambda name: fail)
+    for data in (keras.datasets.mnist, keras.datasets.fashion_mnist):
+        monkeypatch.setattr(data, "load_data", fail)
     return own, cache
 
 
@@ -98,13 +99,13 @@ def test_without_a_network_the_error_names_the_file_and_the_directory(load, name
 
 def test_downloaded_data_are_concatenated(directories, images, monkeypatch):
     parts = (images["x_train"], images["y_train"]), (images["x_test"], images["y_test"])
-    requested = []
-    monkeypatch.setattr(
-        datasets, "_get_keras_loader", lambda name: lambda: requested.append(name) or parts
-    )
-    assert_is_concatenated(load_mnist(), images)
-    assert_is_concatenated(load_fashion_mnist(), images)
-    assert requested == ["mnist", "fashion_mnist"]
+    for data, load in (
+        (keras.datasets.mnist, load_mnist),
+        (keras.datasets.fashion_mnist, load_fashion_mnist),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(data, "load_data", lambda: parts)
+            assert_is_concatenated(load(), images)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +148,10 @@ def test_damaged_original_files_raise(directories, images):
     path.unlink()
     with pytest.raises(FileNotFoundError, match=FASHION_FILES[0]):
         load_fashion_mnist()
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    for name in ("notes.txt", "broken.png"):
+        (tmp_path / name).write_text("no image")
+        with pytest.raises(ValueError, match="has no image that can be read"):
+            load_images(tmp_path)
