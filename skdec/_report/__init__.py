@@ -5,6 +5,7 @@ replace it in the package as soon as it is imported.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
@@ -83,21 +84,16 @@ class Report:
 
     def _render(self) -> str:
         folder = files("skdec._report")
-        texts = {
-            name: (folder / name).read_text(encoding="utf-8")
+        page, style, script = (
+            (folder / name).read_text(encoding="utf-8")
             for name in ("page.html", "page.css", "page.js")
-        }
-        content = {
-            "title": self.title,
-            "version": version("skdec"),
-            "comparison": None,
-            **self.content,
-        }
-        return Template(texts["page.html"]).substitute(
-            style=texts["page.css"],
+        )
+        content = {"title": self.title, "version": version("skdec"), **self.content}
+        return Template(page).substitute(
+            style=style,
             plotly=_get_plotly_script(),
             content=escape_json(content),
-            script=texts["page.js"],
+            script=script,
         )
 
     def _repr_html_(self) -> str:
@@ -175,11 +171,7 @@ def report(
     >>> skdec.report(dec, X, image_shape=(28, 28)).to_html("report.html")  # doctest: +SKIP
     """
     X = X if hasattr(X, "shape") else np.asarray(X)
-    q = _predict_softly(estimator, X)
-    labels = np.asarray(estimator.predict(X)) if q is None else q.argmax(axis=1)
-    clustering = build_clustering(
-        estimator, X, labels, y, ids=ids, feature_names=feature_names, soft_assignments=q
-    )
+    clustering = build_clustering(estimator, X, y, ids=ids, feature_names=feature_names)
     content = build_content(clustering, image_shape=image_shape, random_state=random_state)
     return Report(title, content)
 
@@ -215,10 +207,9 @@ def report_comparison(
     clustering = build_clustering(
         result.estimator,
         comparison.X,
-        result.labels,
         comparison.y,
+        labels=result.labels,
         table=table if image_shape is None else None,
-        soft_assignments=_predict_softly(result.estimator, comparison.X),
         others={name: comparison[name].labels for name in comparison.methods if name != method},
     )
     content = build_content(
@@ -234,15 +225,18 @@ def report_comparison(
 def build_clustering(
     estimator: Any,
     X: Any,
-    labels: np.ndarray,
-    y: Any = None,
+    y: Any,
     *,
+    labels: np.ndarray | None = None,
     table: Any = None,
     ids: Any = None,
     feature_names: Any = None,
-    **further: Any,
+    others: Mapping[str, np.ndarray] | None = None,
 ) -> Clustering:
-    """Collect what an estimator knows about its clusters `labels` of the samples."""
+    """Collect what an estimator knows about its clusters, by default those that it predicts."""
+    q = np.asarray(estimator.predict_proba(X)) if hasattr(estimator, "predict_proba") else None
+    if labels is None:
+        labels = np.asarray(estimator.predict(X)) if q is None else q.argmax(axis=1)
     clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     classes = None if y is None else convert_labels(y, "y")
     if classes is not None:
@@ -269,14 +263,9 @@ def build_clustering(
         classes=classes,
         prototypes=decode_centers(estimator),
         history=getattr(clusterer, "history_", None),
-        **further,
+        soft_assignments=q,
+        others=others or {},
     )
-
-
-def _predict_softly(estimator: Any, X: Any) -> np.ndarray | None:
-    if not hasattr(estimator, "predict_proba"):
-        return None
-    return np.asarray(estimator.predict_proba(X))
 
 
 def _check_length(values: Any, name: str, what: str, n_samples: int) -> None:

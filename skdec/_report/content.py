@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.cluster import KMeans
+from sklearn.utils import check_array
 
 from skdec.describe._description import (
     describe_clusters,
-    is_noise,
     name_by_words,
     name_described,
     number_clusters,
@@ -161,6 +161,9 @@ def build_content(
     rows = _select_rows(order, clustering.labels, max_samples).astype(np.int32)
     positions = lay_out(clustering.Z[rows], clustering.labels[rows], random_state=random_state)
     names = _name_clusters(clustering, description)
+    colorings = {method: clustering.labels, **clustering.others}
+    if clustering.classes is not None:
+        colorings["class"] = clustering.classes
     samples: Content = {
         "positions": encode_array(rows),
         "ids": None if clustering.ids is None else _encode_column(clustering.ids.iloc[rows]),
@@ -168,8 +171,7 @@ def build_content(
         "y": encode_array(positions[:, 1].astype(np.float32)),
         "confidence": None if confidence is None else encode_array(confidence[rows]),
         "colorings": [
-            _describe_coloring(name, labels[rows], positions)
-            for name, labels in _list_colorings(clustering, method).items()
+            _describe_coloring(name, labels[rows], positions) for name, labels in colorings.items()
         ],
         "images": None,
         "columns": None,
@@ -268,11 +270,11 @@ def _compare_with_kmeans(clustering: Clustering, n_clusters: int, random_state: 
     rows = np.flatnonzero(clustering.labels != -1)
     if len(rows) > _N_COMPARED:
         rows = np.random.default_rng(random_state).choice(rows, _N_COMPARED, replace=False)
-    points, labels = clustering.points, clustering.labels[rows]
-    points = points[rows] if issparse(points) else np.asarray(points)[rows]
-    values = np.asarray(points.data) if issparse(points) else points
-    if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+    try:
+        points, labels = check_array(clustering.points, accept_sparse="csr"), clustering.labels
+    except ValueError:  # words or gaps
         return []
+    points, labels = points[rows], labels[rows]
     others = KMeans(n_clusters, n_init=3, random_state=random_state).fit_predict(points)
     own, other = (
         neighbor_information(points, found, metric=clustering.metric) for found in (labels, others)
@@ -292,16 +294,12 @@ def _compare_with_kmeans(clustering: Clustering, n_clusters: int, random_state: 
 def encode_array(values: np.ndarray) -> dict[str, str]:
     """Return the dtype and, in base64, the little-endian bytes of an array.
 
-    Floats keep their precision, integers have 4 bytes and booleans one.
+    Floats keep their precision, integers have 4 bytes.
     """
-    values = np.asarray(values)
-    kind = values.dtype.kind
-    if kind == "f":
-        name = "float32" if values.dtype.itemsize <= 4 else "float64"
-    else:
-        name = "uint8" if kind == "b" else "int32"
-    data = np.ascontiguousarray(values, dtype=np.dtype(name).newbyteorder("<")).tobytes()
-    return {"dtype": name, "data": base64.b64encode(data).decode()}
+    is_integer = values.dtype.kind in "iu"
+    dtype = np.dtype(np.int32) if is_integer else np.result_type(values, np.float32)
+    data = values.astype(dtype.newbyteorder("<")).tobytes()
+    return {"dtype": dtype.name, "data": base64.b64encode(data).decode()}
 
 
 def _encode_column(column: pd.Series) -> Content:
@@ -336,14 +334,6 @@ def _select_rows(order: np.ndarray, labels: np.ndarray, max_samples: int) -> np.
     return np.concatenate([rows, others[is_lost][first]])
 
 
-def _list_colorings(clustering: Clustering, method: str) -> dict[str, np.ndarray]:
-    colorings = {method: clustering.labels, **clustering.others}
-    if clustering.classes is not None:
-        name = "class" if "class" not in colorings else "known class"
-        colorings[name] = clustering.classes
-    return colorings
-
-
 def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> Content:
     groups, codes = np.unique(labels, return_inverse=True)
     on_light, on_dark = (assign_colors(groups.tolist(), dark=dark) for dark in (False, True))
@@ -357,7 +347,7 @@ def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> 
                 "light": on_light[group],
                 "dark": on_dark[group],
                 "place": find_medoid(positions[codes == code]).tolist(),
-                "isNoise": is_noise(group),
+                "isNoise": group == -1,
             }
             for code, (group, size) in enumerate(
                 zip(groups.tolist(), np.bincount(codes), strict=True)
@@ -367,7 +357,7 @@ def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> 
 
 
 def _name_group(group: Any) -> str:
-    return "noise" if is_noise(group) else str(group)
+    return "noise" if group == -1 else str(group)
 
 
 def _describe_clusters(
@@ -487,7 +477,7 @@ def _describe_history(history: Mapping[str, Any] | None) -> list[Content]:
             "x": quantity.x_title,
             "values": [value if np.isfinite(value) else None for value in quantity.values.tolist()],
         }
-        for quantity in (list_quantities(history) if history else ())
+        for quantity in list_quantities(history or {})
     ]
 
 

@@ -366,13 +366,8 @@ def _to_words(column: pd.Series) -> pd.Series:
 def number_clusters(labels: np.ndarray) -> pd.Series:
     """Return "cluster 0" and so on, indexed by cluster."""
     clusters = np.unique(labels)
-    names = ["noise" if is_noise(label) else f"cluster {label}" for label in clusters.tolist()]
+    names = ["noise" if label == -1 else f"cluster {label}" for label in clusters.tolist()]
     return _to_series(clusters, names)
-
-
-def is_noise(label: Any) -> bool:
-    """Whether a label is that of noise, -1."""
-    return bool(label == -1) and not isinstance(label, bool)
 
 
 def name_described(
@@ -594,7 +589,7 @@ def _make_unique(clusters: np.ndarray, names: list[str]) -> pd.Series:
     """Name what has no name by its label, and add that to names that are not the only ones."""
     plain = number_clusters(clusters)
     names = [
-        plain[cluster] if not name or is_noise(cluster) else name
+        plain[cluster] if not name or cluster == -1 else name
         for cluster, name in zip(clusters.tolist(), names, strict=True)
     ]
     while len(set(names)) < len(names):

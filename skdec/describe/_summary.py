@@ -12,6 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
 from threadpoolctl import threadpool_limits
 
 from skdec._utils.data import to_frame_or_array
@@ -88,15 +89,14 @@ def decode_centers(estimator: Any) -> np.ndarray | None:
 
     The centers of a `DECClusterer` are decoded; in a Pipeline, the steps before it are undone.
     """
-    clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+    *steps, clusterer = estimator if isinstance(estimator, Pipeline) else [estimator]
+    if any(isinstance(step, FunctionTransformer) and step.inverse_func is None for step in steps):
+        return None  # scikit-learn would return what it is given
     centers = getattr(clusterer, "cluster_centers_", None)
     if centers is None:
         return None
     if hasattr(clusterer, "inverse_transform"):
         centers = clusterer.inverse_transform(centers)
-    steps = [step for _, step in estimator.steps[:-1]] if isinstance(estimator, Pipeline) else []
-    if any(isinstance(step, FunctionTransformer) and step.inverse_func is None for step in steps):
-        return None  # scikit-learn would return what it is given
     try:
         if steps:
             centers = estimator[:-1].inverse_transform(centers)
@@ -109,13 +109,9 @@ def decode_centers(estimator: Any) -> np.ndarray | None:
 
 def compute_means(X: Any, labels: np.ndarray) -> np.ndarray:
     """Return the mean of each cluster's samples, in the order of the sorted labels."""
-    names, codes = np.unique(labels, return_inverse=True)
-    indicator = csr_matrix(
-        (np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(len(names), len(codes))
-    )
-    sums = indicator @ X
-    sums = sums.toarray() if issparse(sums) else np.asarray(sums)
-    return sums / np.bincount(codes)[:, np.newaxis]
+    codes = np.unique(labels, return_inverse=True)[1]
+    indicator = csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))))
+    return to_dense(indicator @ X) / np.bincount(codes)[:, np.newaxis]
 
 
 def compute_profiles(X: Any, labels: np.ndarray) -> np.ndarray:
@@ -135,10 +131,8 @@ def compute_profiles(X: Any, labels: np.ndarray) -> np.ndarray:
     """
     X = X.astype(np.float64)  # the squares of small integers may be large
     if issparse(X):
-        one_cluster = np.zeros(X.shape[0], dtype=int)
-        mean = compute_means(X, one_cluster)[0]
-        variance = compute_means(X.multiply(X), one_cluster)[0] - mean**2
-        deviation = np.sqrt(np.maximum(variance, 0.0))
+        mean, variance = mean_variance_axis(X.tocsr(), axis=0)
+        deviation = np.sqrt(variance)
         is_constant = deviation <= 1e-6 * np.abs(mean)
         differences = compute_means(X, labels) - mean
     else:
@@ -155,12 +149,9 @@ def compute_profiles(X: Any, labels: np.ndarray) -> np.ndarray:
 
 def get_feature_names(X: Any, estimator: Any = None) -> list[str]:
     """Return the columns of a DataFrame, the names that the estimator was fitted with, or x0..."""
-    columns = getattr(X, "columns", None)
+    columns = getattr(X, "columns", getattr(estimator, "feature_names_in_", None))
     if columns is None:
-        columns = getattr(estimator, "feature_names_in_", None)
-    if columns is None:
-        n_features = X.shape[1] if hasattr(X, "shape") else len(X[0])
-        columns = [f"x{i}" for i in range(n_features)]
+        columns = [f"x{i}" for i in range(np.shape(X)[1])]
     return [str(column) for column in columns]
 
 
@@ -212,13 +203,8 @@ def find_yes(column: pd.Series) -> np.ndarray | None:
     "no", if both values occur.
     """
     values = column.dropna().unique()
-    if len(values) != 2:
-        return None
-    words = {value: str(value).lower() for value in values}
-    if not all(word in _YES_OR_NO for word in words.values()):
-        return None
-    meanings = {value: _YES_OR_NO[word] for value, word in words.items()}
-    if len(set(meanings.values())) != 2:
+    meanings = {value: _YES_OR_NO.get(str(value).lower()) for value in values[:2]}
+    if len(values) != 2 or set(meanings.values()) != {0, 1}:
         return None
     return column.astype(object).map(meanings).to_numpy(np.float64, na_value=np.nan)
 
