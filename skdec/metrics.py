@@ -184,7 +184,10 @@ def convert_labels(labels: Any, name: str) -> np.ndarray:
     if array.dtype.kind in "biu":
         return array.astype(np.int64)
     # Not the array of a list: NumPy makes strings of the numbers in [1, "a"].
-    values = list(labels if isinstance(labels, (list, tuple)) else array)
+    is_list = isinstance(labels, (list, tuple))
+    if array.dtype.kind == "U" and not is_list:
+        return array
+    values = list(labels if is_list else array)
     for position, label in enumerate(values):
         _check_label(label, name, position)
     is_string = [isinstance(label, str) for label in values]

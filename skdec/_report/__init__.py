@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.cluster import KMeans
-from sklearn.pipeline import Pipeline
 
 from skdec._report.content import Clustering, Content, build_content
 from skdec._utils.files import write_atomically
@@ -234,10 +233,11 @@ def build_clustering(
     others: Mapping[str, np.ndarray] | None = None,
 ) -> Clustering:
     """Collect what an estimator knows about its clusters, by default those that it predicts."""
-    q = np.asarray(estimator.predict_proba(X)) if hasattr(estimator, "predict_proba") else None
+    clusterer, points = split_pipeline(estimator, X)
+    is_soft = hasattr(clusterer, "predict_proba")
+    q = np.asarray(clusterer.predict_proba(points)) if is_soft else None
     if labels is None:
-        labels = np.asarray(estimator.predict(X)) if q is None else q.argmax(axis=1)
-    clusterer = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        labels = np.asarray(clusterer.predict(points)) if q is None else q.argmax(axis=1)
     classes = None if y is None else convert_labels(y, "y")
     if classes is not None:
         _check_length(classes, "y", "labels", len(labels))
@@ -254,10 +254,10 @@ def build_clustering(
     return Clustering(
         shown,
         labels,
-        embed(estimator, X),
+        embed(clusterer, points),
         names,
         is_named=is_named or hasattr(estimator, "feature_names_in_"),
-        points=None if isinstance(clusterer, KMeans) else split_pipeline(estimator, X)[1],
+        points=None if isinstance(clusterer, KMeans) else points,
         metric="cosine" if getattr(clusterer, "metric", None) == "cosine" else "euclidean",
         ids=ids,
         classes=classes,

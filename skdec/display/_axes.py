@@ -119,10 +119,7 @@ def split_axes(ax: Any, n_rows: int, n_columns: int, figsize: tuple[float, float
 
 def place_texts(ax: Any) -> None:
     """Compute the positions of axes and texts, as if the figure was drawn."""
-    figure = ax.figure
-    while figure.figure is not figure:  # of a subfigure
-        figure = figure.figure
-    figure.draw_without_rendering()
+    ax.figure.figure.draw_without_rendering()  # the whole figure, also of a subfigure
 
 
 def is_dark(ax: Any) -> bool:
@@ -169,11 +166,11 @@ def separate_texts(ax: Any, texts: Sequence[Any]) -> None:
         return
     place_texts(ax)
     boxes = [text.get_window_extent().padded(1) for text in texts]
-    sizes = np.array([(box.width, box.height) for box in boxes])
-    centers = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in boxes])
+    sizes = np.array([box.size for box in boxes])
+    centers = np.array([box.get_points().mean(axis=0) for box in boxes])
     beginnings = centers.copy()
-    lowest = np.array([ax.bbox.x0, ax.bbox.y0]) + sizes / 2
-    highest = np.maximum(np.array([ax.bbox.x1, ax.bbox.y1]) - sizes / 2, lowest)
+    lowest = ax.bbox.min + sizes / 2
+    highest = np.maximum(ax.bbox.max - sizes / 2, lowest)
     for _ in range(_MAX_ROUNDS):
         centers = np.clip(centers, lowest, highest)
         pairs = _find_overlaps(centers, sizes)

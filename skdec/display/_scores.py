@@ -18,7 +18,6 @@ _PHASE_TITLES = {
 _IN_EPOCHS = ("pretrain", "layers")
 _NOT_PLOTTED = ("seconds", "layer")
 _QUANTITY_TITLES = {
-    "loss": "loss",
     "changed": "fraction of labels changed",
     "clusters": "clusters with samples",
     "agreement": "agreement with initial labels",
