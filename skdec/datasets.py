@@ -222,7 +222,8 @@ def load_images(
     import pandas as pd
 
     chunks = list(iterate_images(Path(folder), shape))
-    for note in (note for _, _, notes in chunks for note in notes[1:]):
+    notes = [note for *_, said in chunks for note in said]
+    for note in notes[1:]:  # the first says what the shape is
         warn_user(note)
     return pd.concat([X.set_axis(names) for X, names, _ in chunks])
 

@@ -155,3 +155,15 @@ def test_a_folder_without_images_is_refused(tmp_path):
         (tmp_path / name).write_text("no image")
         with pytest.raises(ValueError, match="has no image that can be read"):
             load_images(tmp_path)
+
+
+def test_each_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is in the extra plot")
+    monkeypatch.setattr("skdec.datasets._IMAGES_PER_CHUNK", 2)
+    for i in range(6):
+        pillow.new("L", (2, 2)).save(tmp_path / f"{i}.png")
+    for name in ("1.png", "4.png"):
+        (tmp_path / name).write_text("no image")
+    with pytest.warns(UserWarning, match="left out") as caught:
+        assert len(load_images(tmp_path)) == 4
+    assert [str(one.message)[:5] for one in caught] == ["1.png", "4.png"]

@@ -289,9 +289,7 @@ def _get_shown(estimator: Any, X: Any) -> tuple[Any, list[str]]:
 def escape_json(content: Any) -> str:
     """Return JSON that can stand in a script element: no character begins or ends a tag."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return text.translate({ord(character): f"\\u{ord(character):04x}" for character in "<>&"})
 
 
 def check_plotly() -> None:

@@ -35,7 +35,7 @@ from skdec.display._scores import list_quantities
 from skdec.metrics import clustering_accuracy, count_matches, neighbor_information
 
 # Of more samples, a random subset is drawn, and of fewer where their values take more characters.
-MAX_SAMPLES = 50_000
+_MAX_SAMPLES = 50_000
 _MAX_CHARACTERS = 4_000_000
 # More are not needed to compare with k-means.
 _N_COMPARED = 5000
@@ -121,7 +121,6 @@ def build_content(
     method: str = "cluster",
     image_shape: tuple[int, ...] | None = None,
     random_state: int = 0,
-    max_samples: int = MAX_SAMPLES,
 ) -> Content:
     """Collect all that the page shows of a clustering.
 
@@ -134,9 +133,7 @@ def build_content(
     image_shape : tuple of int, default=None
         Shape of the samples as images; None shows the columns that set the clusters apart.
     random_state : int, default=0
-        Seed of the layout, and of the subset of more than `max_samples` samples.
-    max_samples : int, default=50000
-        Number of samples to draw at most, and one of each cluster that has none among them.
+        Seed of the layout, and of the subset of more samples than are drawn.
 
     Returns
     -------
@@ -155,10 +152,9 @@ def build_content(
         description = None
         shape = infer_image_shape(n_features, image_shape)
         n_affordable = _count_affordable(ids, count_characters(shape))
-    max_samples = min(max_samples, n_affordable)
     # In random order, no cluster covers another in the plot.
     order = np.random.default_rng(random_state).permutation(n_samples)
-    rows = _select_rows(order, clustering.labels, max_samples).astype(np.int32)
+    rows = _select_rows(order, clustering.labels, min(_MAX_SAMPLES, n_affordable)).astype(np.int32)
     positions = lay_out(clustering.Z[rows], clustering.labels[rows], random_state=random_state)
     names = _name_clusters(clustering, description)
     colorings = {method: clustering.labels, **clustering.others}
@@ -327,8 +323,7 @@ def _format_dates(dates: pd.DatetimeIndex) -> list[str]:
 
 def _select_rows(order: np.ndarray, labels: np.ndarray, max_samples: int) -> np.ndarray:
     """Return the first samples in this order, and the first of each cluster without any of them."""
-    rows = order[:max_samples]
-    others = order[max_samples:]
+    rows, others = order[:max_samples], order[max_samples:]
     is_lost = ~np.isin(labels[others], np.unique(labels[rows]))
     _, first = np.unique(labels[others[is_lost]], return_index=True)
     return np.concatenate([rows, others[is_lost][first]])

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from skdec._utils.data import to_frame_or_array
 
-MAX_ANCHORS = 2500
+_MAX_ANCHORS = 2500
 _MIN_ANCHORS_PER_CLUSTER = 20
 _PERPLEXITY = 30
 _N_ITERATIONS = 500
@@ -230,13 +230,7 @@ def check_names(names: Any, n_features: int) -> None:
         raise ValueError(f"feature_names has {len(names)} names, but X has {n_features} features.")
 
 
-def lay_out(
-    Z: np.ndarray,
-    labels: np.ndarray | None = None,
-    *,
-    max_anchors: int = MAX_ANCHORS,
-    random_state: int = 0,
-) -> np.ndarray:
+def lay_out(Z: np.ndarray, labels: np.ndarray, *, random_state: int = 0) -> np.ndarray:
     """Compute positions in the plane: t-SNE of a sample, the others beside their neighbors.
 
     Projections such as PCA draw clusters over each other that are apart in more than two
@@ -248,10 +242,8 @@ def lay_out(
     ----------
     Z : ndarray of shape (n_samples, n_dims)
         Embedded samples. Two dimensions are returned as they are.
-    labels : ndarray of shape (n_samples,), default=None
+    labels : ndarray of shape (n_samples,)
         Clusters; some samples of each, however small, are among the anchors.
-    max_anchors : int, default=2500
-        Number of samples that are laid out by t-SNE.
     random_state : int, default=0
         Seed of the subset and of t-SNE.
 
@@ -267,7 +259,7 @@ def lay_out(
     if n_dims == 2 or n_samples < 5:
         return Z[:, :2]
     random = check_random_state(random_state)
-    anchors = _select_anchors(n_samples, labels, max_anchors, random)
+    anchors = _select_anchors(labels, random)
     layout = _run_tsne(Z[anchors], random)
     if len(anchors) == n_samples:
         return layout
@@ -286,19 +278,14 @@ def find_medoid(positions: np.ndarray) -> np.ndarray:
     return candidates[distances.sum(axis=1).argmin()]
 
 
-def _select_anchors(
-    n_samples: int, labels: np.ndarray | None, n_anchors: int, random: np.random.RandomState
-) -> np.ndarray:
+def _select_anchors(labels: np.ndarray, random: np.random.RandomState) -> np.ndarray:
     """Return sorted indices of a random subset with some samples of each cluster."""
-    if n_samples <= n_anchors:
-        return np.arange(n_samples)
-    order = random.permutation(n_samples)
-    selected = [order[:n_anchors]]
-    if labels is not None:
-        shuffled = labels[order]
-        selected += [
-            order[shuffled == label][:_MIN_ANCHORS_PER_CLUSTER] for label in np.unique(labels)
-        ]
+    if len(labels) <= _MAX_ANCHORS:
+        return np.arange(len(labels))
+    order = random.permutation(len(labels))
+    shuffled = labels[order]
+    selected = [order[:_MAX_ANCHORS]]
+    selected += [order[shuffled == label][:_MIN_ANCHORS_PER_CLUSTER] for label in np.unique(labels)]
     return np.unique(np.concatenate(selected))
 
 

@@ -399,7 +399,7 @@ class ProfileDisplay:
         labels = np.asarray(labels)
         samples = X if issparse(X) else check_samples(X).astype(np.float64)
         if feature_names is None:
-            feature_names = get_feature_names(X if hasattr(X, "columns") else samples)
+            feature_names = get_feature_names(X)
         profiles = compute_profiles(samples, labels)
         return cls(profiles, np.unique(labels).tolist(), feature_names).plot(
             n_features=n_features, ax=ax
@@ -564,11 +564,9 @@ class ConfusionDisplay:
         ax = create_axes(ax, (max(4.8, 1.6 + cell * n_columns), max(4.2, 1.4 + cell * n_classes)))
         fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         self.image_ = ax.imshow(fractions, cmap=create_colormap(ax), vmin=0, vmax=1, aspect="auto")
-        ax.set_xticks(range(n_columns), self.cluster_names)
-        ax.set_yticks(range(n_classes), self.class_names)
-        for tick in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-            tick.set_parse_math(False)
-        _rotate_if_crowded(ax, self.cluster_names)
+        ax.set_xticks(range(n_columns), self.cluster_names, parse_math=False)
+        ax.set_yticks(range(n_classes), self.class_names, parse_math=False)
+        _rotate_if_crowded(ax)
         ax.set(xlabel="Cluster", ylabel="Class")
         if self.accuracy is not None:
             ax.set_title(f"Accuracy {self.accuracy:.3f}")
@@ -617,7 +615,7 @@ def _format_count(count: int) -> str:
     return f"{count / 1000:.0f}k" if count < 999_500 else f"{count / 1e6:.1f}M"
 
 
-def _rotate_if_crowded(ax: Any, names: Any) -> None:
+def _rotate_if_crowded(ax: Any) -> None:
     """Turn the labels of the x-axis by 90 degrees if they would overlap."""
     place_texts(ax)
     boxes = [label.get_window_extent() for label in ax.get_xticklabels()]

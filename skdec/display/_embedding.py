@@ -204,7 +204,9 @@ class EmbeddingDisplay:
         self.scatter_ = ax.scatter(*self.positions[order].T, **settings)
         ax.set(xticks=[], yticks=[])
         ax.set_aspect("equal", adjustable="datalim")
-        ax.set_title(_format_title(groups, color_by))
+        n_groups = len(set(groups.tolist()) - {-1})
+        kind = "classes" if color_by == "class" else "clusters"
+        ax.set_title(f"{len(groups):,} samples in {n_groups} {kind}")
         if color_by == "confidence":
             ax.figure.colorbar(self.scatter_, ax=ax, label="Largest soft assignment", shrink=0.8)
         self._add_names(ax, groups, {} if color_by == "class" or self.names is None else self.names)
@@ -246,9 +248,3 @@ class EmbeddingDisplay:
             for label in labels
         }
         separate_texts(ax, list(self.texts_.values()))
-
-
-def _format_title(groups: np.ndarray, color_by: str) -> str:
-    n_groups = len(set(np.unique(groups).tolist()) - {-1})
-    kind = "classes" if color_by == "class" else "clusters"
-    return f"{len(groups):,} samples in {n_groups} {kind}"

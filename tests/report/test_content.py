@@ -153,15 +153,16 @@ def test_images_replace_the_columns(fitted, samples):
     assert content["confusion"] is None
 
 
-def test_of_many_samples_a_subset_is_shown(samples, random):
+def test_of_many_samples_a_subset_is_shown(samples, random, monkeypatch):
+    monkeypatch.setattr("skdec._report.content._MAX_SAMPLES", 40)
     labels = random(0).integers(3, size=150)
     clustering = Clustering(csr_matrix(samples), labels, samples, list("abcdef"))
-    content = build_content(clustering, max_samples=40)
+    content = build_content(clustering)
     assert content["nSamples"] == 150
     assert len(decode(content["samples"]["positions"])) == 40
     assert sum(card["size"] for card in content["clusters"]) == 150
     assert content["samples"]["confidence"] is None
-    again = build_content(clustering, max_samples=40)
+    again = build_content(clustering)
     assert content == again
 
 
@@ -255,12 +256,13 @@ def test_images_of_a_comparison_are_those_of_its_samples(samples):
     assert images[0] == images[1]
 
 
-def test_each_cluster_has_a_sample_among_those_that_are_shown(random):
+def test_each_cluster_has_a_sample_among_those_that_are_shown(random, monkeypatch):
     """Cards and colors belong together by their position."""
+    monkeypatch.setattr("skdec._report.content._MAX_SAMPLES", 50)
     X = random(0).normal(size=(300, 2))
     clustering = Clustering(X, np.repeat([0, 1, 2], [150, 149, 1]), X, ["a", "b"])
     for seed in range(5):
-        content = build_content(clustering, random_state=seed, max_samples=50)
+        content = build_content(clustering, random_state=seed)
         groups = content["samples"]["colorings"][0]["groups"]
         names = [group["name"] for group in groups]
         assert names == [cluster["name"] for cluster in content["clusters"]] == ["0", "1", "2"]
