@@ -14,7 +14,8 @@ import math
 import re
 import warnings
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
@@ -154,27 +155,35 @@ def load(path: Any) -> Any:
     >>> model = skdec.load("model.skdec")  # doctest: +SKIP
     >>> model.predict(X)  # doctest: +SKIP
     """
-    with open(path, "rb") as file:
-        # json, zipfile, skops, NumPy and Keras raise a dozen kinds of errors for damaged files.
-        try:
-            _check_file(file)
-            import skops.io
+    with _open_model(path) as file:
+        _check_file(file)
+        import skops.io
 
-            file.seek(0)
-            model = skops.io.load(file, trusted=TRUSTED_TYPES)
-            _check_model(model)
-        except Exception as error:
-            raise ValueError(_format_refusal(path, error)) from error
+        file.seek(0)
+        model = skops.io.load(file, trusted=TRUSTED_TYPES)
+        _check_model(model)
     return model
 
 
 def read_header(path: Any) -> dict[str, Any]:
     """Return format, versions and summary of a file, or raise a ValueError, without the model."""
+    with _open_model(path) as file:
+        return _read_header(_open_archive(file))
+
+
+@contextmanager
+def _open_model(path: Any) -> Iterator[IO[bytes]]:
+    """Open a file; whatever is found in it that is no model is a ValueError in one short line."""
     with open(path, "rb") as file:
+        # json, zipfile, skops, NumPy and Keras raise a dozen kinds of errors for damaged files.
         try:
-            return _read_header(_open_archive(file))
+            yield file
         except Exception as error:
-            raise ValueError(_format_refusal(path, error)) from error
+            text = " ".join(str(error).split()) or type(error).__name__
+            if isinstance(error, KeyError):
+                text = f"it has no {text}"
+            text = text[:_MAX_REASON].rstrip(".")
+            raise ValueError(f"{path} cannot be read as a saved estimator: {text}.") from error
 
 
 def _write(model: Any, path: Path) -> None:
@@ -350,14 +359,6 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         raise ValueError("two entries of its JSON have the same name")
     return content
-
-
-def _format_refusal(path: Any, error: Exception) -> str:
-    """Return the message of an error in one short line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, KeyError):
-        text = f"it has no {text}"
-    return f"{path} cannot be read as a saved estimator: {text[:_MAX_REASON].rstrip('.')}."
 
 
 # ---- checks of the loaded model

@@ -260,7 +260,8 @@ def _describe_column(column: pd.Series, members: list[np.ndarray]) -> list[dict[
         counts = _count(_bin_numbers(column), members)
         named = [(difference, None) for difference in _compare_numbers(column, members)]
     else:
-        values, format_ = _to_words(column), _format_words
+        values = column.astype(object).where(column.notna(), _MISSING).astype(str)
+        format_ = _format_words
         bins, names = _bin_words(values)
         counts = _count(bins, members)
         named = _compare_words(counts, names)
@@ -357,10 +358,6 @@ def _to_float(column: pd.Series) -> pd.Series:
     if is_date(column):
         return (column - column.min()).dt.total_seconds()
     return column.astype(np.float64)
-
-
-def _to_words(column: pd.Series) -> pd.Series:
-    return column.astype(object).where(column.notna(), _MISSING).astype(str)
 
 
 def number_clusters(labels: np.ndarray) -> pd.Series:
