@@ -372,9 +372,19 @@ def name_described(
 ) -> pd.Series:
     """Name clusters by the columns of a table, given for each those that tell most first."""
     clusters, codes = np.unique(labels, return_inverse=True)
-    columns = _Columns(table)
+    # What has no name, such as the column 0, names nothing.
+    columns = {name: _convert(column) for name, column in table.items() if isinstance(name, str)}
+    shared = {name: _compare_with_all(name, column) for name, column in columns.items()}
+    words = [column for column in columns.values() if column.dtype == object]
+    n_columns_with = Counter(word for column in words for word in column.dropna().unique())
     candidates = [
-        columns.list_claims(best[:_N_COLUMNS], codes == code) for code, best in enumerate(order)
+        [
+            claim
+            for name in best[:_N_COLUMNS]
+            if name in columns
+            for claim in shared[name] + _state(name, columns[name], codes == code, n_columns_with)
+        ]
+        for code, best in enumerate(order)
     ]
     names = []
     for code, claims in enumerate(candidates):
@@ -401,66 +411,44 @@ class _Claim:
     is_range: bool = False
 
 
-class _Columns:
-    """The columns of a table, with what is the same for all clusters computed once."""
+def _convert(column: pd.Series) -> pd.Series:
+    """Return booleans of yes and no, numbers as floats, dates as they are and all else as words."""
+    column = column.reset_index(drop=True)
+    yes = find_yes(column)
+    if yes is not None:
+        return pd.Series(yes, dtype="boolean")
+    if is_number(column):
+        return column if is_date(column) else column.astype(np.float64)
+    return column.astype(object).where(column.isna(), column.astype(str))
 
-    def __init__(self, table: pd.DataFrame) -> None:
-        self._columns, self._shared = {}, {}
-        words: list[str] = []
-        for name, column in table.items():
-            if not isinstance(name, str):
-                continue  # of an unnamed column
-            column = column.reset_index(drop=True)
-            is_missing = column.isna()
-            claims = [_Claim(f"{shorten_name(name)} missing", is_missing.to_numpy())]
-            yes = find_yes(column)
-            if yes is not None:
-                column = pd.Series(yes, dtype="boolean")
-            elif is_date(column):
-                pass
-            elif is_number(column):
-                column = column.astype(np.float64)
-                claims += _compare_with_all(name, column)
-            else:
-                column = column.astype(object).where(is_missing, column.astype(str))
-                words += column.dropna().unique().tolist()
-            self._columns[name], self._shared[name] = column, claims
-        self._n_columns_with = Counter(words)
 
-    def list_claims(self, names: Any, is_member: np.ndarray) -> list[_Claim]:
-        """Return all that is said of the columns of a cluster, whether it holds or not."""
-        return [
-            claim
-            for name in names
-            if name in self._columns
-            for claim in self._shared[name] + self._state(name, is_member)
-        ]
-
-    def _state(self, name: str, is_member: np.ndarray) -> list[_Claim]:
-        """Return the claims that are made for this cluster."""
-        column = self._columns[name]
-        members = column[is_member].dropna()
-        if members.empty:
-            return []
-        if column.dtype == "boolean":
-            return _state_fractions(name, column, is_member)
-        if is_date(column):
-            return [_state_dates(name, column, members)]
-        if is_number(column):
-            return _state_numbers(name, column, members)
-        return [self._state_word(name, column, members)]
-
-    def _state_word(self, name: str, column: pd.Series, members: pd.Series) -> _Claim:
-        word = members.mode().iloc[0]
-        text = shorten_name(word)
-        # Alone, a number, or a word of two columns, would say nothing.
-        if self._n_columns_with[word] > 1 or not (word.isalpha() and len(word) > 2):
-            text = f"{shorten_name(name)} {text}"
-        return _Claim(text, (column == word).to_numpy(), is_word=True)
+def _state(
+    name: str, column: pd.Series, is_member: np.ndarray, n_columns_with: Counter[str]
+) -> list[_Claim]:
+    """Return the claims that are made for one cluster, whether they hold or not."""
+    members = column[is_member].dropna()
+    if members.empty:
+        return []
+    if column.dtype == "boolean":
+        return _state_fractions(name, column, is_member)
+    if is_date(column):
+        return [_state_dates(name, column, members)]
+    if is_number(column):
+        return _state_numbers(name, column, members)
+    word = members.mode().iloc[0]
+    text = shorten_name(word)
+    # Alone, a number, or a word of two columns, would say nothing.
+    if n_columns_with[word] > 1 or not (word.isalpha() and len(word) > 2):
+        text = f"{shorten_name(name)} {text}"
+    return [_Claim(text, (column == word).to_numpy(), is_word=True)]
 
 
 def _compare_with_all(name: str, column: pd.Series) -> list[_Claim]:
-    values = column.to_numpy()
+    """Return the claims that are the same for all clusters."""
+    text, values = shorten_name(name), column.to_numpy()
+    claims = [_Claim(f"{text} missing", column.isna().to_numpy())]
+    if column.dtype != np.float64:
+        return claims
     low, median, high = column.quantile([0.25, 0.5, 0.75])
     is_count = (
         name.endswith("s")
@@ -469,8 +457,8 @@ def _compare_with_all(name: str, column: pd.Series) -> list[_Claim]:
         and median <= _MAX_COUNT
         and bool((column.dropna() % 1 == 0).all())
     )
-    text = shorten_name(name)
     return [
+        *claims,
         _Claim(f"{'many' if is_count else 'high'} {text}", values > median),
         _Claim(f"{'few' if is_count else 'low'} {text}", values < median),
         _Claim(f"medium {text}", (values >= low) & (values <= high)),
