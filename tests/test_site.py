@@ -88,8 +88,8 @@ def test_every_public_name_is_once_in_the_api_reference():
     for line in (DOCS / "api.rst").read_text().splitlines():
         if line.startswith((".. currentmodule:: ", ".. module:: ")):
             module = line.split(":: ")[1]
-        elif re.fullmatch(r"   \w+", line):
-            entries.append(f"{module}.{line.strip()}")
+        elif entry := re.fullmatch(r"(?:   |\.\. data:: )(\w+)", line):
+            entries.append(f"{module}.{entry[1]}")
     assert Counter(entries) == Counter(list_public_names())
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skdec._utils import terminal
 from skdec._utils.data import DistinctSamples, to_float32
 from skdec._utils.terminal import show_progress
 from skdec._utils.validation import find_distinct_samples
@@ -218,6 +219,7 @@ def test_few_samples_are_all_neighbors_of_each_other():
 def test_progress_counts_samples(random, monkeypatch, capsys):
     """Of the principal components and of the search, exact or in cells."""
     X = random(0).normal(size=(600, 60))
+    monkeypatch.setattr(terminal, "SECONDS_PER_LINE", 0)
     monkeypatch.setattr(neighbor_search, "_SAMPLES_PER_SEARCH", 250)
     monkeypatch.setattr(neighbors, "_BLOCK_VALUES", 250 * 60)
     with show_progress():
