@@ -75,7 +75,7 @@ _TOTALS = re.compile(
 _SUBTOTALS = re.compile(r"sub-?totals?\b.*|zwischensumme|sous-total|subtotaal", re.I)
 _NOTE = re.compile(r"([*†‡]|notes?:|sources?:).*", re.I | re.S)
 _MAX_LINES_AT_END = 5
-_MIN_ROWS_BEFORE_TOTALS = 10
+_MIN_ROWS_BEFORE_TOTALS, _MAX_ROWS_BEFORE_TOTALS = 10, 100_000
 _MAX_COLUMNS_WITH_TOTALS = 500
 
 csv.field_size_limit(2**31 - 1)  # a long text is no error
@@ -569,8 +569,10 @@ class _Totals:
 
     def add(self, frame: pd.DataFrame) -> None:
         """Add the rows of a chunk."""
-        values = self._parse(frame)
         self._n_rows += len(frame)
+        if self._n_rows > _MAX_ROWS_BEFORE_TOTALS:
+            return
+        values = self._parse(frame)
         self._sums = self._sums + values.sum()
         self._largest = np.maximum(self._largest, values.abs().max().fillna(0))
 
@@ -592,9 +594,11 @@ class _Totals:
         ]
 
     def _is_total(self, row: pd.DataFrame) -> bool:
+        if not _MIN_ROWS_BEFORE_TOTALS <= self._n_rows <= _MAX_ROWS_BEFORE_TOTALS:
+            return False
         last = self._parse(row).iloc[0]
         last = last[np.isfinite(last)]
-        if self._n_rows < _MIN_ROWS_BEFORE_TOTALS or last.empty:
+        if last.empty:
             return False
         sums, is_larger = self._sums[last.index], last.abs() > self._largest[last.index]
         is_sum = is_larger.any() and np.isclose(last, sums, rtol=1e-3, atol=0).all()  # rounded
