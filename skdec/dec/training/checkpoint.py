@@ -41,10 +41,9 @@ _WITHOUT_EFFECT = ("callbacks", "checkpoint", "memory", "verbose", "warm_start")
 # The next state is written when this many times the duration of the last writing has passed, so
 # that checkpoints take less than one part in so many of the time.
 _MIN_INTERVAL = 20
-_FOLDERS = (
-    *(sysconfig.get_path(name) + sep for name in ("stdlib", "purelib", "platlib")),
-    str(Path(__file__).parents[2]) + sep,
-)
+_FOLDERS = (sysconfig.get_path("stdlib") + sep, str(Path(__file__).parents[2]) + sep)
+# Wherever they are: of the system, of a user, of an environment or of one that it builds on.
+_FOLDERS_OF_PACKAGES = {"site-packages", "dist-packages"}
 _PLAIN = (str, bytes, bool, int, float, complex, type(None), np.ndarray, np.generic, range, Path)
 HAVE_CONFIG = (
     keras.layers.Layer,
@@ -244,7 +243,10 @@ def _describe_name(value: Any, by_name: bool) -> str:
     name = name or getattr(value, "__name__", "")  # of a ufunc
     found: Any = sys.modules.get(module or "numpy")
     path = getattr(found, "__file__", None)
-    is_installed = path.startswith(_FOLDERS) if path else module in sys.builtin_module_names
+    if path:
+        is_installed = path.startswith(_FOLDERS) or _FOLDERS_OF_PACKAGES & set(Path(path).parts)
+    else:
+        is_installed = module in sys.builtin_module_names
     for part in name.split("."):
         found = getattr(found, part, None)
     if is_installed and found is value:  # neither nested in a function nor replaced

@@ -1,7 +1,9 @@
 """The cache of finished steps, and the identity of what they depend on."""
 
 import json
+import sys
 from functools import partial
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -136,6 +138,20 @@ def test_code_of_the_user_has_no_description_but_a_name(name):
         describe([value])
     assert identify(value) != identify(value)
     assert describe(value, by_name=True) == describe(value, by_name=True)
+
+
+@pytest.mark.parametrize("folder", ["site-packages", "dist-packages", "project"])
+def test_packages_are_installed_for_a_user_or_the_system(folder, tmp_path, monkeypatch):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "own_activations.py").write_text("def double(x): return 2 * x\n")
+    monkeypatch.syspath_prepend(tmp_path / folder)
+    monkeypatch.delitem(sys.modules, "own_activations", raising=False)
+    double = import_module("own_activations").double
+    if folder == "project":
+        with pytest.raises(UnidentifiedError, match="is not part of an installed package"):
+            describe(double)
+    else:
+        assert "own_activations.double" in describe(double)
 
 
 @pytest.mark.slow
