@@ -467,7 +467,44 @@ NMI on sentence embeddings (all-MiniLM-L6-v2, 384 features, unit vectors), `Neig
 
 ## All data sets that every method was measured on
 
-{format_table(("data", *METHODS), [_format_means(found, scores)[: 1 + len(METHODS)]])}"""
+{format_table(("data", *METHODS), [_format_means(found, scores)[: 1 + len(METHODS)]])}
+
+## NeighborClusterer by seed
+
+Without the network, on the data of all families. The tables are those of mlbench, KEEL and R.
+
+{_format_seeds(records)}"""
+
+
+def _format_seeds(records: list[Record]) -> str:
+    """Format the means of NeighborClusterer over the data of each family, by seed."""
+    apart = {"MNIST", "Fashion-MNIST", *SHAPES, *TEXTS}
+    families = {
+        "images and tables, NMI": ([data for data in DATA if data not in apart], "nmi"),
+        "tables only, NMI": (list(OTHERS), "nmi"),
+        "shapes, ARI": (list(SHAPES), "ari"),
+        "texts, NMI": (list(TEXTS), "nmi"),
+        "MNIST, accuracy": (["MNIST"], "accuracy"),
+        "MNIST, NMI": (["MNIST"], "nmi"),
+    }
+    scores = {
+        (record["item"]["seed"], record["item"]["data"]): one
+        for record in records
+        if record["item"]["run"] == "neighbors"
+        for one in record["result"]["methods"].values()
+    }
+    rows = []
+    for seed in sorted({seed for seed, _ in scores}):
+        means = [
+            mean(scores[seed, data][metric] for data in names if (seed, data) in scores)
+            for names, metric in families.values()
+        ]
+        rows.append([str(seed), *map(format_number, means)])
+    numbers = [
+        f"{name} ({sum((0, data) in scores for data in names)})"
+        for name, (names, _) in families.items()
+    ]
+    return format_table(("seed", *numbers), rows)
 
 
 def _format_family(
