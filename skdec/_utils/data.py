@@ -282,6 +282,10 @@ def to_frame_or_array(X: Any) -> Any:
         import pyarrow
 
         return pyarrow.table(X).to_pandas()
+    if hasattr(X, "__dataframe__"):
+        import pandas as pd
+
+        return pd.api.interchange.from_dataframe(X)
     return X
 
 

@@ -485,12 +485,15 @@ def test_clean_table_parses_numbers_and_dates(prepared, table):
     assert cleaned["member"].dtype == bool
 
 
-@pytest.mark.parametrize("container", ["arrow", "interchange", "anndata"])
+@pytest.mark.filterwarnings("ignore:The Dataframe Interchange Protocol")
+@pytest.mark.parametrize("container", ["arrow", "stream", "interchange", "anndata"])
 def test_other_containers_are_tables(container, random):
     frame = pd.DataFrame({"a": random(0).normal(size=30), "b": ["x", "y", "z"] * 10})
     if container == "arrow":
         given, expected = pa.table(frame), frame
     elif container == "interchange":
+        given, expected = SimpleNamespace(__dataframe__=frame.__dataframe__), frame
+    elif container == "stream":
 
         class Stream:
             def __arrow_c_stream__(self, requested_schema=None):
