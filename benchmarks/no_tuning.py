@@ -495,11 +495,11 @@ def _format_seeds(records: list[Record]) -> str:
     }
     rows = []
     for seed in sorted({seed for seed, _ in scores}):
-        means = [
-            mean(scores[seed, data][metric] for data in names if (seed, data) in scores)
+        found = [
+            [scores[seed, data][metric] for data in names if (seed, data) in scores]
             for names, metric in families.values()
         ]
-        rows.append([str(seed), *map(format_number, means)])
+        rows.append([str(seed), *(format_number(mean(one) if one else None) for one in found)])
     numbers = [
         f"{name} ({sum((0, data) in scores for data in names)})"
         for name, (names, _) in families.items()

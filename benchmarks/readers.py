@@ -53,7 +53,7 @@ TEXTS: dict[str, str | bytes] = {
     "separated by semicolons": write_table(separator=";"),
     "separated by tabs": write_table(separator="\t"),
     "separated by bars": write_table(separator="|"),
-    "aligned by spaces": write_table("{:<10.2f}".format, before="income,visits\n", separator=" "),
+    "aligned by spaces": write_table("{:<10.2f}".format, separator=" "),
     "UTF-16": write_table(separator="\t").encode("utf-16"),
     "Windows-1252, euros": write_table(lambda x: f"{x:.2f} €").encode("cp1252"),
     "decimal comma": write_table(lambda x: f"{x:.2f}".replace(".", ","), separator=";"),
@@ -145,7 +145,9 @@ def measure(item: Item) -> dict[str, Any]:
             path.write_bytes(text.encode() if isinstance(text, str) else text)
             try:
                 values = read(path).to_numpy(np.float64)
-            except Exception as error:  # each library raises errors of its own
+            except ImportError:  # the library is missing, which says nothing of what it understands
+                raise
+            except Exception as error:  # a text that is refused; each library has its own errors
                 result[name] = type(error).__name__
                 continue
             expected = expect_values(name)
