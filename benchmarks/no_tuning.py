@@ -454,14 +454,15 @@ played no part in any choice.
 
 Adjusted Rand index on half of the sets of gagolews/clustering-data-v1. A result is the best over
 the reference labelings of the set, each with its number of clusters, samples labeled as noise left
-out; HDBSCAN finds its own number.
+out; HDBSCAN finds its own number. Those of `NeighborClusterer` are means over [its
+seeds](#neighborclusterer-by-seed), the others of one seed.
 
 {shapes}
 
 ## Texts
 
 NMI on sentence embeddings (all-MiniLM-L6-v2, 384 features, unit vectors), `NeighborClusterer` with
-`metric="cosine"`.
+`metric="cosine"`, the mean over its seeds, the others with one seed.
 
 {texts}
 
