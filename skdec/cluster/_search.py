@@ -55,6 +55,8 @@ _CORE_NEIGHBOR = 5
 # Where the graph is not connected, the nearest samples of other parts are looked for from about so
 # many samples of all parts together.
 _MAX_JOINED = 5_000
+# Up to so many samples, runs in several threads mostly wait for the interpreter.
+_MAX_SERIAL_SAMPLES = 1_500
 
 
 class SearchSetting(NamedTuple):
@@ -185,11 +187,16 @@ def search_clusters(
         bar.advance(1)
         return _restore_order(found, order)
 
-    n_threads = count_usable_threads()
+    n_threads = count_search_threads(len(points))
     n_turns = -(-n_init // len(SETTINGS))
     seeds = random_state.randint(np.iinfo(np.int32).max, size=n_turns)
     runs = list(product(run_in_threads(sort_by_cell, seeds, n_threads), SETTINGS))
     return run_in_threads(merge, runs[:n_init], n_threads)
+
+
+def count_search_threads(n_samples: int) -> int:
+    """Return the number of threads in which runs of the search take the least time."""
+    return count_usable_threads() if n_samples > _MAX_SERIAL_SAMPLES else 1
 
 
 def find_micro_clusters(

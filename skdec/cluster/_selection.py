@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin
 
 from skdec._utils.files import load_or_compute
-from skdec._utils.process import count_usable_threads, run_in_threads, use_one_thread
+from skdec._utils.process import run_in_threads, use_one_thread
 from skdec._utils.terminal import Bar, open_bar
 from skdec.cluster._criterion import (
     average_cuts,
@@ -43,6 +43,7 @@ from skdec.cluster._search import (
     Clustering,
     NeighborGraph,
     build_spanning_tree,
+    count_search_threads,
     merge_along_tree,
     search_clusters,
 )
@@ -472,10 +473,9 @@ def compare_numbers(
     def merge(max_gini: float) -> list[np.ndarray]:
         return list(merge_along_tree(edges, wanted, max_gini).values())
 
-    n_threads = count_usable_threads()
     edges = build_spanning_tree(points, nearest)
     shared = [labels for some in map(merge, MAX_GINIS[:-1]) for labels in some]
-    by_seed = run_in_threads(search, seeds, min(len(seeds), n_threads))
+    by_seed = run_in_threads(search, seeds, count_search_threads(len(points)))
     labelings, owner = [], []
     for i, some in enumerate([shared, *by_seed], -1):
         kept = _keep_best(NeighborGraph(graph, sample_weight), some)
