@@ -22,8 +22,40 @@ from keras import ops  # noqa: E402
 __all__ = ["ClusteringLayer", "RandomAffine", "SampleScaling"]
 
 
+class _SampleLayer(keras.layers.Layer):
+    """A layer that is described by `ARGUMENTS`, attributes with the names of its arguments."""
+
+    ARGUMENTS: tuple[str, ...]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the output.
+
+        Parameters
+        ----------
+        input_shape : tuple
+            Shape of the samples, (n, n_features).
+
+        Returns
+        -------
+        tuple
+            The same shape.
+        """
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor.
+
+        Returns
+        -------
+        dict
+            Configuration from which `from_config` creates an equal layer.
+        """
+        own = {name: getattr(self, name) for name in self.ARGUMENTS}
+        return {**super().get_config(), **own}
+
+
 @keras.saving.register_keras_serializable(package="skdec")
-class ClusteringLayer(keras.layers.Layer):
+class ClusteringLayer(_SampleLayer):
     """Soft assignment of embedded samples to trainable cluster centers.
 
     On top of an encoder, it turns an embedding of shape (n, d) into Student-t soft assignments of
@@ -74,6 +106,8 @@ class ClusteringLayer(keras.layers.Layer):
     array([[0.909, 0.091],
            [0.5  , 0.5  ]], dtype=float32)
     """
+
+    ARGUMENTS = ("n_clusters", "alpha")
 
     def __init__(self, n_clusters: int, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -130,19 +164,9 @@ class ClusteringLayer(keras.layers.Layer):
         """
         return (input_shape[0], self.n_clusters)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor.
-
-        Returns
-        -------
-        dict
-            Configuration from which `from_config` creates an equal layer.
-        """
-        return {**super().get_config(), "n_clusters": self.n_clusters, "alpha": self.alpha}
-
 
 @keras.saving.register_keras_serializable(package="skdec")
-class SampleScaling(keras.layers.Layer):
+class SampleScaling(_SampleLayer):
     """Center and scale samples as the networks of a fit see them, or the inverse.
 
     The first layer of `DECClusterer.encoder_` and the last one of its decoder. Samples that are
@@ -208,35 +232,9 @@ class SampleScaling(keras.layers.Layer):
         ratios = ops.maximum(largest / self.max_distance * lengths, 1.0)
         return scaled / ratios * (2.0 - 1.0 / ratios)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the output.
-
-        Parameters
-        ----------
-        input_shape : tuple
-            Shape of the samples, (n, n_features).
-
-        Returns
-        -------
-        tuple
-            The same shape.
-        """
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor.
-
-        Returns
-        -------
-        dict
-            Configuration from which `from_config` creates an equal layer.
-        """
-        own = {name: getattr(self, name) for name in self.ARGUMENTS}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="skdec")
-class RandomAffine(keras.layers.Layer):
+class RandomAffine(_SampleLayer):
     """Random affine map of images that are given as samples, one row of pixels each.
 
     Every image is rotated, sheared, zoomed and shifted at random about its center, by one map with
@@ -347,32 +345,6 @@ class RandomAffine(keras.layers.Layer):
             ],
             axis=1,
         )
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the output.
-
-        Parameters
-        ----------
-        input_shape : tuple
-            Shape of the samples, (n, n_features).
-
-        Returns
-        -------
-        tuple
-            The same shape.
-        """
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor.
-
-        Returns
-        -------
-        dict
-            Configuration from which `from_config` creates an equal layer.
-        """
-        own = {name: getattr(self, name) for name in self.ARGUMENTS}
-        return {**super().get_config(), **own}
 
 
 def check_image_shape(image_shape: Any) -> tuple[int, ...]:

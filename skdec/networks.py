@@ -100,9 +100,8 @@ class Architecture:
                     keras.ops.cast(network(inputs), "float32")  # of layers in another precision
                     for network, inputs in ((encoder, samples), (decoder, z))
                 )
-                encoder = keras.Model(samples, encoded, name="encoder")
-                decoder = keras.Model(z, decoded, name="decoder")
-            return connect(encoder, decoder)
+                return connect(samples, encoded, z, decoded)
+            return connect(encoder.input, encoder.output, decoder.input, decoder.output)
 
     def create_weights(self, seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Return the weights of encoder and decoder: those of given models, or new ones."""
@@ -130,8 +129,10 @@ def _create_dense_weights(
     return weights[: len(shapes)], weights[len(shapes) :]
 
 
-def connect(encoder: keras.Model, decoder: keras.Model) -> Autoencoder:
-    """Return the two, and the model of one after the other."""
+def connect(samples: Any, encoded: Any, embedding: Any, decoded: Any) -> Autoencoder:
+    """Return the models between these tensors, and the model of one after the other."""
+    encoder = keras.Model(samples, encoded, name="encoder")
+    decoder = keras.Model(embedding, decoded, name="decoder")
     autoencoder = keras.Model(encoder.input, decoder(encoder.output), name="autoencoder")
     return Autoencoder(autoencoder, encoder, decoder)
 
@@ -147,13 +148,13 @@ def _build_networks(source: Any, n_features: int) -> Any:
         except Exception as error:  # layers of the user may raise anything
             raise ValueError(
                 "The models of autoencoder cannot be copied, as each fit does; give a function "
-                f"that builds them instead: {_join_lines(error)}"
+                f"that builds them instead: {join_lines(error)}"
             ) from error
     try:
         networks = source(n_features)
     except Exception as error:  # the user's function may raise anything
         raise ValueError(
-            f"autoencoder={source!r} fails for n_features={n_features}: {_join_lines(error)}"
+            f"autoencoder={source!r} fails for n_features={n_features}: {join_lines(error)}"
         ) from error
     if not isinstance(networks, tuple | list) or len(networks) not in (2, 3):
         raise ValueError(
@@ -177,7 +178,7 @@ def _check_network(
         )
     except Exception as error:  # layers may raise anything
         raise ValueError(
-            f"The {part} of autoencoder fails on inputs of shape {shape}: {_join_lines(error)}"
+            f"The {part} of autoencoder fails on inputs of shape {shape}: {join_lines(error)}"
         ) from error
     if outputs.ndim != 2 or (width or outputs.shape[1]) != outputs.shape[1]:
         returned = ", ".join(map(str, outputs.shape[1:]))
@@ -211,7 +212,8 @@ def list_layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
     return [inner for layer in layers for inner in list_layers(layer)] if layers else [network]
 
 
-def _join_lines(error: Exception) -> str:
+def join_lines(error: Exception) -> str:
+    """Return the message of an error on one line."""
     return " ".join(str(error).split())
 
 
@@ -281,10 +283,7 @@ def build_autoencoder(
     decoded = embedding = keras.Input((widths[-1],), name="embedding")
     for width in widths[-2::-1]:
         decoded = keras.layers.Dense(width, **next(options))(decoded)
-    return connect(
-        keras.Model(samples, encoded, name="encoder"),
-        keras.Model(embedding, decoded, name="decoder"),
-    )
+    return connect(samples, encoded, embedding, decoded)
 
 
 def build_convolutional_autoencoder(
@@ -371,10 +370,7 @@ def build_convolutional_autoencoder(
         excess = [2 * small - large for small, large in zip(smaller[:2], larger[:2], strict=True)]
         decoded = keras.layers.Cropping2D([(0, n) for n in excess], dtype=dtype)(decoded)
     decoded = keras.layers.Flatten(dtype=dtype)(decoded)
-    return connect(
-        keras.Model(samples, encoded, name="encoder"),
-        keras.Model(embedding, decoded, name="decoder"),
-    )
+    return connect(samples, encoded, embedding, decoded)
 
 
 def _plan_convolutions(
@@ -397,10 +393,8 @@ def _plan_convolutions(
     for depth in filters:
         height, width = -(-height // 2), -(-width // 2)
         shapes.append((height, width, depth))
-    kernel_sizes = [5] * len(filters)
-    if len(filters) > 1:
-        kernel_sizes[-1] = 3
-    return shapes, kernel_sizes
+    last_size = 3 if len(filters) > 1 else 5
+    return shapes, [5] * (len(filters) - 1) + [last_size]
 
 
 def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -381,8 +381,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
                     settings, samples, pretraining, neighbors, clusters
                 )
             else:
-                pretraining = self._continue_pretraining(previous)
-                initialization = self._initialize_from_centers(samples, previous)
+                pretraining, initialization = self._continue_from(previous, samples)
             refinement, interruption = run_until_interrupted(
                 self._refine(
                     settings, pretraining.weights, samples, initialization, neighbors, checkpoint
@@ -453,8 +452,7 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
         known = getattr(self, "_augmentation", augmentation)
         if augmentation.source is known.source:
             augmentation = known  # for which the training step has been compiled
-        pretraining = self._continue_pretraining(self._weights)
-        initialization = self._initialize_from_centers(samples, self._weights)
+        pretraining, initialization = self._continue_from(self._weights, samples)
         previous_frequencies = self._frequencies
         *_, refinement = refine(
             samples,
@@ -892,18 +890,15 @@ class DECClusterer(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMix
             weights = train_decoder(samples, refinement.weights, settings.decoder, random_state)
             yield replace(refinement, weights=weights)
 
-    def _initialize_from_centers(
-        self, samples: DistinctSamples, weights: DECWeights
-    ) -> Initialization:
-        """Initialize with fitted centers and the labels that follow from them."""
-        labels = weights.assign(samples).argmax(axis=1)
-        return Initialization(labels, weights.centers, None, self._target_power)
-
-    def _continue_pretraining(self, weights: DECWeights) -> PretrainingResult:
-        """Return fitted weights as the result of a pretraining, to be refined further."""
+    def _continue_from(
+        self, weights: DECWeights, samples: DistinctSamples
+    ) -> tuple[PretrainingResult, Initialization]:
+        """Return fitted weights and centers, to be refined further, as the results of two steps."""
         phases = [phase for phase in self.history_ if phase in ("layers", "pretrain")]
         history = {phase: self.history_[phase] for phase in phases}
-        return PretrainingResult(replace(weights, alpha=self.alpha), history)
+        pretraining = PretrainingResult(replace(weights, alpha=self.alpha), history)
+        labels = weights.assign(samples).argmax(axis=1)
+        return pretraining, Initialization(labels, weights.centers, None, self._target_power)
 
     def _check_first_samples(self, X: Any, sample_weight: Any) -> None:
         """Raise a ValueError unless there are as many distinct samples as clusters."""

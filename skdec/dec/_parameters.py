@@ -66,10 +66,9 @@ def _is_layer_or_function(value: Any) -> bool:
 
 
 def _are_callbacks(value: Any) -> bool:
-    if value is None:
-        return True
-    return isinstance(value, Sequence) and all(
-        isinstance(callback, keras.callbacks.Callback) for callback in value
+    callbacks = () if value is None else value
+    return isinstance(callbacks, Sequence) and all(
+        isinstance(callback, keras.callbacks.Callback) for callback in callbacks
     )
 
 

@@ -12,10 +12,7 @@ from skdec.dec.training.checkpoint import Checkpoint
 from skdec.dec.training.distribute import check_workers_agree
 from skdec.dec.training.inference import DECWeights
 from skdec.dec.training.samples import NO_AUGMENTATION, Augmentation, Scaling
-from skdec.dec.training.trainer import (
-    borrow_decoder_trainer,
-    borrow_pretraining_trainer,
-)
+from skdec.dec.training.trainer import borrow_decoder_trainer, borrow_pretraining_trainer
 from skdec.dec.training.training_loop import TrainingLoop, TrainingSettings
 from skdec.networks import Architecture
 
@@ -160,7 +157,6 @@ def _train_stage(
             samples.sample_weight,
             random_state,
             phase=stage.phase,
-            metrics=("loss",),
             callbacks=callbacks,
             checkpoint=checkpoint,
             scaling=weights.scaling,
@@ -222,16 +218,7 @@ def train_decoder(
     z = weights.embed(samples)
     with borrow_decoder_trainer(architecture, settings.batch_size, settings.optimizer) as trainer:
         trainer.reset(weights.decoder)
-        loop = TrainingLoop(
-            trainer,
-            settings,
-            samples.sample_weight,
-            random_state,
-            phase="decoder",
-            metrics=("loss",),
-            callbacks=(),
-            checkpoint=Checkpoint(None),
-        )
+        loop = TrainingLoop(trainer, settings, samples.sample_weight, random_state, phase="decoder")
         try:
             with loop:
                 while loop.is_running:

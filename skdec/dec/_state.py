@@ -138,9 +138,7 @@ def _describe_weights(weights: DECWeights) -> Any:
             "decoder": weights.decoder,
             "centers": weights.centers,
             "alpha": weights.alpha,
-            "scaling": None
-            if scaling is None
-            else {"center": scaling.center, "scale": scaling.scale},
+            "scaling": None if scaling is None else vars(scaling),
         }
     }
 

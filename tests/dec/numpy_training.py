@@ -93,9 +93,19 @@ def student_t(z, centers, alpha):
     return kernel, q / q.sum(axis=1, keepdims=True)
 
 
-def sharpen(q, sample_weight):
-    p = q**2 / (sample_weight @ q)
+def sharpen(q, sample_weight=1.0, previous_frequencies=0.0):
+    frequencies = np.sum(q * np.reshape(sample_weight, (-1, 1)), axis=0) + previous_frequencies
+    p = q**2 / frequencies
     return p / p.sum(axis=1, keepdims=True)
+
+
+def compute_divergence(z, centers, p, alpha=1.0):
+    """Return the mean of KL(p || q), and its gradients by `z` and `centers` (equations 4 and 5)."""
+    kernel, q = student_t(z, centers, alpha)
+    pull = (alpha + 1) / alpha * kernel * (p - q) / len(z)
+    z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ centers
+    centers_gradient = pull.sum(axis=0)[:, None] * centers - pull.T @ z
+    return np.mean(np.sum(p * np.log(p / q), axis=1)), z_gradient, centers_gradient
 
 
 def initialize_in_one_cluster(centers):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-import skdec
 from skdec import DECClusterer
 from skdec._utils.data import DistinctSamples
 from skdec.dec.training.inference import compute_deviation_limits
@@ -83,9 +82,3 @@ def test_limits_are_positive_for_equal_samples(tiny):
     dec = DECClusterer(**tiny | {"n_clusters": 1}).fit(np.zeros((20, 6)))
     assert (dec._deviation_limits > 0).all()
     assert np.isfinite(dec.score_samples(np.ones((2, 6)))).all()
-
-
-def test_limits_are_saved(fitted, samples, tmp_path):
-    skdec.save(fitted, tmp_path / "model")
-    loaded = skdec.load(tmp_path / "model")
-    np.testing.assert_array_equal(loaded.score_samples(samples), fitted.score_samples(samples))

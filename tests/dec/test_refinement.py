@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy_training import (
     ARCHITECTURE,
-    BATCH_SIZE,
     N_ENCODER,
     N_SAMPLES,
     NumPyNet,
     assert_all_close,
+    compute_divergence,
     draw_batches,
     embed,
     get_encoder,
@@ -78,12 +78,10 @@ def test_refinement_follows_the_gradient_of_the_paper(
     for step, indices in enumerate(draw_batches(max_iter, sample_weight)):
         encoder = get_encoder(net)
         activations = encoder.compute_activations(X[indices])
-        z, mu = activations[-1], net.parameters[-1]
-        kernel, q = student_t(z, mu, alpha)
-        losses.append(np.mean(np.sum(p[indices] * np.log(p[indices] / q), axis=1)))
-        pull = (alpha + 1) / alpha * kernel * (p[indices] - q) / BATCH_SIZE
-        z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ mu
-        mu_gradient = pull.sum(axis=0)[:, None] * mu - pull.T @ z
+        loss, z_gradient, mu_gradient = compute_divergence(
+            activations[-1], net.parameters[-1], p[indices], alpha
+        )
+        losses.append(loss)
         decay = (1 + np.cos(np.pi * step / max_iter)) / 2 if has_decay else 1
         gradients = [*encoder.compute_gradients(activations, z_gradient), mu_gradient]
         net.step(gradients, learning_rate * decay)
@@ -125,19 +123,17 @@ def test_idec_adds_the_gradient_of_the_reconstruction_error(distinct_samples, X,
     for indices in draw_batches(n_steps, distinct_samples.sample_weight):
         autoencoder = get_encoder(net)
         activations = autoencoder.compute_activations(X[indices])
-        z, mu = activations[2], net.parameters[-1]
-        kernel, q = student_t(z, mu, 1.0)
+        divergence, z_gradient, mu_gradient = compute_divergence(
+            activations[2], net.parameters[-1], p[indices]
+        )
         error = activations[-1] - X[indices]
-        divergence = np.mean(np.sum(p[indices] * np.log(p[indices] / q), axis=1))
         losses.append(divergence + weight * np.mean(error**2))
         gradients = autoencoder.compute_gradients(activations, weight * 2 * error / error.size)
         encoder = NumPyNet([], linear=(1,))
         encoder.parameters = net.parameters[:N_ENCODER]
-        pull = 2 * kernel * (p[indices] - q) / BATCH_SIZE
-        z_gradient = pull.sum(axis=1, keepdims=True) * z - pull @ mu
         for i, gradient in enumerate(encoder.compute_gradients(activations[:3], z_gradient)):
             gradients[i] = gradients[i] + gradient
-        net.step([*gradients, pull.sum(axis=0)[:, None] * mu - pull.T @ z], learning_rate)
+        net.step([*gradients, mu_gradient], learning_rate)
     assert_all_close([*result.weights.autoencoder, result.weights.centers], net.parameters)
     np.testing.assert_allclose(result.history["refine"]["loss"], np.mean(losses), rtol=1e-3)
     assert np.abs(result.weights.decoder[0] - weights[N_ENCODER]).max() > 0.001
@@ -153,10 +149,7 @@ def test_first_targets_are_those_of_the_initialization(distinct_samples, X, weig
     (indices,) = draw_batches(1, distinct_samples.sample_weight)
     encoder = get_encoder(net)
     activations = encoder.compute_activations(X[indices])
-    kernel, q = student_t(activations[-1], centers, 1.0)
-    pull = 2 * kernel * (targets[indices] - q) / BATCH_SIZE
-    z_gradient = pull.sum(axis=1, keepdims=True) * activations[-1] - pull @ centers
-    mu_gradient = pull.sum(axis=0)[:, None] * centers - pull.T @ activations[-1]
+    _, z_gradient, mu_gradient = compute_divergence(activations[-1], centers, targets[indices])
     net.step([*encoder.compute_gradients(activations, z_gradient), mu_gradient], 0.5)
     assert_all_close([*result.weights.encoder, result.weights.centers], net.parameters)
 

@@ -182,10 +182,6 @@ def test_functions_of_the_user_may_branch_on_tensors(tiny, samples):
     assert not np.array_equal(flipped.transform(samples), never.transform(samples))
 
 
-def test_reconstruction_weight_of_zero_is_dec(tiny, samples, fitted):
-    assert_same_fit(DECClusterer(**tiny, reconstruction_weight=0).fit(samples), fitted)
-
-
 @pytest.mark.slow
 def test_neighbors_are_rebuilt_only_where_targets_use_them(tiny, samples):
     augment = {"augment": keras.layers.GaussianNoise(0.1)}

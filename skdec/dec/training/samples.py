@@ -16,7 +16,7 @@ import tensorflow as tf
 from skdec._utils.data import DistinctSamples, to_dense, to_float32
 from skdec.dec.training.checkpoint import identify
 from skdec.layers import SampleScaling
-from skdec.networks import Autoencoder, connect, copy_layer
+from skdec.networks import Autoencoder, connect, copy_layer, join_lines
 
 # Samples farther from the center than so many times the root mean squared distance are brought
 # nearer, to less than twice that distance.
@@ -83,12 +83,8 @@ class Scaling:
     def add_to(self, networks: Autoencoder) -> Autoencoder:
         """Return fully connected networks with this scaling as their first and last layer."""
         _, encoder, decoder = networks
-        samples, encoded = self._scale_before(encoder)
         decoded = self._build_layer(invert=True)(decoder.output)
-        return connect(
-            keras.Model(samples, encoded, name="encoder"),
-            keras.Model(decoder.input, decoded, name="decoder"),
-        )
+        return connect(*self._scale_before(encoder), decoder.input, decoded)
 
     def build_model_of_samples(self, model: keras.Model, reconstructs: bool) -> keras.Model:
         """Return a model with the layers and optimizer of one that is trained on scaled samples.
@@ -192,9 +188,8 @@ class Augmentation:
         try:
             one, other = (augment(tf.constant(samples), tf.constant([1, 2])) for _ in range(2))
         except Exception as error:  # the user's code may raise anything
-            reason = " ".join(str(error).split())
             raise ValueError(
-                f"augment={source!r} fails on samples {samples.shape}: {reason}"
+                f"augment={source!r} fails on samples {samples.shape}: {join_lines(error)}"
             ) from error
         if not np.array_equal(one, other):
             raise ValueError(

@@ -100,12 +100,12 @@ class TrainingLoop:
         Shuffles the samples, and seeds the steps.
     phase : str
         Name of the phase, for callbacks and checkpoints.
-    metrics : sequence of str
+    metrics : sequence of str, default=("loss",)
         Names of the values that `record` is called with.
-    callbacks : sequence of keras.callbacks.Callback
+    callbacks : sequence of keras.callbacks.Callback, default=()
         Called at the start and end of every epoch.
     checkpoint : Checkpoint
-        Where the state is saved.
+        Where the state is saved; by default nowhere.
     scaling : Scaling or None
         What has been done to the samples that the networks are trained on; the model that the
         callbacks see takes samples as they are.
@@ -124,9 +124,9 @@ class TrainingLoop:
         random_state: np.random.RandomState,
         *,
         phase: str,
-        metrics: Sequence[str],
-        callbacks: Sequence[keras.callbacks.Callback],
-        checkpoint: Checkpoint,
+        metrics: Sequence[str] = ("loss",),
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint: Checkpoint = Checkpoint(None),  # noqa: B008  (it has no state)
         scaling: Scaling | None = None,
     ) -> None:
         self._trainer = trainer
@@ -295,9 +295,21 @@ class TrainingLoop:
     def resume(self) -> bool:
         """Resume from the checkpoint, if there is one; return whether there was."""
         state = self._checkpoint.load(self._phase)
-        if state is not None:
-            self._set_state(state)
-        return state is not None
+        if state is None:
+            return False
+        numbers, arrays = state
+        self.n_steps, self._has_retried = numbers["n_steps"], numbers["has_retried"]
+        self._stop_reason = numbers["stop_reason"]
+        self._learning_rates = arrays["learning_rates"]
+        while self._n_batches < numbers["n_batches"]:
+            self._next_batch()
+        self._trainer.set_variables(_list_arrays(arrays, "variable"))
+        if numbers["best_rank"] is not None:
+            self._best = tuple(numbers["best_rank"]), _list_arrays(arrays, "best")
+        for name in (key.removeprefix("history.") for key in arrays if key.startswith("history.")):
+            self._history[name] = list(arrays[f"history.{name}"])
+        self._start_time -= max(self._history["seconds"], default=0.0)
+        return True
 
     def save_checkpoint(self, *, force: bool = False) -> None:
         """Save the state if it is due, or `force`."""
@@ -318,20 +330,6 @@ class TrainingLoop:
         arrays = {"learning_rates": self._learning_rates, **variables, **histories}
         arrays |= {f"best.{i}": value for i, value in enumerate(best)}
         return numbers, arrays
-
-    def _set_state(self, state: CheckpointState) -> None:
-        numbers, arrays = state
-        self.n_steps, self._has_retried = numbers["n_steps"], numbers["has_retried"]
-        self._stop_reason = numbers["stop_reason"]
-        self._learning_rates = arrays["learning_rates"]
-        while self._n_batches < numbers["n_batches"]:
-            self._next_batch()
-        self._trainer.set_variables(_list_arrays(arrays, "variable"))
-        if numbers["best_rank"] is not None:
-            self._best = tuple(numbers["best_rank"]), _list_arrays(arrays, "best")
-        for name in (key.removeprefix("history.") for key in arrays if key.startswith("history.")):
-            self._history[name] = list(arrays[f"history.{name}"])
-        self._start_time -= max(self._history["seconds"], default=0.0)
 
     def _gather_chunks(
         self, sources: Sequence[Any]
@@ -439,13 +437,12 @@ class PhaseCallbacks(keras.callbacks.CallbackList):
             logger.append = append
             logger.keys = list(_CSV_COLUMNS)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         """Call the callbacks at the end of an epoch; what they add to `logs` is kept there.
 
         Arrays are kept from the callbacks after the one that adds them: many log all values as
         numbers.
         """
-        logs = {} if logs is None else logs
         arrays: dict[str, Any] = {}
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)

@@ -21,10 +21,12 @@ from skdec.dec.training import checkpoint as checkpoint_module
 from skdec.networks import build_autoencoder
 
 
-@pytest.fixture
-def save_every_epoch(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def save_every_epoch():
     """Save a checkpoint at every epoch and update, however long that takes."""
-    monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
+        yield
 
 
 class Killed(BaseException):
@@ -40,9 +42,7 @@ def kill_fit(parameters, X, phase, epoch):
 def saved_checkpoint(tiny, samples, tmp_path_factory):
     """Checkpoint of a fit killed in the fourth epoch of its pretraining."""
     directory = tmp_path_factory.mktemp("checkpoint")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(checkpoint_module, "_MIN_INTERVAL", 0)
-        kill_fit(tiny | {"checkpoint": directory}, samples, "pretrain", 3)
+    kill_fit(tiny | {"checkpoint": directory}, samples, "pretrain", 3)
     return directory
 
 
@@ -56,20 +56,19 @@ def killed_fit(saved_checkpoint, tiny, tmp_path):
 @pytest.mark.parametrize(
     ("phase", "epoch"), [("pretrain", 0), ("pretrain", 3), ("refine", 0), ("refine", 2)]
 )
-@pytest.mark.usefixtures("save_every_epoch")
 def test_fit_resumes_at_the_epoch_where_it_was_killed(
     tiny, samples, fitted, tmp_path, phase, epoch
 ):
     parameters = tiny | {"checkpoint": tmp_path / "new" / "directory"}
     kill_fit(parameters, samples, phase, epoch)
     recorder = EpochRecorder()
-    dec = DECClusterer(**parameters, callbacks=[recorder]).fit(samples)
+    without_effect = {"callbacks": [recorder], "memory": tmp_path / "memory", "verbose": 1}
+    dec = DECClusterer(**parameters, **without_effect).fit(samples)
     assert recorder.epochs[0] == (phase, epoch)
     assert_same_fit(dec, fitted)
     assert not list((tmp_path / "new" / "directory").iterdir())
 
 
-@pytest.mark.usefixtures("save_every_epoch")
 def test_stop_by_a_callback_is_kept(tiny, samples, tmp_path):
     class Stop(EpochRecorder):
         def on_epoch_end(self, epoch, logs=None):
@@ -83,7 +82,6 @@ def test_stop_by_a_callback_is_kept(tiny, samples, tmp_path):
     assert len(dec.history_["pretrain"]["loss"]) == 3
 
 
-@pytest.mark.usefixtures("save_every_epoch")
 def test_warm_start_resumes(tiny, samples, tmp_path):
     def make_warm_start(**changes):
         dec = DECClusterer(**tiny | {"warm_start": True}).fit(samples)
@@ -107,7 +105,6 @@ def test_warm_start_resumes(tiny, samples, tmp_path):
         ({"init": np.zeros((3, 4))}, "init"),
     ],
 )
-@pytest.mark.usefixtures("save_every_epoch")
 def test_checkpoint_with_other_parameters_is_refused(
     killed_fit, samples, tmp_path, changes, parameter
 ):
@@ -118,7 +115,6 @@ def test_checkpoint_with_other_parameters_is_refused(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.usefixtures("save_every_epoch")
 def test_checkpoint_of_other_samples_or_versions_is_refused(killed_fit, samples, monkeypatch):
     with pytest.raises(ValueError, match="differs in its samples or their weights"):
         DECClusterer(**killed_fit).fit(samples[1:])
@@ -130,16 +126,6 @@ def test_checkpoint_of_other_samples_or_versions_is_refused(killed_fit, samples,
         DECClusterer(**killed_fit).fit(samples)
 
 
-def test_equal_parameters_have_the_same_identity(tmp_path):
-    def identity(**parameters):
-        return checkpoint_module.Checkpoint(tmp_path, "", parameters)._identity
-
-    equal = [keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1)]
-    assert identity(optimizer=equal[0]) == identity(optimizer=equal[1])
-    assert identity(verbose=1, memory="a") == identity(verbose=2, memory="b") == identity()
-
-
-@pytest.mark.usefixtures("save_every_epoch")
 def test_truncated_checkpoint_is_refused(killed_fit, samples, fitted, tmp_path):
     (path,) = tmp_path.iterdir()
     whole = path.read_bytes()
@@ -152,7 +138,6 @@ def test_truncated_checkpoint_is_refused(killed_fit, samples, fitted, tmp_path):
     assert_same_fit(DECClusterer(**killed_fit).fit(samples), fitted)
 
 
-@pytest.mark.usefixtures("save_every_epoch")
 def test_full_disk_raises_and_leaves_the_previous_checkpoint_intact(
     tiny, samples, fitted, tmp_path
 ):

@@ -106,8 +106,9 @@ def test_different_values_have_different_descriptions():
     assert list(map(describe, DIFFERENT)) == descriptions
 
 
-def test_equal_networks_have_equal_descriptions():
+def test_equal_optimizers_and_networks_have_equal_descriptions():
     """Layers have other names in each; their weights have a part, and training of them has not."""
+    assert describe(keras.optimizers.SGD(0.1)) == describe(keras.optimizers.SGD(0.1))
     one, other = build_networks(), build_networks()
     assert describe(one) == describe(other)
     one[0].compile("sgd", "mse")

@@ -92,6 +92,24 @@ def test_every_keras_optimizer_steps_as_in_keras(name):
     assert_equal_to_keras(KERAS_OPTIMIZERS[name](), np.array([0.02, 0.01, 0.03, 0.0, 0.01]))
 
 
+class AnchoredSGD(keras.optimizers.SGD):
+    """SGD that pulls the weights back to their initial values."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.anchors = [self.add_variable_from_reference(v, "anchor") for v in variables]
+        for anchor, variable in zip(self.anchors, variables, strict=True):
+            anchor.assign(variable)
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate)
+        anchor = self.anchors[self._get_variable_index(variable)]
+        self.assign_add(variable, 0.1 * (anchor - variable))
+
+
+STAIRCASE = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True)
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -100,18 +118,14 @@ def test_every_keras_optimizer_steps_as_in_keras(name):
         keras.optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=2),
         keras.optimizers.AdamW(0.01, weight_decay=0.1, global_clipnorm=0.1),
         keras.optimizers.SGD(0.1, momentum=0.5, gradient_accumulation_steps=2),
+        keras.optimizers.Adam(STAIRCASE),
+        AnchoredSGD(0.1),
     ],
     ids=lambda optimizer: optimizer.name,
 )
 def test_options_of_optimizers_step_as_in_keras(optimizer):
-    assert_equal_to_keras(optimizer, np.full(5, 0.01))
-
-
-def test_learning_rate_schedule_of_the_optimizer_is_used():
-    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True)
-    optimizer = keras.optimizers.Adam(decay)
-    assert has_own_schedule(optimizer)
-    assert_equal_to_keras(optimizer, None)
+    """Among them a learning rate schedule, and a state that depends on the initial weights."""
+    assert_equal_to_keras(optimizer, None if has_own_schedule(optimizer) else np.full(5, 0.01))
 
 
 def build_regularized_networks(n_features):
@@ -214,25 +228,6 @@ def test_a_variational_autoencoder_learns_the_prior():
     assert np.abs(log_variance).mean() < 0.2
 
 
-class AnchoredSGD(keras.optimizers.SGD):
-    """SGD that pulls the weights back to their initial values."""
-
-    def build(self, variables):
-        super().build(variables)
-        self.anchors = [self.add_variable_from_reference(v, "anchor") for v in variables]
-        for anchor, variable in zip(self.anchors, variables, strict=True):
-            anchor.assign(variable)
-
-    def update_step(self, gradient, variable, learning_rate):
-        super().update_step(gradient, variable, learning_rate)
-        anchor = self.anchors[self._get_variable_index(variable)]
-        self.assign_add(variable, 0.1 * (anchor - variable))
-
-
-def test_optimizer_state_may_depend_on_the_initial_weights():
-    assert_equal_to_keras(AnchoredSGD(0.1), np.full(5, 0.1))
-
-
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 def test_steps_do_not_depend_on_how_many_are_run_at_once(rate):
     """Nor on the training before, whose state is reset."""
@@ -264,14 +259,13 @@ def test_learning_rates_reuse_a_trainer_and_other_options_do_not():
     assert borrow(keras.optimizers.Adam(0.3)) is not first
 
 
-@pytest.fixture
-def empty_pool(monkeypatch):
-    """An empty pool, so that the compiled trainers of other tests are kept."""
-    monkeypatch.setattr(trainer_module, "_idle_trainers", [])
-    return trainer_module._idle_trainers
-
-
-def test_pool_keeps_the_trainers_used_last_for_one_borrower_each(empty_pool):
+def test_pool_keeps_the_trainers_used_last_for_one_borrower_each(monkeypatch):
+    """One whose borrower failed is not kept."""
+    pool = []  # so that the compiled trainers of other tests are kept
+    monkeypatch.setattr(trainer_module, "_idle_trainers", pool)
+    with pytest.raises(KeyboardInterrupt), trainer_module._borrow("key", object):
+        raise KeyboardInterrupt
+    assert pool == []
     with trainer_module._borrow("key", object) as first:
         with trainer_module._borrow("key", object) as second:
             assert second is not first
@@ -280,11 +274,5 @@ def test_pool_keeps_the_trainers_used_last_for_one_borrower_each(empty_pool):
     for key in range(50):
         with trainer_module._borrow(key, object):
             pass
-    kept = [key for (_, key), _ in empty_pool]
+    kept = [key for (_, key), _ in pool]
     assert kept == list(range(50 - trainer_module._MAX_IDLE_TRAINERS, 50))
-
-
-def test_trainer_whose_borrower_failed_is_not_kept(empty_pool):
-    with pytest.raises(KeyboardInterrupt), trainer_module._borrow("key", object):
-        raise KeyboardInterrupt
-    assert empty_pool == []
