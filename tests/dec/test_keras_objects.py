@@ -82,6 +82,15 @@ def test_batch_hooks_are_called_at_every_step(tiny, samples):
     )
 
 
+def test_batch_hooks_of_a_lambda_callback_are_called(tiny, samples):
+    batches = []
+    record = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: batches.append(batch)
+    )
+    dec = DECClusterer(**tiny, tol=0.0, callbacks=[record]).fit(samples)
+    assert len(batches) == 5 * -(-len(samples) // tiny["batch_size"]) + dec.n_iter_
+
+
 def test_reduce_lr_on_plateau_lowers_the_learning_rate(tiny, samples):
     rates = []
 

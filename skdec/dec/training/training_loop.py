@@ -461,4 +461,8 @@ def _is_next(phase: str, previous: str | None) -> bool:
 
 def _has_batch_hooks(callback: keras.callbacks.Callback) -> bool:
     base = keras.callbacks.Callback
-    return any(getattr(type(callback), hook) is not getattr(base, hook) for hook in _BATCH_HOOKS)
+    for name in _BATCH_HOOKS:
+        hook = getattr(callback, name)  # a method, or a function given to a LambdaCallback
+        if getattr(hook, "__func__", hook) is not getattr(base, name):
+            return True
+    return False
