@@ -220,6 +220,7 @@ def unusual_except(*good):
 
 
 HALF, MORE = UNUSUAL[9], UNUSUAL[10]
+NO_FUNCTIONS = [v for v in unusual_except(None) if not callable(v) or isinstance(v, type)]
 INVALID_PARAMETERS = {
     **dict.fromkeys((*INTEGERS, "n_neighbors"), UNUSUAL),
     "n_clusters": unusual_except(None),  # as many as the clusterer given as init finds
@@ -227,17 +228,11 @@ INVALID_PARAMETERS = {
     + [[0], (4, -1), (4, 2.5), "16", ("16", 4), [None], [[16, 4]], (2**70,), {16, 4}, {16: 4}],
     "alpha": [*unusual_except(HALF, MORE), 0, 0.0, -1e-9, 1e300, 1e-300, 10**400, "1"],
     "tol": [*unusual_except(HALF), 1.0001, -1e-9, 2],
-    "autoencoder": [
-        *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
-        "x",
-    ],
+    "autoencoder": NO_FUNCTIONS,
     "pretraining": [*UNUSUAL, "Layerwise"],
     "corruption": [*unusual_except(HALF), 1, 1.0, -1e-9],
     "reconstruction_weight": [*unusual_except(HALF, MORE), -1e-9, 1e300, "1"],
-    "augment": [
-        *(v for v in unusual_except(None) if not callable(v) or isinstance(v, type)),
-        "Image",
-    ],
+    "augment": [*NO_FUNCTIONS, "Image"],
     "pretrain_optimizer": [*UNUSUAL, "SGD", "rmsprop", {"class_name": "SGD"}],
     "optimizer": [*UNUSUAL, "SGD", "rmsprop", {"class_name": "SGD"}],
     "init": [*UNUSUAL, "random", "k-means", np.zeros((3, 9)), NeighborClusterer],

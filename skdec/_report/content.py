@@ -30,7 +30,7 @@ from skdec.describe._summary import (
     select_members,
     to_dense,
 )
-from skdec.display._axes import ON_DARK, ON_LIGHT, assign_colors
+from skdec.display._axes import assign_colors, name_label
 from skdec.display._scores import list_quantities
 from skdec.metrics import clustering_accuracy, count_matches, neighbor_information
 
@@ -194,9 +194,7 @@ def build_content(
         ]
     return {
         "nSamples": n_samples,
-        "nFeatures": n_features,
         "found": _summarize(clustering, len(rows), random_state),
-        "palettes": {"light": list(ON_LIGHT), "dark": list(ON_DARK)},
         "samples": samples,
         "clusters": clusters,
         "prototypes": prototypes,
@@ -337,7 +335,7 @@ def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> 
         "codes": encode_array(codes),
         "groups": [
             {
-                "name": _name_group(group),
+                "name": name_label(group),
                 "size": int(size),
                 "light": on_light[group],
                 "dark": on_dark[group],
@@ -349,10 +347,6 @@ def _describe_coloring(name: str, labels: np.ndarray, positions: np.ndarray) -> 
             )
         ],
     }
-
-
-def _name_group(group: Any) -> str:
-    return "noise" if group == -1 else str(group)
 
 
 def _describe_clusters(
@@ -372,7 +366,7 @@ def _describe_clusters(
         typical, doubtful = members.get(label, ((), ()))
         clusters.append(
             {
-                "name": _name_group(label),
+                "name": name_label(label),
                 "title": name,
                 "size": int(is_member.sum()),
                 "line": "",

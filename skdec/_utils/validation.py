@@ -32,8 +32,10 @@ _MAX_WIDTH = 2**31 - 1
 def validate_samples(estimator: Any, X: Any, *, reset: bool) -> Any:
     """Return `X` as an array or CSR matrix of finite numbers, and record or check its features."""
     X = check_samples(X, partial(validate_data, estimator, reset=reset))
-    feature_ranges = check_finite(X, getattr(estimator, "feature_names_in_", None))
-    if reset:
+    names = getattr(estimator, "feature_names_in_", None)
+    feature_ranges = check_finite(X, names)
+    # The pixels of a folder of images are on one scale, however little some of them vary.
+    if reset and (names is None or not all(name.startswith("pixel_") for name in names)):
         warn_if_scales_differ(feature_ranges)
     return X
 

@@ -556,8 +556,7 @@ def _join(claims: list[_Claim], is_member: np.ndarray) -> str:
 
 def name_by_words(X: Any, labels: np.ndarray, words: Any) -> pd.Series:
     """Name clusters of texts by the words with the largest class-based tf-idf."""
-    clusters = np.unique(labels)
-    sizes = np.array([(labels == cluster).sum() for cluster in clusters])
+    clusters, sizes = np.unique(labels, return_counts=True)
     counts = np.maximum(compute_means(X, labels) * sizes[:, np.newaxis], 0)
     totals = counts.sum(axis=1, keepdims=True)
     frequencies = counts / np.where(totals > 0, totals, 1)

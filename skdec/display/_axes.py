@@ -147,9 +147,24 @@ def create_colormap(ax: Any, *, diverging: bool = False) -> Any:
     return LinearSegmentedColormap.from_list("from background", colors)
 
 
-def get_contrasting_color(color: Any) -> str:
-    """Return black or white, whichever can be read better on the color."""
-    return "black" if np.dot(color[:3], (0.299, 0.587, 0.114)) > 0.55 else "white"
+def write_values(
+    ax: Any, image: Any, texts: np.ndarray, is_written: np.ndarray, fontsize: float
+) -> list[Any]:
+    """Write texts into the cells of an image, black or white, whichever can be read better."""
+    colors = image.to_rgba(image.get_array())[..., :3]
+    is_light = colors @ (0.299, 0.587, 0.114) > 0.55
+    return [
+        ax.text(
+            column,
+            row,
+            texts[row, column],
+            ha="center",
+            va="center",
+            fontsize=fontsize,
+            color="black" if is_light[row, column] else "white",
+        )
+        for row, column in np.argwhere(is_written)
+    ]
 
 
 def separate_texts(ax: Any, texts: Sequence[Any]) -> None:
@@ -196,9 +211,12 @@ def _find_overlaps(centers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     return np.argwhere(np.triu(is_overlapping, k=1))
 
 
-def assign_colors(
-    labels: Iterable[Hashable], *, dark: bool = False, noise: Hashable = -1
-) -> dict[Hashable, str]:
+def name_label(label: Hashable) -> str:
+    """Return a label as a text, "noise" for -1."""
+    return "noise" if label == -1 else str(label)
+
+
+def assign_colors(labels: Iterable[Hashable], *, dark: bool = False) -> dict[Hashable, str]:
     """Return a color for each label in order, gray for noise; after 30 they are repeated."""
     colors = cycle(ON_DARK if dark else ON_LIGHT)
-    return {label: NOISE_COLOR if label == noise else next(colors) for label in labels}
+    return {label: NOISE_COLOR if label == -1 else next(colors) for label in labels}

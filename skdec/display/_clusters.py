@@ -16,12 +16,13 @@ from skdec.display._axes import (
     assign_colors,
     create_axes,
     create_colormap,
-    get_contrasting_color,
     get_text_color,
     is_dark,
+    name_label,
     place_texts,
     share_docstrings,
     split_axes,
+    write_values,
 )
 from skdec.metrics import clustering_accuracy, count_matches
 
@@ -144,7 +145,7 @@ class ClusterSizesDisplay:
             groups = [self.confidence[codes == code] for code in range(len(labels))]
             _plot_ranges(self.axes_[1], groups, colors)
         given = {} if self.names is None else self.names
-        names = [given.get(x, "noise" if x == -1 else str(x)) for x in labels.tolist()]
+        names = [given.get(label, name_label(label)) for label in labels.tolist()]
         for axes in self.axes_:
             axes.set_yticks(range(len(labels)), names, parse_math=False)
             axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -431,16 +432,16 @@ class ProfileDisplay:
         ax.set_yticks(range(n_rows), names, parse_math=False)
         ax.set_xticks(
             range(n_columns),
-            ["noise" if label == -1 else str(label) for label in self.labels],
+            map(name_label, self.labels),
             fontsize=10 if n_columns <= 16 else 8,
         )
         ax.set(xlabel="Cluster")
         ax.figure.colorbar(
             self.image_, ax=ax, label="Difference from the mean (standard deviations)", pad=0.02
         )
-        self.texts_ = (
-            _add_values(ax, self.image_, values) if n_columns <= _MAX_CLUSTERS_WITH_VALUES else []
-        )
+        is_written = (np.abs(values) >= 0.5) & (n_columns <= _MAX_CLUSTERS_WITH_VALUES)
+        texts = np.vectorize("{:+.1f}".format)(values)
+        self.texts_ = write_values(ax, self.image_, texts, is_written, fontsize=8)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -451,21 +452,6 @@ def order_features(profiles: np.ndarray, n_features: int) -> np.ndarray:
     selected = np.argsort(-sizes.max(axis=0), kind="stable")[:n_features]
     order = np.lexsort((-sizes.max(axis=0)[selected], sizes.argmax(axis=0)[selected]))
     return selected[order]
-
-
-def _add_values(ax: Any, image: Any, values: np.ndarray) -> list[Any]:
-    return [
-        ax.text(
-            column,
-            row,
-            f"{values[row, column]:+.1f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color=get_contrasting_color(image.to_rgba(values[row, column])),
-        )
-        for row, column in np.argwhere(np.abs(values) >= 0.5)
-    ]
 
 
 def _cut_name(name: str) -> str:
@@ -576,20 +562,8 @@ class ConfusionDisplay:
 
     def _add_counts(self, ax: Any, counts: np.ndarray) -> list[Any]:
         """Write the counts into the cells, in the largest font that fits, if one does."""
-        texts = [
-            ax.text(
-                column,
-                row,
-                _format_count(counts[row, column]),
-                ha="center",
-                va="center",
-                color=get_contrasting_color(
-                    self.image_.to_rgba(self.image_.get_array()[row, column])
-                ),
-                fontsize=_MAX_FONT_SIZE,
-            )
-            for row, column in np.argwhere(counts)
-        ]
+        formatted = np.vectorize(_format_count)(counts)
+        texts = write_values(ax, self.image_, formatted, counts > 0, _MAX_FONT_SIZE)
         place_texts(ax)
         corner, opposite = ax.transData.transform([(0, 0), (0.9, 0.9)])
         cell = np.abs(opposite - corner)

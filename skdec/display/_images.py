@@ -124,10 +124,9 @@ class PrototypesDisplay:
         rows = zip(self.prototypes, self.typical, self.doubtful, strict=True)
         for row, (prototype, typical, doubtful) in enumerate(rows):
             mosaic.add(row, 0, prototype)
-            for column, image in enumerate(typical):
-                mosaic.add(row, first_typical + column, image)
-            for column, image in enumerate(doubtful):
-                mosaic.add(row, first_doubtful + column, image)
+            for first, images in ((first_typical, typical), (first_doubtful, doubtful)):
+                for column, image in enumerate(images):
+                    mosaic.add(row, first + column, image)
         ax = create_axes(ax, mosaic.compute_figsize())
         self.image_ = mosaic.show(ax)
         headings = [("center", 0, 1), ("most certain", first_typical, n_typical)]
@@ -274,15 +273,13 @@ class Mosaic:
         """Draw all images, dark on light or, in dark axes, light on dark."""
         values = self._values
         ax.tick_params(length=0)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
+        ax.spines[:].set_visible(False)
         if len(self._image_shape) == 2:
             colormap = "gray" if is_dark(ax) else "gray_r"
             return ax.imshow(np.ma.masked_invalid(values), cmap=colormap, interpolation="nearest")
         lowest, highest = np.nanmin(values), np.nanmax(values)
         scaled = (values - lowest) / ((highest - lowest) or 1.0)
-        is_gap = np.isnan(values[..., 0])
-        opaque = np.where(is_gap, 0.0, 1.0)[..., np.newaxis]
+        opaque = ~np.isnan(values[..., :1])
         colors = np.nan_to_num(scaled[..., :3])
         return ax.imshow(np.concatenate([colors, opaque], axis=2), interpolation="nearest")
 

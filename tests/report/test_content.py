@@ -27,11 +27,6 @@ def decode(encoded):
     return np.frombuffer(base64.b64decode(encoded["data"]), dtype)
 
 
-@pytest.fixture(scope="module")
-def content(built):
-    return built.content
-
-
 def read_column(column):
     """Return the values of a column as the page shows them."""
     if column["numbers"] is not None:
@@ -39,8 +34,8 @@ def read_column(column):
     return [column["texts"][code] if code >= 0 else "" for code in decode(column["codes"])]
 
 
-def test_each_sample_has_its_cluster_class_confidence_and_columns(content, fitted, table, classes):
-    shown = content["samples"]
+def test_each_sample_has_its_cluster_class_confidence_and_columns(built, fitted, table, classes):
+    shown = built.content["samples"]
     rows = decode(shown["positions"])
     assert shown["ids"] is None
     assert sorted(rows) == list(range(150))
@@ -60,7 +55,8 @@ def test_each_sample_has_its_cluster_class_confidence_and_columns(content, fitte
     assert shown["images"] is None
 
 
-def test_cards_have_sizes_profiles_and_members(content, fitted, table):
+def test_cards_have_sizes_profiles_and_members(built, fitted, table):
+    content = built.content
     rows = decode(content["samples"]["positions"])
     confidence = fitted.predict_proba(table.to_numpy()).max(axis=1)
     members = select_members(fitted.labels_, confidence, 6)
@@ -79,8 +75,8 @@ def test_cards_have_sizes_profiles_and_members(content, fitted, table):
             assert [one[name] for one in card["profile"]] == expected[name].tolist()
 
 
-def test_the_confusion_is_that_of_the_clusters(content, fitted, classes):
-    confusion = content["confusion"]
+def test_the_confusion_is_that_of_the_clusters(built, fitted, classes):
+    confusion = built.content["confusion"]
     assert confusion["accuracy"] == clustering_accuracy(classes, fitted.labels_)
     assert np.sum(confusion["counts"]) == 150
     assert np.trace(confusion["counts"]) == pytest.approx(confusion["accuracy"] * 150)
@@ -182,7 +178,7 @@ def test_a_table_is_shown_as_it_was_before_its_pipeline_prepared_it(random):
     rows = decode(content["samples"]["positions"])
     columns = {column["name"]: read_column(column) for column in content["samples"]["columns"]}
     assert columns == {name: table[name][rows].tolist() for name in ("n", "word")}
-    assert content["nFeatures"] == 2
+    assert content["found"][0] == "3 clusters in 60 samples of 2 features."
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])
@@ -240,17 +236,11 @@ def test_of_very_many_columns_those_that_differ_are_described(container, random,
     assert described[0].shape[1] < 50
 
 
-def test_a_comparison_is_described_by_the_table_that_was_prepared(samples):
+def test_a_comparison_shows_the_table_that_was_prepared_or_images_of_its_samples(samples):
     table = pd.DataFrame({"word": np.repeat(["a", "b", "c"], 50)})
-    page = skdec.compare(samples, methods=("kmeans",), n_clusters=3, random_state=0).to_html(
-        table=table
-    )
-    (column,) = parse_content(page)["samples"]["columns"]
-    assert column["name"] == "word"
-
-
-def test_images_of_a_comparison_are_those_of_its_samples(samples):
     comparison = skdec.compare(samples, methods=("kmeans",), n_clusters=3, random_state=0)
+    (column,) = parse_content(comparison.to_html(table=table))["samples"]["columns"]
+    assert column["name"] == "word"
     pages = [comparison.to_html(image_shape=(2, 3), table=table) for table in (None, 100 * samples)]
     images = [parse_content(page)["samples"]["images"] for page in pages]
     assert images[0] == images[1]

@@ -2,11 +2,14 @@
 
 import base64
 import io
+import warnings
 
 import numpy as np
 import pytest
 
+from skdec import NeighborClusterer, report
 from skdec._report.content import build_sheets
+from skdec.tables._reader import load_table
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is in the extra plot")
 
@@ -55,3 +58,18 @@ def test_large_images_are_averaged_in_blocks():
 def test_constant_images_have_no_range():
     sheets = build_sheets(np.ones((1, 4)), (2, 2), (1.0, 1.0))
     assert (read_image(sheets, 0) == 0).all()
+
+
+def test_images_of_a_folder_are_reported_without_a_warning_about_scales(tmp_path, random):
+    """Pixels at the border vary less; advice for the columns of a table would be wrong."""
+    images = random(0).integers(0, 256, (20, 3, 3)).astype(np.uint8)
+    images[:, 0] = random(1).integers(0, 2, (20, 3))
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{i}.png")
+    X, *_ = load_table(str(tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = NeighborClusterer(2, random_state=0).fit(X)
+        assert report(model, X, image_shape=(3, 3)).content["prototypes"]
+    with pytest.warns(UserWarning, match="very different scales"):
+        NeighborClusterer(2, random_state=0).fit(X.to_numpy())
