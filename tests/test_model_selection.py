@@ -81,24 +81,19 @@ class Fixed(ClusterMixin, BaseEstimator):
 
 @pytest.mark.parametrize("scorer", SPACE_SCORERS)
 def test_scores_equal_those_of_scikit_learn(scorer, fitted, samples):
-    labels = fitted.predict(samples)
-    metric = SPACE_SCORERS[scorer]
-    assert scorer()(fitted, samples) == pytest.approx(metric(samples, labels))
-    expected = metric(fitted.transform(samples), labels)
-    assert scorer(space="embedding")(fitted, samples) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("scorer", SPACE_SCORERS)
-def test_in_a_pipeline_the_input_is_that_of_the_last_step(scorer, samples):
+    """In a Pipeline the input is that of the last step."""
     metric = SPACE_SCORERS[scorer]
     scaled = StandardScaler().fit_transform(samples)
     pipeline = make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=0)).fit(samples)
-    labels = pipeline.predict(samples)
-    assert scorer()(pipeline, samples) == pytest.approx(metric(scaled, labels))
-    distances = pipeline.transform(samples)
-    assert scorer("embedding")(pipeline, samples) == pytest.approx(metric(distances, labels))
-    alone = make_pipeline(pipeline[-1])
-    assert scorer()(alone, scaled) == pytest.approx(metric(scaled, labels))
+    for estimator, X, points in (
+        (fitted, samples, samples),
+        (pipeline, samples, scaled),
+        (make_pipeline(pipeline[-1]), scaled, scaled),
+    ):
+        labels = estimator.predict(X)
+        assert scorer()(estimator, X) == pytest.approx(metric(points, labels))
+        expected = metric(estimator.transform(X), labels)
+        assert scorer("embedding")(estimator, X) == pytest.approx(expected)
 
 
 def test_accuracy_scorer_matches_clusters_to_classes(fitted, samples, classes):
