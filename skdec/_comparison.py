@@ -384,23 +384,19 @@ def compare(
     seed = _get_seed(random_state)
     # The cache, deleted after the comparison, is how two fits use the same pretraining.
     with TemporaryDirectory(prefix="skdec-compare-") as cache:
-        builders: dict[str, Callable[[int], Any]] = {
-            "kmeans": lambda seed: KMeans(n_clusters, n_init=20, random_state=seed),
-            "autoencoder+kmeans": lambda seed: DECClusterer(
+        builders: dict[str, Callable[..., Any]] = {
+            "kmeans": partial(KMeans, n_clusters, n_init=20),
+            "autoencoder+kmeans": partial(
+                DECClusterer,
                 n_clusters,
                 init="k-means++",
                 n_neighbors=0,  # neighbors would change the clusters of k-means
                 max_iter=0,
                 memory=cache,
-                random_state=seed,
                 **network,
             ),
-            "neighbors": lambda seed: NeighborClusterer(
-                n_clusters, verbose=verbose, random_state=seed
-            ),
-            "dec": lambda seed: DECClusterer(
-                n_clusters, max_iter=max_iter, memory=cache, random_state=seed, **network
-            ),
+            "neighbors": partial(NeighborClusterer, n_clusters, verbose=verbose),
+            "dec": partial(DECClusterer, n_clusters, max_iter=max_iter, memory=cache, **network),
         }
         selected = {
             method: builders[method] if clusterer is None else partial(_clone_with_seed, clusterer)
@@ -417,7 +413,7 @@ def compare(
 
 
 def _fit_methods(
-    builders: Mapping[str, Callable[[int], Any]],
+    builders: Mapping[str, Callable[..., Any]],
     seeds: Sequence[int],
     X: Any,
     compute_scores: Callable[[np.ndarray], Scores],
@@ -428,7 +424,7 @@ def _fit_methods(
         title = method if len(seeds) == 1 else f"{method}, seed {seed}"
         if verbose:
             write_line(f"{title}: started")
-        estimator = build(seed)
+        estimator = build(random_state=seed)
         start = perf_counter()
         labels = np.asarray(estimator.fit_predict(X))
         seconds = perf_counter() - start + _get_cached_seconds(estimator, pretrainings)
@@ -445,10 +441,10 @@ def _fit_methods(
         )
 
 
-def _clone_with_seed(estimator: Any, seed: int) -> Any:
-    """Return an unfitted copy, of which all random states are the seed."""
+def _clone_with_seed(estimator: Any, random_state: int) -> Any:
+    """Return an unfitted copy, of which all random states are this seed."""
     names = [name for name in estimator.get_params() if name.rpartition("__")[2] == "random_state"]
-    return clone(estimator).set_params(**dict.fromkeys(names, seed))
+    return clone(estimator).set_params(**dict.fromkeys(names, random_state))
 
 
 def _get_cached_seconds(estimator: Any, pretrainings: list[np.ndarray]) -> float:

@@ -366,7 +366,6 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _check_model(model: Any) -> None:
     """Raise unless the fitted attributes of a model fit together and its outputs are finite."""
-    from sklearn.pipeline import Pipeline
     from sklearn.utils.validation import check_is_fitted
 
     clusterer = _get_clusterer(model)
@@ -379,7 +378,7 @@ def _check_model(model: Any) -> None:
         if callable(getattr(type(clusterer), name, None)):
             raise ValueError(f"it has an attribute {name!r}, which is a method of its class")
     _check_labels(clusterer)
-    if isinstance(model, Pipeline):
+    if clusterer is not model:
         _check_steps(model, n_features)
     if hasattr(clusterer, "_check_fitted"):
         clusterer._check_fitted()
@@ -450,7 +449,7 @@ def _summarize(model: Any) -> list[tuple[str, str]]:
     clusterer = _get_clusterer(model)
     steps = [step for _, step in model.steps[:-1]] if clusterer is not model else []
     sizes = np.bincount(clusterer.labels_).tolist()
-    rows = [*_describe_columns(steps, clusterer)]
+    rows = _describe_columns(steps, clusterer)
     if hasattr(clusterer, "_describe_networks"):
         rows.append(("network", clusterer._describe_networks()))
     parameters = clusterer.get_params(deep=False)

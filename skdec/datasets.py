@@ -106,7 +106,7 @@ def load_mnist() -> LabeledData:
     stored = _find_file("mnist.npz")
     if stored is not None:
         return load_keras_archive(stored)
-    return _download("mnist", "mnist.npz")
+    return _download("mnist")
 
 
 def load_fashion_mnist() -> LabeledData:
@@ -150,7 +150,7 @@ def load_fashion_mnist() -> LabeledData:
     if last_file is not None:
         directory = last_file.parent
         return _concatenate([_read_idx(directory / name) for name in FASHION_FILES], directory)
-    return _download("fashion_mnist", "fashion_mnist.npz")
+    return _download("fashion_mnist")
 
 
 def flatten_images(images: Any) -> np.ndarray:
@@ -307,9 +307,8 @@ def _read_image(path: Path, shape: Sequence[int]) -> np.ndarray:
             image = image.convert("RGBA")
             image = pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), image)
         image = image.convert("RGB" if len(shape) == 3 else "L")
-        if image.size != (shape[1], shape[0]):
-            image = image.resize((shape[1], shape[0]), pillow.Resampling.BILINEAR, reducing_gap=3.0)
-        return np.asarray(image)
+        size = (shape[1], shape[0])
+        return np.asarray(image.resize(size, pillow.Resampling.BILINEAR, reducing_gap=3.0))
 
 
 def _import_pillow() -> Any:
@@ -442,7 +441,7 @@ def _flatten(images: np.ndarray) -> np.ndarray:
     return X.astype(np.float32, copy=False)
 
 
-def _download(name: str, file_name: str) -> LabeledData:
+def _download(name: str) -> LabeledData:
     # Imported here because importing Keras takes seconds and most calls find the data on disk.
     import keras
 
@@ -450,8 +449,8 @@ def _download(name: str, file_name: str) -> LabeledData:
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception where the network fails.
         raise FileNotFoundError(
-            f"{file_name} is not on this machine and could not be downloaded ({error}). Put it, "
+            f"{name}.npz is not on this machine and could not be downloaded ({error}). Put it, "
             f"in the layout of Keras' mnist.npz, into {_list_directories()[0]}, or set "
             "SKDEC_DATA_HOME to the directory that has it."
         ) from error
-    return _concatenate([x_train, y_train, x_test, y_test], Path(file_name))
+    return _concatenate([x_train, y_train, x_test, y_test], Path(f"{name}.npz"))

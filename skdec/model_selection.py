@@ -25,7 +25,7 @@ from skdec._utils.terminal import format_table
 from skdec._utils.validation import Constraint, Integer, Word, is_number
 from skdec.cluster._graph import find_neighbors, target_distribution
 from skdec.cluster._selection import MIN_CONTRAST, choose_number, compare_numbers
-from skdec.describe._summary import split_pipeline
+from skdec.describe._summary import split_pipeline, to_dense
 from skdec.display import ClusterCountDisplay
 from skdec.metrics import clustering_accuracy, convert_labels, neighbor_information
 
@@ -531,7 +531,7 @@ class DaviesBouldinScorer(_SpaceScorer):
 
     @staticmethod
     def _metric(points: Any, labels: np.ndarray) -> float:
-        return -davies_bouldin_score(_to_dense(points), labels)
+        return -davies_bouldin_score(to_dense(points), labels)
 
 
 class CalinskiHarabaszScorer(_SpaceScorer):
@@ -572,7 +572,7 @@ class CalinskiHarabaszScorer(_SpaceScorer):
 
     @staticmethod
     def _metric(points: Any, labels: np.ndarray) -> float:
-        return calinski_harabasz_score(_to_dense(points), labels)
+        return calinski_harabasz_score(to_dense(points), labels)
 
 
 def _take_subset(X: Any, values: np.ndarray, max_samples: int | None, random_state: Any) -> Any:
@@ -641,7 +641,3 @@ def _compute_loss(q: np.ndarray) -> float:
     q = np.maximum(q.astype(np.float64), np.finfo(np.float32).tiny)
     p = target_distribution(q)
     return max(float(rel_entr(p, q).sum(axis=1).mean()), 0.0)
-
-
-def _to_dense(points: Any) -> np.ndarray:
-    return points.toarray() if hasattr(points, "toarray") else np.asarray(points)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info
 
@@ -82,30 +81,6 @@ def test_the_published_parameters_print_well():
     assert "object at" not in text
     assert "kernel_initializer=RandomNormal(stddev=0.01)" in text
     assert "pretrain_optimizer=SGD(learning_rate=ExponentialDecay(initial_learning_rate=0.1" in text
-
-
-@pytest.mark.parametrize(
-    "convert",
-    [
-        lambda X: sp.bsr_array(X),
-        lambda X: pd.DataFrame(X).astype("Float64"),
-        lambda X: X.astype(object),
-        lambda X: pd.DataFrame({"flag": X[:, 0] > 0.5, **{f"x{i}": X[:, i] for i in range(1, 6)}}),
-    ],
-    ids=["bsr", "nullable", "object", "bool beside float"],
-)
-def test_blocks_may_be_what_fit_takes(tiny, samples, convert):
-    expected = DECClusterer(**tiny).fit(convert(samples))
-    found = DECClusterer(**tiny).fit_blocks([convert(samples[:70]), convert(samples[70:])])
-    np.testing.assert_array_equal(found.labels_, expected.labels_)
-
-
-def test_a_missing_value_of_a_nullable_block_is_found_at_its_place(tiny, samples):
-    block = pd.DataFrame(samples[:10], columns=list("abcdef")).astype("Float64")
-    block.loc[7, "c"] = pd.NA
-    named = pd.DataFrame(samples, columns=list("abcdef")).astype("Float64")
-    with pytest.raises(ValueError, match=r"Block 1: .*NaN, in sample 7, feature 2 \('c'\)"):
-        DECClusterer(**tiny).fit_blocks([named, block])
 
 
 @pytest.mark.parametrize("mass", [2e-40, 1e-38, 1e-30, 0.0])

@@ -97,15 +97,12 @@ def test_without_a_network_the_error_names_the_file_and_the_directory(load, name
     assert "\n" not in str(raised.value)
 
 
-def test_downloaded_data_are_concatenated(directories, images, monkeypatch):
+@BOTH
+def test_downloaded_data_are_concatenated(load, name, directories, images, monkeypatch):
     parts = (images["x_train"], images["y_train"]), (images["x_test"], images["y_test"])
-    for data, load in (
-        (keras.datasets.mnist, load_mnist),
-        (keras.datasets.fashion_mnist, load_fashion_mnist),
-    ):
-        with monkeypatch.context() as patch:
-            patch.setattr(data, "load_data", lambda: parts)
-            assert_is_concatenated(load(), images)
+    data = getattr(keras.datasets, name.removesuffix(".npz"))
+    monkeypatch.setattr(data, "load_data", lambda: parts)
+    assert_is_concatenated(load(), images)
 
 
 @pytest.mark.parametrize(

@@ -36,19 +36,14 @@ def convert(labels, label_type):
 
 
 @given(label_pairs, label_types)
-def test_accuracy_is_that_of_the_best_of_all_matchings(pairs, label_type):
+def test_the_best_of_all_matchings_is_found_and_keeps_the_partition(pairs, label_type):
     y_true, y_pred = map(list, zip(*pairs, strict=True))
     y_true = convert(y_true, label_type)
-    assert clustering_accuracy(y_true, y_pred) == accuracy_by_search(y_true, y_pred)
-
-
-@given(label_pairs, label_types)
-def test_accuracy_is_the_accuracy_score_of_the_matched_labels(pairs, label_type):
-    y_true, y_pred = map(list, zip(*pairs, strict=True))
-    y_true = convert(y_true, label_type)
-    assert accuracy_score(y_true, match_labels(y_true, y_pred)) == clustering_accuracy(
-        y_true, y_pred
-    )
+    accuracy, matched = clustering_accuracy(y_true, y_pred), match_labels(y_true, y_pred)
+    assert accuracy == accuracy_by_search(y_true, y_pred)
+    assert accuracy == accuracy_score(y_true, matched)
+    assert len(set(zip(matched.tolist(), y_pred, strict=True))) == len(set(y_pred))
+    assert len(set(matched.tolist())) == len(set(y_pred))
 
 
 @given(label_pairs, st.permutations([10, 20, 30, 40]))
@@ -66,32 +61,18 @@ def test_accuracy_is_symmetric_and_bounded_without_noise(pairs):
     assert 1 / len(pairs) <= accuracy <= 1
 
 
-@given(label_pairs, label_types)
-def test_matched_labels_keep_the_partition(pairs, label_type):
-    y_true, y_pred = map(list, zip(*pairs, strict=True))
-    matched = match_labels(convert(y_true, label_type), y_pred)
-    assert len(set(zip(matched.tolist(), y_pred, strict=True))) == len(set(y_pred))
-    assert len(set(matched.tolist())) == len(set(y_pred))
-
-
-def test_noise_counts_as_incorrect_even_if_it_would_match():
+def test_minus_one_is_noise_among_clusters_and_an_ordinary_class_and_string():
     assert clustering_accuracy([0, 0, 1, 1], [-1, -1, 4, 4]) == 0.5
     assert clustering_accuracy(["a", "b"], [-1, -1]) == 0.0
-
-
-def test_minus_one_is_an_ordinary_class_and_an_ordinary_string():
     assert clustering_accuracy([-1, -1, 1], [0, 0, 2]) == 1.0
     assert clustering_accuracy(["x", "x", "y"], ["-1", "-1", "0"]) == 1.0
 
 
-def test_more_clusters_than_classes():
+def test_other_numbers_of_clusters_than_of_classes():
     y_true, y_pred = [0, 0, 0, 3, 3, 3], [5, 5, 9, 2, 2, 1]
     assert clustering_accuracy(y_true, y_pred) == pytest.approx(4 / 6)
     # The unmatched clusters, 1 and 9, get the numbers after the greatest class, in their order.
     assert match_labels(y_true, y_pred).tolist() == [0, 0, 5, 3, 3, 4]
-
-
-def test_fewer_clusters_than_classes():
     assert match_labels([0, 1, 1, 2], [8, 6, 6, 6]).tolist() == [0, 1, 1, 1]
 
 

@@ -27,17 +27,6 @@ def test_transform_returns_the_requested_data_frame(fitted, tiny, samples, conta
     np.testing.assert_allclose(z.to_numpy(), fitted.transform(samples), atol=1e-5)
 
 
-def test_feature_names_are_checked(tiny, samples):
-    frame = pd.DataFrame(samples, columns=list("abcdef"))
-    dec = DECClusterer(**tiny).fit(frame)
-    with pytest.raises(ValueError, match="feature names should match"):
-        dec.predict(frame.rename(columns={"a": "z"}))
-    with pytest.raises(ValueError, match="feature names should match"):
-        dec.transform(frame[list("bacdef")])
-    with pytest.warns(UserWarning, match="does not have valid feature names"):
-        dec.predict(samples)
-
-
 def test_between_a_column_transformer_and_a_classifier(tiny, samples, fitted):
     """Numerical and categorical columns are embedded, then classified."""
     color = np.array(["red", "blue", "green"])[fitted.labels_]

@@ -7,7 +7,6 @@ one batch at a time.
 import mmap
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -300,17 +299,10 @@ def check_samples(X: Any, check: Callable[..., Any] = _check_array) -> Any:
     """
     X = unpack_anndata(X)
     _check_no_dates(X)
-    with _name_columns_without_numbers(X):
-        X = check(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False)
-        # scikit-learn 1.6 does not convert pandas' strings.
-        return X.astype(np.float64) if X.dtype == object else X
-
-
-@contextmanager
-def _name_columns_without_numbers(X: Any) -> Iterator[None]:
-    """Say, where values are not converted to numbers, which column of `X` has them."""
     try:
-        yield
+        checked = check(X, accept_sparse="csr", dtype="numeric", ensure_all_finite=False)
+        # scikit-learn 1.6 does not convert pandas' strings.
+        return checked.astype(np.float64) if checked.dtype == object else checked
     except (TypeError, ValueError) as error:
         if re.search("Found array with dim [34]", str(error)):
             raise ValueError(

@@ -7,27 +7,18 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache, wraps
+from contextlib import ContextDecorator, contextmanager
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, cast
 
 from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _QUIET = "3"  # only fatal errors
-_SKLEARN = find_spec("sklearn")  # without importing it, which takes a second
-assert _SKLEARN is not None
-_INTERNAL = tuple(
-    str(folder) + os.sep
-    for folder in (Path(__file__).parents[1], Path(str(_SKLEARN.origin)).parent)
-)
+_INTERNAL = ("skdec", "sklearn", "contextlib")  # the last one has decorated what a user calls
 
 
 def count_usable_threads() -> int:
@@ -49,10 +40,11 @@ def run_in_threads(
         return list(threads.map(function, items))
 
 
-class _ProcessSetting:
+class _ProcessSetting(ContextDecorator):
     """A setting of the whole process, for several fits that run side by side.
 
-    It is made by the first of them, and the last one restores what was before.
+    It is made by the first of them, and the last one restores what was before. It is used by `with`
+    or as a decorator.
     """
 
     def __init__(self, make: Callable[[], Any], restore: Callable[[Any], None]) -> None:
@@ -102,22 +94,10 @@ def _restore_filters(filters: list[Any]) -> None:
         cast(list[Any], warnings.filters).extend(filters)
 
 
-_warning_filters = _ProcessSetting(lambda: list(warnings.filters), _restore_filters)
-
-
-def keep_warning_filters(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Decorate a method to leave the warning filters as they were, also in several threads.
-
-    scikit-learn changes them for a moment and puts back what it has found. In another thread, that
-    may be what the first one has changed for a moment.
-    """
-
-    @wraps(method)
-    def keeping(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with _warning_filters:
-            return method(*args, **kwargs)
-
-    return keeping
+# Decorates methods to leave the warning filters as they were, also in several threads. scikit-learn
+# changes them for a moment and puts back what it has found. In another thread, that may be what the
+# first one has changed for a moment.
+keep_warning_filters = _ProcessSetting(lambda: list(warnings.filters), _restore_filters)
 
 
 def import_tensorflow_quietly() -> None:
@@ -157,6 +137,6 @@ def silence_stderr() -> Iterator[None]:
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """Issue a warning for the line outside of skdec and scikit-learn that has led here."""
     frame, level = inspect.currentframe(), 1
-    while frame is not None and frame.f_code.co_filename.startswith(_INTERNAL):
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INTERNAL:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -184,6 +185,7 @@ class InvalidParameterError(ValueError, TypeError):
     """A parameter is not what it must be, as scikit-learn says it."""
 
 
+@dataclass
 class Constraint:
     """What a parameter may be.
 
@@ -197,18 +199,16 @@ class Constraint:
         Words that are allowed, too.
     """
 
-    def __init__(
-        self, allowed: str, is_allowed: Callable[[Any], bool], words: Collection[str] = ()
-    ) -> None:
-        choices = [allowed, *map(repr, words)] if allowed else list(map(repr, words))
-        self.allowed = " or ".join(choices)
-        self._is_allowed, self._words = is_allowed, words
+    allowed: str
+    is_allowed: Callable[[Any], bool]
+    words: Collection[str] = ()
 
     def check(self, name: str, value: Any) -> None:
         """Raise an error that names the parameter unless `value` is allowed."""
-        is_word = isinstance(value, str) and value in self._words
-        if not is_word and not self._is_allowed(value):
-            raise InvalidParameterError(f"{name} must be {self.allowed}; got {value!r}.")
+        is_word = isinstance(value, str) and value in self.words
+        if not is_word and not self.is_allowed(value):
+            allowed = " or ".join(filter(None, [self.allowed, *map(repr, self.words)]))
+            raise InvalidParameterError(f"{name} must be {allowed}; got {value!r}.")
 
 
 class Integer(Constraint):
@@ -227,50 +227,11 @@ class Number(Constraint):
         super().__init__(allowed, lambda value: is_number(value, Real, minimum, maximum))
 
 
-class Positive(Number):
-    """A number above 0 that float32 can represent safely."""
-
-    def __init__(self) -> None:
-        super().__init__(_SMALLEST, LARGEST)
-
-
-class FractionBelowOne(Constraint):
-    """A number from 0 to below 1."""
-
-    def __init__(self) -> None:
-        allowed = "a number from 0 to below 1"
-        super().__init__(allowed, lambda value: is_number(value, Real, 0, 1) and value < 1)
-
-
 class Word(Constraint):
     """One of `words`."""
 
     def __init__(self, words: Collection[str]) -> None:
         super().__init__("", lambda value: False, words)
-
-
-class Verbosity(Constraint):
-    """A boolean, or an integer of at least 0."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "an integer of at least 0",
-            lambda value: isinstance(value, bool) or is_number(value, Integral, 0),
-        )
-
-
-class Widths(Constraint):
-    """A sequence of integers of at least 1 that is not empty, or one of `words`."""
-
-    def __init__(self, words: Collection[str] = ()) -> None:
-        super().__init__("a sequence of integers of at least 1", _are_widths, words)
-
-
-class Seed(Constraint):
-    """What scikit-learn accepts as `random_state`."""
-
-    def __init__(self) -> None:
-        super().__init__("None, an integer from 0 to 2**32 - 1 or a RandomState", _is_seed)
 
 
 def is_number(value: Any, kind: type, minimum: float, maximum: float = np.inf) -> bool:
@@ -295,6 +256,18 @@ def _is_seed(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+POSITIVE = Number(_SMALLEST, LARGEST)
+FRACTION_BELOW_ONE = Constraint(
+    "a number from 0 to below 1", lambda value: is_number(value, Real, 0, 1) and value < 1
+)
+VERBOSITY = Constraint(
+    "an integer of at least 0",
+    lambda value: isinstance(value, bool) or is_number(value, Integral, 0),
+)
+WIDTHS = Constraint("a sequence of integers of at least 1", _are_widths, ("auto",))
+SEED = Constraint("None, an integer from 0 to 2**32 - 1 or a RandomState", _is_seed)
 
 
 @contextmanager

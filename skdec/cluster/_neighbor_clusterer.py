@@ -15,10 +15,10 @@ from skdec._utils.data import DistinctSamples, hash_samples, take_float32
 from skdec._utils.process import keep_warning_filters, use_one_thread, warn_user
 from skdec._utils.terminal import report_progress
 from skdec._utils.validation import (
+    SEED,
+    VERBOSITY,
     Constraint,
     Integer,
-    Seed,
-    Verbosity,
     Word,
     expand_labels,
     find_distinct_samples,
@@ -42,8 +42,8 @@ PARAMETERS: Mapping[str, Constraint] = {
     "n_neighbors": Integer(1),
     "metric": Word(METRICS),
     "n_init": Integer(1, words=("auto",)),
-    "verbose": Verbosity(),
-    "random_state": Seed(),
+    "verbose": VERBOSITY,
+    "random_state": SEED,
 }
 _BLOCK_SAMPLES = 4096
 

@@ -13,15 +13,15 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skdec._utils.validation import (
+    FRACTION_BELOW_ONE,
     LARGEST,
+    POSITIVE,
+    SEED,
+    VERBOSITY,
+    WIDTHS,
     Constraint,
-    FractionBelowOne,
     Integer,
     Number,
-    Positive,
-    Seed,
-    Verbosity,
-    Widths,
     Word,
 )
 from skdec.cluster import NeighborClusterer
@@ -77,13 +77,13 @@ _OPTIMIZER = Constraint(
 )
 # Parameters that can be checked by themselves, in the order of the constructor.
 PARAMETERS: Mapping[str, Constraint] = {
-    "dims": Widths(words=("auto",)),
-    "alpha": Positive(),
+    "dims": WIDTHS,
+    "alpha": POSITIVE,
     "batch_size": Integer(1),
     "pretrain_epochs": Integer(0, words=("auto",)),
     "pretrain_optimizer": _OPTIMIZER,
     "pretraining": Word(("joint", "layerwise")),
-    "corruption": FractionBelowOne(),
+    "corruption": FRACTION_BELOW_ONE,
     "autoencoder": Constraint(
         "None, a function of the number of features that returns an encoder and a decoder, or a "
         "tuple (encoder, decoder) of Keras models",
@@ -103,8 +103,8 @@ PARAMETERS: Mapping[str, Constraint] = {
         "None or the path of a directory", lambda value: isinstance(value, str | PathLike | None)
     ),
     "warm_start": Constraint("True or False", lambda value: isinstance(value, bool | np.bool_)),
-    "verbose": Verbosity(),
-    "random_state": Seed(),
+    "verbose": VERBOSITY,
+    "random_state": SEED,
 }
 
 

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec._utils.data import to_frame_or_array
 from skdec._utils.process import warn_user
-from skdec._utils.validation import Constraint, FractionBelowOne, Integer, Positive
+from skdec._utils.validation import FRACTION_BELOW_ONE, POSITIVE, Constraint, Integer
 from skdec.tables._cells import (
     ColumnFormat,
     find_sentinel,
@@ -68,9 +68,9 @@ def _are_words(value: Any) -> bool:
 
 _PARAMETERS = {
     "categories": Constraint("a list of names of columns", _are_words),
-    "category_weight": Positive(),
+    "category_weight": POSITIVE,
     "max_categories": Integer(1),
-    "min_frequency": FractionBelowOne(),
+    "min_frequency": FRACTION_BELOW_ONE,
     "n_text_components": Integer(1),
     "missing_values": Constraint("a list", _is_list),
 }

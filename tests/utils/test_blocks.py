@@ -19,7 +19,23 @@ def split_into_blocks(X, kind=np.asarray):
     return (kind(X[start : start + 40]) for start in range(0, len(X), 40))
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.ndarray.tolist, sp.csr_array])
+def make_flags(X):
+    """Return a data frame with a column of booleans beside columns of numbers."""
+    return pd.DataFrame({0: X[:, 0] > 0.5, **{i: X[:, i] for i in range(1, 6)}})
+
+
+KINDS = {
+    "float32": np.float32,
+    "list": np.ndarray.tolist,
+    "csr": sp.csr_array,
+    "bsr": sp.bsr_array,
+    "nullable": lambda X: pd.DataFrame(X).astype("Float64"),
+    "object": lambda X: X.astype(object),
+    "bool beside float": make_flags,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_blocks_of_any_kind_are_fitted_as_all_samples_at_once(
     kind, tiny, samples, random, tmp_path
 ):
@@ -27,7 +43,8 @@ def test_blocks_of_any_kind_are_fitted_as_all_samples_at_once(
     dec = DECClusterer(**tiny).fit_blocks(
         split_into_blocks(samples, kind), weights, folder=tmp_path
     )
-    fitted = DECClusterer(**tiny).fit(samples, sample_weight=weights)
+    X = make_flags(samples) if kind is make_flags else samples
+    fitted = DECClusterer(**tiny).fit(X, sample_weight=weights)
     np.testing.assert_array_equal(dec.labels_, fitted.labels_)
     np.testing.assert_array_equal(dec.transform(samples), fitted.transform(samples))
     assert not hasattr(dec, "feature_names_in_")
@@ -82,6 +99,10 @@ def test_feature_names_are_kept_by_an_interrupted_fit(tiny, samples):
         ([pd.DataFrame({name: [1.0]}) for name in "ab"], "columns named a, block 1 .* named b"),
         ([np.ones(3)], "Block 0: Expected 2D array, got 1D array"),
         ([pd.DataFrame({"a": [1.0, np.nan]})], r"Block 0: .*NaN, in sample 1, feature 0 \('a'\)"),
+        (
+            [pd.DataFrame({"a": 1, "b": pd.array([2.0, b], "Float64")}) for b in (3.0, pd.NA)],
+            r"Block 1: .*NaN, in sample 1, feature 1 \('b'\)",
+        ),
     ],
 )
 def test_invalid_blocks_are_refused(blocks, message, tiny, tmp_path):
