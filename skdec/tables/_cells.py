@@ -22,6 +22,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from skdec._utils.process import warn_user
+from skdec.tables._messages import join_first
 
 # What stands for a missing value, in lower case: in every column, and beside numbers or dates.
 _GAP_WORDS = """na|n/a|nan|null|none|?|<na>|#n/a|#n/a n/a|#na|(null)|nil|\\n|1.#ind|-1.#ind
@@ -503,8 +504,7 @@ def is_number(cell: str) -> bool:
 
 def format_values(values: list[str]) -> str:
     """Return the first values, quoted."""
-    dots = ", ..." if len(values) > _MAX_SHOWN else ""
-    return ", ".join(repr(str(value)[:40]) for value in values[:_MAX_SHOWN]) + dots
+    return join_first([repr(str(value)[:40]) for value in values], _MAX_SHOWN)
 
 
 def _quote(text: str) -> str:

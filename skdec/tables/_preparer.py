@@ -29,6 +29,7 @@ from skdec.tables._cells import (
     is_number,
     understand,
 )
+from skdec.tables._messages import join_first
 
 # Parts of a date that recur, and after how many.
 _PERIODS = {"month": 12, "day": 30, "hour": 24}
@@ -669,11 +670,10 @@ def _to_matrix(table: pd.DataFrame, cleaned: pd.DataFrame) -> np.ndarray:
             faults.append((row, f"{label} {table.index[row]}, column {name!r}: {what}"))
     if not faults:
         return cleaned.to_numpy(np.float64)
-    shown = [text for _, text in sorted(faults)[:_MAX_FAULTS]]
-    more = f"; and {n_faults - len(shown):,} more" if n_faults > len(shown) else ""
+    shown = join_first([text for _, text in sorted(faults)], _MAX_FAULTS, "; ", n_faults)
     raise ValueError(
-        f"{'; '.join(shown)}{more}. Leave such columns out (--drop), name the one with the classes "
-        "(--label), or have the table prepared (--prepare auto, without --scale)."
+        f"{shown}. Leave such columns out (--drop), name the one with the classes (--label), or "
+        "have the table prepared (--prepare auto, without --scale)."
     )
 
 

@@ -38,6 +38,7 @@ from skdec.datasets import (
     load_mnist,
     read_npz,
 )
+from skdec.tables._messages import join_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -499,9 +500,10 @@ def _build_frames(
         if not following:
             frame, what = totals.split(frame)
             if no_samples:
-                which = f"{place} {', '.join(map(str, no_samples[:_MAX_FAULTS]))}"
-                dots = ", ..." if len(no_samples) > _MAX_FAULTS else ""
-                what.insert(0, f"left out, as it repeats the names or has subtotals: {which}{dots}")
+                which = join_first([str(number) for number in no_samples], _MAX_FAULTS)
+                what.insert(
+                    0, f"left out, as it repeats the names or has subtotals: {place} {which}"
+                )
             yield _Chunk(frame, (*notes, *what))
             return
         totals.add(frame)
@@ -817,16 +819,13 @@ def _check_exist(requested: Sequence[str], names: Sequence[str], data: str) -> N
 
 
 def _format_names(names: Sequence[str]) -> str:
-    dots = ", ..." if len(names) > _MAX_NAMES else ""
-    return ", ".join(map(repr, names[:_MAX_NAMES])) + dots
+    return join_first([repr(name) for name in names], _MAX_NAMES)
 
 
 def _raise_faults(data: str, faults: Sequence[str], advice: str) -> None:
     """Raise a ValueError with the first faults, if there are any."""
     if faults:
-        n_more = len(faults) - _MAX_FAULTS
-        more = f"; and {n_more:,} more" if n_more > 0 else ""
-        raise ValueError(f"{data}, {'; '.join(faults[:_MAX_FAULTS])}{more}. {advice}")
+        raise ValueError(f"{data}, {join_first(faults, _MAX_FAULTS, '; ')}. {advice}")
 
 
 def _get_labels(column: pd.Series, data: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 import sqlite3
 import sys
@@ -281,6 +282,7 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.csv", b"\x89PNG\r\n\0\n", "it is not text"),
         ("t.json", "{", "is no JSON that can be read"),
         ("t.json", '{"a": [{"x": 1}], "b": [{"x": 2}], "c": 1}', "choose one by --key: 'a', 'b'"),
+        ("t.json", json.dumps({key: [1] for key in range(22)} | {"c": 1}), "'19', and 2 more"),
         ("t.json", "[1, 2]", "has no records"),
         ("t.jsonl", '{"a": 1}\n{"a"\n', "line 2 is no JSON"),
         ("t.arff", "no relation", "is no ARFF file"),
