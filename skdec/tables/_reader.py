@@ -687,8 +687,9 @@ def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
         with _open_file(data) as file:
             content = json.load(_decode(file))
         if isinstance(content, dict) and {"columns", "data"} <= content.keys():
-            names = content["columns"]
-            content = [dict(zip(names, row, strict=True)) for row in content["data"]]
+            names, rows = content["columns"], content["data"]
+            if all(isinstance(row, list) for row in rows):  # else two columns of these names
+                content = [dict(zip(names, row, strict=True)) for row in rows]
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{data} is no JSON that can be read ({error}).") from error
     if isinstance(content, dict) and not all(isinstance(v, dict) for v in content.values()):

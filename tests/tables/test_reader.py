@@ -309,13 +309,17 @@ def test_json_may_be_nested(tmp_path):
         np.testing.assert_array_equal(parse(X), [[1, 2, np.nan], [np.nan, np.nan, 3]])
 
 
-@pytest.mark.parametrize("orient", ["columns", "split", "records", "table"])
-def test_json_may_be_what_pandas_writes(orient, tmp_path):
-    FRAME[["height", "kind"]].to_json(tmp_path / "t.json", orient=orient)
-    X = load_table(str(tmp_path / "t.json")).X
-    assert (
-        X[["height", "kind"]].to_numpy().tolist() == FRAME[["height", "kind"]].to_numpy().tolist()
-    )
+@pytest.mark.parametrize("names", [["height", "kind"], ["columns", "data"]])
+@pytest.mark.parametrize("orient", ["columns", "split", "records", "table", "list"])
+def test_json_may_be_what_pandas_writes(orient, names, tmp_path):
+    """Also if two columns have the names that pandas gives the parts of a table."""
+    frame = FRAME[["height", "kind"]].set_axis(names, axis=1)
+    path = tmp_path / "t.json"
+    if orient == "list":
+        path.write_text(json.dumps(frame.to_dict("list")))
+    else:
+        frame.to_json(path, orient=orient)
+    assert load_table(str(path)).X[names].to_numpy().tolist() == frame.to_numpy().tolist()
 
 
 def test_matlab_and_anndata_matrices(tmp_path):
