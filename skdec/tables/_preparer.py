@@ -426,12 +426,10 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     def _compute_scale(self, name: str, block: np.ndarray, total_variance: float) -> np.ndarray:
         """Return what to divide the features of a column by, one number but for a mark of gaps."""
         is_marked = name in self._marked
-        variances = block.var(axis=0)
-        variance = float(variances[:-1].sum() if is_marked else variances.sum())
-        scale = np.full(block.shape[1], np.sqrt(max(variance, _MIN_VARIANCE) / total_variance))
-        if is_marked:
-            scale[-1] = 1 / _MARK_OF_GAPS
-        return scale
+        n_features = block.shape[1] - is_marked
+        variance = max(block.var(axis=0)[:n_features].sum(), _MIN_VARIANCE)
+        scale = np.full(n_features, np.sqrt(variance / total_variance))
+        return np.append(scale, 1 / _MARK_OF_GAPS) if is_marked else scale
 
     def _scale(self, blocks: dict[str, np.ndarray]) -> np.ndarray:
         features = np.empty((len(next(iter(blocks.values()))), len(self.mean_)), np.float32)
