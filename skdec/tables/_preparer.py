@@ -644,8 +644,7 @@ def _split_dates(column: pd.Series) -> np.ndarray:
 
 
 def _warn_about_new_categories(column: pd.Series, encoder: OneHotEncoder) -> None:
-    known = set(encoder.categories_[0])
-    values = sorted({value for value in column.dropna().unique() if value not in known})
+    values = sorted(set(column.dropna()) - set(encoder.categories_[0]))
     if values:
         warn_user(
             f"Column {column.name!r} has values that fit has not seen, encoded like rare ones: "

@@ -297,10 +297,8 @@ def _decode(stream: Any) -> TextIO:
     return io.TextIOWrapper(stream, encoding, errors=errors, newline="")
 
 
-def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:
+def _decode_windows_1252(error: Any) -> tuple[str, int]:
     """Decode the bytes that are no UTF-8, as an error handler of `codecs`."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
     warn_user("Bytes that are not UTF-8 are read as Windows-1252 (Latin-1).")
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
@@ -600,8 +598,6 @@ class _Totals:
             return False
         last = self._parse(row).iloc[0]
         last = last[np.isfinite(last)]
-        if last.empty:
-            return False
         sums, is_larger = self._sums[last.index], last.abs() > self._largest[last.index]
         is_sum = is_larger.any() and np.isclose(last, sums, rtol=1e-3, atol=0).all()  # rounded
         is_mean = len(last) > 1 and np.isclose(last, sums / self._n_rows, rtol=1e-5).all()
