@@ -15,10 +15,6 @@ from skdec._utils.files import check_writable, write_atomically
 from skdec._utils.terminal import format_table, show_progress
 from skdec.tables._reader import DATASETS, Columns
 
-SCALES = ("none", "minmax", "standard")
-# Of tables; CSV without one, as that of /dev/stdout.
-OUTPUT_SUFFIXES = ("", ".csv", ".txt", ".parquet")
-
 
 def add_data(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Add the table, and which part of it is read."""
@@ -73,7 +69,12 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         help="encode words, dates and gaps and bring columns to like scales; none: only numbers, "
         "as they are (auto)",
     )
-    add("--scale", choices=SCALES, default="none", help="scale numbers instead of --prepare (none)")
+    add(
+        "--scale",
+        choices=("none", "minmax", "standard"),
+        default="none",
+        help="scale numbers instead of --prepare (none)",
+    )
     add_image_shape(parser)
 
 
@@ -149,10 +150,14 @@ def add_fit(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", help="random seed, for reproducible results")
 
 
-def get_network_parameters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the parameters of the estimator that `add_fit` has added."""
+def get_fit_parameters(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters that `add_fit` has added, and how progress is shown."""
     names = ("dims", "alpha", "pretrain_epochs", "max_iter")
-    return {name: getattr(arguments, name) for name in names}
+    return {name: getattr(arguments, name) for name in names} | {
+        "random_state": arguments.seed,
+        "callbacks": _build_callbacks(),
+        "verbose": int(log.shows_progress),
+    }
 
 
 def get_columns(arguments: argparse.Namespace) -> Columns:
@@ -194,7 +199,7 @@ def _parse_names(text: str) -> tuple[str, ...]:
 def parse_table_file(text: str) -> Path:
     """Return the path of a table to write, whose suffix is its format."""
     path = Path(text)
-    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+    if path.suffix.lower() not in ("", ".csv", ".txt", ".parquet"):  # /dev/stdout has none
         raise argparse.ArgumentTypeError(
             f"{text} ends in {path.suffix!r}; .csv and .parquet can be written"
         )
@@ -238,6 +243,11 @@ class Log:
     def __init__(self) -> None:
         self.is_quiet = self.is_json = False
 
+    @property
+    def shows_progress(self) -> bool:
+        """Whether progress is shown as for a reader, not as JSON."""
+        return not self.is_quiet and not self.is_json
+
     def write(
         self, message: str, level: str = "info", values: Mapping[str, Any] | None = None
     ) -> None:
@@ -257,7 +267,7 @@ log = Log()
 
 def show_reading() -> AbstractContextManager[None]:
     """Show the progress of reading large files, unless there are no messages or those of JSON."""
-    return nullcontext() if log.is_quiet or log.is_json else show_progress()
+    return show_progress() if log.shows_progress else nullcontext()
 
 
 @contextmanager
@@ -285,7 +295,7 @@ def explain_fault(data: str) -> Iterator[None]:
         raise ValueError(f"{data}{separator}{text}") from error
 
 
-def build_callbacks() -> list[Any]:
+def _build_callbacks() -> list[Any]:
     """Return the Keras callbacks that report the progress of a fit as JSON, if that is wanted."""
     if log.is_quiet or not log.is_json:
         return []

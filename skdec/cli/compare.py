@@ -13,11 +13,9 @@ from skdec.cli.common import (
     add_data,
     add_fit,
     add_messages,
-    build_callbacks,
     check_outputs,
     format_matching,
-    get_network_parameters,
-    log,
+    get_fit_parameters,
     parse_count,
 )
 from skdec.cli.fit import describe_preparation, get_n_clusters, read_table, say_preparation
@@ -80,10 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         methods=arguments.methods,
         n_clusters=n_clusters,
         n_seeds=arguments.n_seeds,
-        callbacks=build_callbacks(),
-        verbose=int(not log.is_quiet and not log.is_json),
-        random_state=arguments.seed,
-        **get_network_parameters(arguments),
+        **get_fit_parameters(arguments),
     )
     sys.stdout.write(
         f"{arguments.data}: {comparison.n_samples:,} samples, {comparison.n_features:,} features, "

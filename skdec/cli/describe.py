@@ -29,20 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_data(parser)
     add = parser.add_argument
-    add(
-        "--n-columns",
-        type=parse_count,
-        default=5,
-        metavar="N",
-        help="columns shown of a cluster (5)",
-    )
-    add(
-        "--n-examples",
-        type=parse_count,
-        default=3,
-        metavar="N",
-        help="samples shown of a cluster (3)",
-    )
+    for name, default, what in (("--n-columns", 5, "columns"), ("--n-examples", 3, "samples")):
+        shown = f"{what} shown of a cluster ({default})"
+        add(name, type=parse_count, default=default, metavar="N", help=shown)
     add(
         "--output",
         type=parse_table_file,

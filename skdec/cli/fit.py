@@ -16,12 +16,11 @@ from skdec.cli.common import (
     add_fit,
     add_messages,
     add_output,
-    build_callbacks,
     check_outputs,
     explain_fault,
     format_matching,
     get_columns,
-    get_network_parameters,
+    get_fit_parameters,
     is_standard_output,
     log,
     show_reading,
@@ -101,30 +100,25 @@ def run(arguments: argparse.Namespace) -> None:
         augment=_build_augmentation(arguments, X),
         memory=arguments.memory,
         checkpoint=arguments.checkpoint,
-        callbacks=build_callbacks(),
-        verbose=int(not log.is_quiet and not log.is_json),
-        random_state=arguments.seed,
-        **get_network_parameters(arguments),
+        **get_fit_parameters(arguments),
     ).fit(X)
     model = clusterer
     if preparer is not None:
-        steps = preparer.steps if hasattr(preparer, "steps") else [(None, preparer)]
-        model = make_pipeline(*(step for _, step in steps), clusterer)
+        model = make_pipeline(*(step for _, step in preparer.steps), clusterer)
         model.cluster_names_ = name_clusters(
             clean_table(model, table.X), clusterer.labels_
         ).tolist()
     save(model, arguments.model)
     write_predictions(arguments, model, [table])
-    if log.is_quiet:
+    if log.is_quiet or is_standard_output(arguments.output):
         return
     n_found = len(np.unique(clusterer.labels_))
-    if not is_standard_output(arguments.output):
-        sys.stdout.write(
-            f"{len(X):,} samples in {n_found} clusters; the model is in {arguments.model}, the "
-            f"clusters are in {arguments.output}\n"
-        )
-        if table.y is not None:
-            sys.stdout.write(f"\n{format_matching(table.y, clusterer.labels_)}\n")
+    sys.stdout.write(
+        f"{len(X):,} samples in {n_found} clusters; the model is in {arguments.model}, the "
+        f"clusters are in {arguments.output}\n"
+    )
+    if table.y is not None:
+        sys.stdout.write(f"\n{format_matching(table.y, clusterer.labels_)}\n")
 
 
 def _choose_outputs(arguments: argparse.Namespace) -> None:
@@ -162,7 +156,7 @@ def read_table(arguments: argparse.Namespace) -> tuple[Table, Any, Any]:
 
 
 def _build_preparation(arguments: argparse.Namespace) -> Any:
-    """Return the unfitted transformer for the samples, or None.
+    """Return the unfitted Pipeline of transformers for the samples, or None.
 
     A table is prepared, unless its numbers are scaled or taken as they are; arrays and images are
     not.
@@ -178,24 +172,25 @@ def _build_preparation(arguments: argparse.Namespace) -> Any:
         raise ValueError(
             "--categories needs a table that is prepared: --prepare auto, without --scale."
         )
-    if not has_named_columns(arguments.data):
-        return scaler
-    from skdec.tables._preparer import TablePreparer
+    steps: list[Any] = [] if scaler is None else [scaler]
+    if has_named_columns(arguments.data):
+        from skdec.tables._preparer import TablePreparer
 
-    preparer = TablePreparer(
-        categories=arguments.categories,
-        missing_values=arguments.missing,
-        passthrough=not is_prepared,
-        random_state=arguments.seed,
-    )
-    return preparer if scaler is None else make_pipeline(preparer, scaler)
+        preparer = TablePreparer(
+            categories=arguments.categories,
+            missing_values=arguments.missing,
+            passthrough=not is_prepared,
+            random_state=arguments.seed,
+        )
+        steps.insert(0, preparer)
+    return make_pipeline(*steps) if steps else None
 
 
 def describe_preparation(preparer: Any) -> list[str]:
     """Return a line for each column of a table: what it was understood to be."""
     from skdec.tables._preparer import TablePreparer, describe_columns
 
-    first = preparer.steps[0][1] if hasattr(preparer, "steps") else preparer
+    first = None if preparer is None else preparer[0]
     return describe_columns(first) if isinstance(first, TablePreparer) else []
 
 

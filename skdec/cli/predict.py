@@ -140,21 +140,10 @@ def _match(model: Any, parser: Any, X: Any) -> Any:
 
 def write_predictions(arguments: argparse.Namespace, model: Any, tables: Iterable[Table]) -> None:
     """Write the clusters of tables, one after the other, to a file or to standard output."""
-
-    def predict() -> Iterator[pd.DataFrame]:
-        for table in tables:
-            with explain_fault(arguments.data):
-                predictions = build_predictions(
-                    model, table, arguments.soft_assignments, arguments.embedding
-                )
-            yield predictions
-
-    write_frames(arguments.output, predict())
+    write_frames(arguments.output, (_build_predictions(arguments, model, t) for t in tables))
 
 
-def build_predictions(
-    model: Any, table: Table, soft_assignments: bool = False, embedding: bool = False
-) -> pd.DataFrame:
+def _build_predictions(arguments: argparse.Namespace, model: Any, table: Table) -> pd.DataFrame:
     """Return id, cluster and its name, confidence and deviation of each row, and on request more.
 
     A deviation above one means that the row is unlike those of the fit.
@@ -163,15 +152,16 @@ def build_predictions(
 
     from skdec.describe._summary import split_pipeline
 
-    clusterer, X = split_pipeline(model, table.X)
-    q = clusterer.predict_proba(X)
+    with explain_fault(arguments.data):
+        clusterer, X = split_pipeline(model, table.X)
+        q = clusterer.predict_proba(X)
     labels = q.argmax(axis=1)
     columns = {str(table.ids.name): table.ids.to_numpy(), "cluster": labels}
     if hasattr(model, "cluster_names_"):  # of a table, as the fit has named them
         columns["cluster_name"] = np.array(model.cluster_names_, dtype=object)[labels]
     columns |= {"confidence": q.max(axis=1), "deviation": -clusterer.score_samples(X)}
-    if soft_assignments:
+    if arguments.soft_assignments:
         columns |= {f"assignment_{i}": column for i, column in enumerate(q.T)}
-    if embedding:
+    if arguments.embedding:
         columns |= {f"embedding_{i}": column for i, column in enumerate(clusterer.transform(X).T)}
     return pd.DataFrame(columns)

@@ -22,6 +22,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from skdec._utils.process import warn_user
+from skdec.tables._messages import join_first
 
 # What stands for a missing value, in lower case: in every column, and beside numbers or dates.
 _GAP_WORDS = """na|n/a|nan|null|none|?|<na>|#n/a|#n/a n/a|#na|(null)|nil|\\n|1.#ind|-1.#ind
@@ -30,7 +31,8 @@ _MARKS_BESIDE_NUMBERS = """-|--|---|.|..|...|*|**|x|??|???|/|n.a.|n.a|n/d|nd|n.d
 missing|unknown|unk|empty|blank|(blank)|not available|not applicable|no data|tbd|tba|undefined
 error|#error|n.v.|bdl|<lod|not reported|not stated|not recorded|refused|don't know|varies"""
 _GAPS = frozenset(["", *_GAP_WORDS.replace("\n", "|").split("|")])
-_GAPS_BESIDE_NUMBERS = frozenset(_MARKS_BESIDE_NUMBERS.replace("\n", "|").split("|"))
+_GAPS_BESIDE_NUMBERS = _GAPS.union(_MARKS_BESIDE_NUMBERS.replace("\n", "|").split("|"))
+_WORDS = ("word", "code", "empty")  # kinds of columns that are no numbers or dates
 _TRUTHS = {"true": 1.0, "false": 0.0}
 _TRUTHS_AT_PREDICT = _TRUTHS | {"1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0, "yes": 1.0, "no": 0.0}
 # In a column of numbers, dates or truth values, the other cells are gaps: at most one in ten.
@@ -329,7 +331,7 @@ class ColumnFormat:
         the column is one of another kind.
         """
         column = _convert_objects(column)
-        if self.kind in ("word", "code", "empty"):
+        if self.kind in _WORDS:
             return self._parse_words(column)
         if not _is_text(column):
             kind = _get_kind(column)
@@ -407,11 +409,10 @@ class ColumnFormat:
 
     def _is_gap(self, cell: str) -> bool:
         word = cell.lower().strip("$€£¥ ")
-        is_marked = word in _GAPS or (
-            self.kind not in ("word", "code", "empty") and word in _GAPS_BESIDE_NUMBERS
-        )
-        if is_marked or not self.missing or cell in self.missing:
-            return is_marked or cell in self.missing
+        if word in (_GAPS if self.kind in _WORDS else _GAPS_BESIDE_NUMBERS):
+            return True
+        if not self.missing or cell in self.missing:
+            return cell in self.missing
         return is_number(cell) and self._read_number(cell) in _to_floats(self.missing)
 
 
@@ -503,8 +504,7 @@ def is_number(cell: str) -> bool:
 
 def format_values(values: list[str]) -> str:
     """Return the first values, quoted."""
-    dots = ", ..." if len(values) > _MAX_SHOWN else ""
-    return ", ".join(repr(str(value)[:40]) for value in values[:_MAX_SHOWN]) + dots
+    return join_first([repr(str(value)[:40]) for value in values], _MAX_SHOWN)
 
 
 def _quote(text: str) -> str:
@@ -513,8 +513,6 @@ def _quote(text: str) -> str:
 
 def name_number(value: Any) -> str:
     """Return a value as a word, whole numbers without a decimal point."""
-    if isinstance(value, str):
-        return value
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -528,9 +526,7 @@ def _clean(column: pd.Series, *, keep: bool = False) -> list[str]:
         texts = ["" if gap else name_number(v) for v, gap in zip(values, is_gap, strict=True)]
     if keep:
         return [text.strip() for text in texts]
-    joined = _BETWEEN_CELLS.join(texts)
-    if joined.count(_BETWEEN_CELLS) >= len(texts):
-        joined = _BETWEEN_CELLS.join(text.replace(_BETWEEN_CELLS, " ") for text in texts)
+    joined = _BETWEEN_CELLS.join(text.replace(_BETWEEN_CELLS, " ") for text in texts)
     if _PLAIN.fullmatch(joined):
         return texts
     joined = _BETWEEN_CELLS + joined.translate(_ALIKE) + _BETWEEN_CELLS
@@ -567,7 +563,7 @@ def _convert_objects(column: pd.Series) -> pd.Series:
             return column.astype("boolean")
         case "integer" | "floating" | "mixed-integer-float" | "decimal":
             return column.astype(np.float64)
-    return column.map(lambda value: _to_text(value, column.name), na_action=None)
+    return column.map(lambda value: _to_text(value, column.name))
 
 
 def _to_text(value: Any, name: Any) -> Any:
@@ -585,7 +581,7 @@ def _to_text(value: Any, name: Any) -> Any:
             f"Column {name!r} has values such as {str(value)[:40]}, which are no numbers, words or "
             "dates. Leave it out, or split it into columns."
         )
-    return None if value is None or value is pd.NA or value is pd.NaT else value
+    return value
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -699,16 +695,14 @@ def _understand_numbers(
     known = {*_CURRENCIES, *_UNIT_NAMES.values()}
     named = [unit for unit, _ in counts.most_common() if unit]
     has_bare = any(not units[s] and numbers[s]["digits"].strip("0.,") for s in numbers)
-    different = named + ["no unit"] * ("percent" in named and has_bare)
-    if len(different) > 1 or (named and named[0] not in known and counts[named[0]] < n_given):
+    no_unit = ["no unit"] if "percent" in named and has_bare else []
+    if len(named + no_unit) > 1 or (named and named[0] not in known and counts[named[0]] < n_given):
         frequent = [unit for unit in named if unit in known]
         are_times = len(frequent) > 1 and {"s", "min", "h", "days"}.issuperset(frequent)
         if are_times or sum(counts[unit] for unit in [*frequent, ""]) < _MOSTLY * n_given:
             return None
-        if len(frequent) + ("no unit" in different) > 1:
-            raise ValueError(
-                _explain_units(name, [*frequent, *different[len(named) :]], cells, is_money)
-            )
+        if len(frequent + no_unit) > 1:
+            raise ValueError(_explain_units(name, frequent + no_unit, cells, is_money))
         named = frequent
     bounds = sorted({(number["bound"] or "").strip() for number in numbers.values()} - {""})
     unit = named[0] if named else ""

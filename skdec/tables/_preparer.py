@@ -29,6 +29,7 @@ from skdec.tables._cells import (
     is_number,
     understand,
 )
+from skdec.tables._messages import join_first
 
 # Parts of a date that recur, and after how many.
 _PERIODS = {"month": 12, "day": 30, "hour": 24}
@@ -425,12 +426,10 @@ class TablePreparer(TransformerMixin, BaseEstimator):
     def _compute_scale(self, name: str, block: np.ndarray, total_variance: float) -> np.ndarray:
         """Return what to divide the features of a column by, one number but for a mark of gaps."""
         is_marked = name in self._marked
-        variances = block.var(axis=0)
-        variance = float(variances[:-1].sum() if is_marked else variances.sum())
-        scale = np.full(block.shape[1], np.sqrt(max(variance, _MIN_VARIANCE) / total_variance))
-        if is_marked:
-            scale[-1] = 1 / _MARK_OF_GAPS
-        return scale
+        n_features = block.shape[1] - is_marked
+        variance = max(block.var(axis=0)[:n_features].sum(), _MIN_VARIANCE)
+        scale = np.full(n_features, np.sqrt(variance / total_variance))
+        return np.append(scale, 1 / _MARK_OF_GAPS) if is_marked else scale
 
     def _scale(self, blocks: dict[str, np.ndarray]) -> np.ndarray:
         features = np.empty((len(next(iter(blocks.values()))), len(self.mean_)), np.float32)
@@ -645,8 +644,7 @@ def _split_dates(column: pd.Series) -> np.ndarray:
 
 
 def _warn_about_new_categories(column: pd.Series, encoder: OneHotEncoder) -> None:
-    known = set(encoder.categories_[0])
-    values = sorted({value for value in column.dropna().unique() if value not in known})
+    values = sorted(set(column.dropna()) - set(encoder.categories_[0]))
     if values:
         warn_user(
             f"Column {column.name!r} has values that fit has not seen, encoded like rare ones: "
@@ -669,11 +667,10 @@ def _to_matrix(table: pd.DataFrame, cleaned: pd.DataFrame) -> np.ndarray:
             faults.append((row, f"{label} {table.index[row]}, column {name!r}: {what}"))
     if not faults:
         return cleaned.to_numpy(np.float64)
-    shown = [text for _, text in sorted(faults)[:_MAX_FAULTS]]
-    more = f"; and {n_faults - len(shown):,} more" if n_faults > len(shown) else ""
+    shown = join_first([text for _, text in sorted(faults)], _MAX_FAULTS, "; ", n_faults)
     raise ValueError(
-        f"{'; '.join(shown)}{more}. Leave such columns out (--drop), name the one with the classes "
-        "(--label), or have the table prepared (--prepare auto, without --scale)."
+        f"{shown}. Leave such columns out (--drop), name the one with the classes (--label), or "
+        "have the table prepared (--prepare auto, without --scale)."
     )
 
 

@@ -38,9 +38,13 @@ from skdec.datasets import (
     load_mnist,
     read_npz,
 )
+from skdec.tables._messages import join_first
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    # Rows of a file, and what was left out or joined.
+    Chunks = Iterator[tuple[pd.DataFrame, tuple[str, ...]]]
 
 DATASETS = {"digits": load_digits, "mnist": load_mnist, "fashion_mnist": load_fashion_mnist}
 STANDARD_INPUT = "-"
@@ -121,11 +125,6 @@ class Table(NamedTuple):
     y: np.ndarray | None
     ids: pd.Series
     unused: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-class _Chunk(NamedTuple):
-    frame: pd.DataFrame
     notes: tuple[str, ...] = ()
 
 
@@ -233,7 +232,7 @@ def _get_suffix(data: str) -> str:
 # Text
 
 
-def _read_text(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_text(data: str, part: str | None) -> Chunks:
     """Read a text file, each field as text, and show how far it is read."""
     is_file = data != STANDARD_INPUT
     name = data if is_file else "standard input"
@@ -252,7 +251,7 @@ def _read_text(data: str, part: str | None) -> Iterator[_Chunk]:
         raise ValueError(f"{name} cannot be read: {error}.") from error
 
 
-def _read_lines(text: TextIO, data: str) -> Iterator[_Chunk]:
+def _read_lines(text: TextIO, data: str) -> Chunks:
     """Read the lines of a text, which is never read twice, as chunks of fields."""
     head = text.read(_HEAD_LENGTH)
     is_cut = len(head) == _HEAD_LENGTH
@@ -298,10 +297,8 @@ def _decode(stream: Any) -> TextIO:
     return io.TextIOWrapper(stream, encoding, errors=errors, newline="")
 
 
-def _decode_windows_1252(error: UnicodeError) -> tuple[str, int]:
+def _decode_windows_1252(error: Any) -> tuple[str, int]:
     """Decode the bytes that are no UTF-8, as an error handler of `codecs`."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
     warn_user("Bytes that are not UTF-8 are read as Windows-1252 (Latin-1).")
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
@@ -397,7 +394,11 @@ def _find_header(rows: Sequence[Sequence[Any]], data: str) -> _Header:
         names = names[:-1]  # each line ends with a separator
     if names.count("") > 1:
         names = [name or f"x{i}" for i, name in enumerate(names)]
-    _check_names(names, data)
+    repeated = sorted(name for name, n in Counter(names).items() if n > 1)
+    if repeated:
+        raise ValueError(
+            f"{data} has the columns {_format_names(repeated)} more than once; rename them."
+        )
     return _Header(names, n_rows, tuple(notes))
 
 
@@ -477,7 +478,7 @@ def _join_headers(names: Sequence[str], second: Sequence[str]) -> list[str]:
 
 def _build_frames(
     rows: Iterator[tuple[int, list[Any]]], header: _Header, data: str, place: str
-) -> Iterator[_Chunk]:
+) -> Chunks:
     """Build a data frame of each chunk of rows, without what is no sample.
 
     This is names again, subtotals, and notes and totals at the end. The index has the places of the
@@ -499,13 +500,14 @@ def _build_frames(
         if not following:
             frame, what = totals.split(frame)
             if no_samples:
-                which = f"{place} {', '.join(map(str, no_samples[:_MAX_FAULTS]))}"
-                dots = ", ..." if len(no_samples) > _MAX_FAULTS else ""
-                what.insert(0, f"left out, as it repeats the names or has subtotals: {which}{dots}")
-            yield _Chunk(frame, (*notes, *what))
+                which = join_first([str(number) for number in no_samples], _MAX_FAULTS)
+                what.insert(
+                    0, f"left out, as it repeats the names or has subtotals: {place} {which}"
+                )
+            yield frame, (*notes, *what)
             return
         totals.add(frame)
-        yield _Chunk(frame, notes)
+        yield frame, notes
         notes, chunk = (), following
 
 
@@ -540,21 +542,19 @@ def _build_frame(
 
     n_columns, faults = len(names), []
     for line, fields in rows:
+        while len(fields) > n_columns and not fields[-1]:
+            fields.pop()  # a separator at the end
         if len(fields) != n_columns:
-            while len(fields) > n_columns and not fields[-1]:
-                fields.pop()  # a separator at the end
-            if len(fields) != n_columns:
-                faults.append(
-                    f"{place} {line}: {len(fields)} values, but there are {n_columns} columns"
-                )
+            faults.append(
+                f"{place} {line}: {len(fields)} values, but there are {n_columns} columns"
+            )
     _raise_faults(
         data, faults, "Each row needs a value, or nothing between separators, for each column."
     )
-    columns = list(zip(*(fields for _, fields in rows), strict=True)) or [()] * n_columns
     index = pd.Index([line for line, _ in rows], name=place)
     is_text = place == "line"
-    frame = pd.DataFrame(dict(enumerate(columns)), index, dtype="str" if is_text else object)
-    frame.columns = list(names)
+    cells = [fields for _, fields in rows]
+    frame = pd.DataFrame(cells, index, list(names), dtype="str" if is_text else object)
     return frame if is_text else frame.infer_objects()
 
 
@@ -598,8 +598,6 @@ class _Totals:
             return False
         last = self._parse(row).iloc[0]
         last = last[np.isfinite(last)]
-        if last.empty:
-            return False
         sums, is_larger = self._sums[last.index], last.abs() > self._largest[last.index]
         is_sum = is_larger.any() and np.isclose(last, sums, rtol=1e-3, atol=0).all()  # rounded
         is_mean = len(last) > 1 and np.isclose(last, sums / self._n_rows, rtol=1e-5).all()
@@ -631,7 +629,7 @@ class _Totals:
 # Other files of named columns
 
 
-def _read_excel(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_excel(data: str, part: str | None) -> Chunks:
     import pandas as pd
 
     try:
@@ -661,7 +659,7 @@ def _read_excel(data: str, part: str | None) -> Iterator[_Chunk]:
     yield from _build_frames(islice(numbered, header.n_rows, None), header, where, "row")
 
 
-def _read_arrow(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_arrow(data: str, part: str | None) -> Chunks:
     try:
         import pyarrow
         import pyarrow.dataset
@@ -674,19 +672,20 @@ def _read_arrow(data: str, part: str | None) -> Iterator[_Chunk]:
     try:
         file = pyarrow.dataset.dataset(Path(data).expanduser(), format=kind)
         for batch in file.to_batches(batch_size=_ROWS_PER_CHUNK, batch_readahead=1):
-            yield _Chunk(batch.to_pandas())
+            yield batch.to_pandas(), ()
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError, OSError) as error:
         raise ValueError(f"{data} is no {kind} file that can be read ({error}).") from error
 
 
-def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_json(data: str, part: str | None) -> Chunks:
     """Read a list of records, or one under a key, or columns by name, or what pandas writes."""
     try:
         with _open_file(data) as file:
             content = json.load(_decode(file))
         if isinstance(content, dict) and {"columns", "data"} <= content.keys():
-            names = content["columns"]
-            content = [dict(zip(names, row, strict=True)) for row in content["data"]]
+            names, rows = content["columns"], content["data"]
+            if all(isinstance(row, list) for row in rows):  # else two columns of these names
+                content = [dict(zip(names, row, strict=True)) for row in rows]
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{data} is no JSON that can be read ({error}).") from error
     if isinstance(content, dict) and not all(isinstance(v, dict) for v in content.values()):
@@ -694,10 +693,10 @@ def _read_json(data: str, part: str | None) -> Iterator[_Chunk]:
         has_records = any(content[key] and isinstance(content[key][0], dict) for key in lists)
         if has_records or len(lists) < len(content):
             content = content[_choose(part, lists, data, "list of records")]
-    yield _Chunk(_build_records(content, data))
+    yield _build_records(content, data), ()
 
 
-def _read_json_lines(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_json_lines(data: str, part: str | None) -> Chunks:
     with _open_file(data) as file:
         lines = ((i, line) for i, line in enumerate(_decode(file), start=1) if line.strip())
         while block := list(islice(lines, _ROWS_PER_CHUNK)):
@@ -707,7 +706,7 @@ def _read_json_lines(data: str, part: str | None) -> Iterator[_Chunk]:
                     records.append(json.loads(line))
                 except ValueError as error:
                     raise ValueError(f"{data}, line {i} is no JSON ({error}).") from error
-            yield _Chunk(_build_records(records, data))
+            yield _build_records(records, data), ()
 
 
 def _build_records(content: Any, data: str) -> pd.DataFrame:
@@ -723,7 +722,7 @@ def _build_records(content: Any, data: str) -> pd.DataFrame:
     return pd.json_normalize(content)
 
 
-def _read_arff(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_arff(data: str, part: str | None) -> Chunks:
     """Read an ARFF file; nominal columns are categories."""
     import pandas as pd
     from scipy.io import arff
@@ -738,10 +737,10 @@ def _read_arff(data: str, part: str | None) -> Iterator[_Chunk]:
         if kind == "nominal":
             words = frame[name].str.decode("utf-8").replace("?", None)
             frame[name] = words.astype("category")
-    yield _Chunk(frame)
+    yield frame, ()
 
 
-def _read_sqlite(data: str, part: str | None) -> Iterator[_Chunk]:
+def _read_sqlite(data: str, part: str | None) -> Chunks:
     import sqlite3
 
     import pandas as pd
@@ -754,7 +753,7 @@ def _read_sqlite(data: str, part: str | None) -> Iterator[_Chunk]:
             for frame in pd.read_sql_query(
                 f'SELECT * FROM "{name}"', connection, chunksize=_ROWS_PER_CHUNK
             ):
-                yield _Chunk(frame)
+                yield frame, ()
         except sqlite3.DatabaseError as error:
             raise ValueError(f"{data} is no SQLite file that can be read ({error}).") from error
 
@@ -786,7 +785,13 @@ def _select_columns(frame: pd.DataFrame, data: str, columns: Columns, n_before: 
     names = list(frame.columns)
     special = [name for name in (columns.label, columns.id) if name is not None]
     only = names if columns.only is None else list(columns.only)
-    _check_exist([*special, *columns.drop, *(columns.only or [])], names, data)
+    asked_for = [*special, *columns.drop, *(columns.only or [])]
+    absent = [name for name in asked_for if name not in names]
+    if absent:
+        plural = "s" * (len(absent) > 1)
+        raise ValueError(
+            f"{data} has no column{plural} {_format_names(absent)}; it has {_format_names(names)}."
+        )
     left_out = {*columns.drop, *(special if columns.only is None else ())}
     features = [name for name in only if name not in left_out]
     if not features:
@@ -799,34 +804,14 @@ def _select_columns(frame: pd.DataFrame, data: str, columns: Columns, n_before: 
     return Table(frame[features], y, ids.reset_index(drop=True), unused)
 
 
-def _check_names(names: Sequence[str], data: str) -> None:
-    repeated = sorted(name for name, n in Counter(names).items() if n > 1)
-    if repeated:
-        raise ValueError(
-            f"{data} has the columns {_format_names(repeated)} more than once; rename them."
-        )
-
-
-def _check_exist(requested: Sequence[str], names: Sequence[str], data: str) -> None:
-    absent = [name for name in requested if name not in names]
-    if absent:
-        columns = "column" if len(absent) == 1 else "columns"
-        raise ValueError(
-            f"{data} has no {columns} {_format_names(absent)}; it has {_format_names(names)}."
-        )
-
-
 def _format_names(names: Sequence[str]) -> str:
-    dots = ", ..." if len(names) > _MAX_NAMES else ""
-    return ", ".join(map(repr, names[:_MAX_NAMES])) + dots
+    return join_first([repr(name) for name in names], _MAX_NAMES)
 
 
 def _raise_faults(data: str, faults: Sequence[str], advice: str) -> None:
     """Raise a ValueError with the first faults, if there are any."""
     if faults:
-        n_more = len(faults) - _MAX_FAULTS
-        more = f"; and {n_more:,} more" if n_more > 0 else ""
-        raise ValueError(f"{data}, {'; '.join(faults[:_MAX_FAULTS])}{more}. {advice}")
+        raise ValueError(f"{data}, {join_first(faults, _MAX_FAULTS, '; ')}. {advice}")
 
 
 def _get_labels(column: pd.Series, data: str) -> np.ndarray:
@@ -959,10 +944,9 @@ def _iterate_folder(data: str, columns: Columns) -> Iterator[Table]:
             f"--label {FOLDER} or none."
         )
     for X, names, notes in iterate_images(Path(data).expanduser(), columns.image_shape):
-        y = None
-        if columns.label == FOLDER:
-            y = np.array([Path(name).parent.name for name in names], dtype=str)
-        yield Table(X, y, pd.Series(names, name="file"), notes=notes)
+        y = np.array([Path(name).parent.name for name in names], dtype=str)
+        label = y if columns.label else None
+        yield Table(X, label, pd.Series(names, name="file"), notes=notes)
 
 
 _FRAME_READERS: dict[str, Callable[[str, str | None], Any]] = {

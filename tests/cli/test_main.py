@@ -272,6 +272,7 @@ def test_a_sentinel_is_reported_with_the_option_that_makes_a_gap_of_it(tmp_path,
     assert main(fit) == 0
     out, err = capsys.readouterr()
     assert "Column 'a' has -999 in 2 rows, far from all other values" in err
+    assert "give missing_values=[-999] (--missing -999" in err
     assert main([*fit, "--missing", "-999"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith('a: numbers; 2 gaps ("-999")\n')

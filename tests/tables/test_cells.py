@@ -194,8 +194,8 @@ def test_further_cells_are_read_as_understood():
     assert understand(column([1.5, 2])).parse(column(["$3", "4"])).isna().tolist() == [True, False]
     truth = understand(column([True, False] * 5))
     with pytest.warns(UserWarning, match="no truth values and count as missing: 'maybe'"):
-        parsed = truth.parse(column(["TRUE", "0", "no", "maybe"]))
-    np.testing.assert_array_equal(parsed, [1, 0, 0, NAN])
+        parsed = truth.parse(column(["TRUE", "0", "no", "maybe", True]))
+    np.testing.assert_array_equal(parsed, [1, 0, 0, NAN, 1])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 import sqlite3
 import sys
@@ -21,58 +22,53 @@ from skdec.tables._reader import Columns, iterate_table, load_table
 
 FRAME = pd.DataFrame({"height": [1.5, -2.0, 3e3], "kind": ["a", "b", "a"], "n": [1, 2, 3]})
 NUMBERS = FRAME[["height", "n"]].to_numpy()
-FORMATS = [
-    "csv", "semicolons", "tabs", "bars", "decimal comma", "with BOM", "UTF-16", "gzip", "comments",
-    "index", "tsv", "parquet", "feather", "json", "jsonl", "arff", "sqlite", "excel",
-    "standard input",
-]  # fmt: skip
+# Options of text files; the others are known by the end of their names.
+TEXTS = {
+    "table.CSV": {},
+    "semicolons.csv": {"sep": ";"},
+    "tabs.csv": {"sep": "\t"},
+    "table.tsv": {"sep": "\t"},
+    "bars.csv": {"sep": "|"},
+    "decimal comma.csv": {"sep": ";", "decimal": ","},
+    "with BOM.csv": {"encoding": "utf-8-sig"},
+    "UTF-16.csv": {"encoding": "utf-16"},
+    "table.csv.gz": {},
+    "comments.csv": {},
+    "index.csv": {"index": True},
+    "-": {},
+}
+KINDS = ["parquet", "feather", "json", "jsonl", "arff", "sqlite", "xlsx"]
 
 
-def write_table(kind, path):
-    """Write the table to a file of one of the further kinds."""
-    if kind == "feather":
-        FRAME.to_feather(path)
-    elif kind == "sqlite":
-        with closing(sqlite3.connect(path)) as connection:
-            FRAME.to_sql("customers", connection, index=False)
-    elif kind == "arff":
-        rows = "\n".join(",".join(map(str, row)) for row in FRAME.itertuples(index=False))
-        types = "@attribute height numeric\n@attribute kind {a,b}\n@attribute n numeric\n"
-        path.write_text(f"@relation r\n{types}@data\n{rows}\n")
-    else:
-        FRAME.to_json(path, orient="records", lines=kind == "jsonl")
-    return path
-
-
-@pytest.fixture(params=FORMATS)
+@pytest.fixture(params=[*TEXTS, *(f"table.{kind}" for kind in KINDS)])
 def frame_file(request, tmp_path, monkeypatch):
     """The same table in each format with named columns."""
-    kind = request.param
-    path = tmp_path / {"tsv": "table.tsv", "gzip": "table.csv.gz"}.get(kind, "table.CSV")
-    if kind == "parquet":
-        path = tmp_path / "table.parquet"
-        FRAME.to_parquet(path)
-    elif kind in ("feather", "json", "jsonl", "arff", "sqlite"):
-        path = write_table(kind, tmp_path / f"table.{kind}")
-    elif kind == "excel":
-        path = tmp_path / "table.xlsx"
-        pytest.importorskip("openpyxl", reason="pandas reads .xlsx by openpyxl")
-        FRAME.to_excel(path, index=False)
-    else:
-        separators = {"semicolons": ";", "tabs": "\t", "tsv": "\t", "bars": "|"}
-        encodings = {"with BOM": "utf-8-sig", "UTF-16": "utf-16"}
-        text = FRAME.to_csv(
-            index=kind == "index",
-            sep=";" if kind == "decimal comma" else separators.get(kind, ","),
-            decimal="," if kind == "decimal comma" else ".",
-        )
-        text = "# measured by hand, 2020\n#\n" * (kind == "comments") + text
-        content = text.encode(encodings.get(kind, "utf-8"))
-        if kind == "standard input":
-            buffer = property(lambda self: io.BufferedReader(io.BytesIO(content)))
-            monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": buffer})())
-            return "-"
-        path.write_bytes(gzip.compress(content) if kind == "gzip" else content)
+    path = tmp_path / request.param
+    match path.suffix:
+        case ".parquet":
+            FRAME.to_parquet(path)
+        case ".feather":
+            FRAME.to_feather(path)
+        case ".json" | ".jsonl":
+            FRAME.to_json(path, orient="records", lines=path.suffix == ".jsonl")
+        case ".xlsx":
+            pytest.importorskip("openpyxl", reason="pandas reads .xlsx by openpyxl")
+            FRAME.to_excel(path, index=False)
+        case ".sqlite":
+            with closing(sqlite3.connect(path)) as connection:
+                FRAME.to_sql("customers", connection, index=False)
+        case ".arff":
+            types = "@attribute height numeric\n@attribute kind {a,b}\n@attribute n numeric\n"
+            rows = FRAME.to_csv(index=False, header=False)
+            path.write_text(f"@relation r\n{types}@data\n{rows}")
+        case _:
+            FRAME.to_csv(path, **{"index": False} | TEXTS[request.param])
+    if request.param == "comments.csv":
+        path.write_text("# measured by hand, 2020\n#\n" + path.read_text())
+    if request.param == "-":
+        buffer = property(lambda self: path.open("rb"))
+        monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": buffer})())
+        return "-"
     return str(path)
 
 
@@ -83,6 +79,11 @@ def csv_file(tmp_path, text):
 
 
 YEARS = ["in 2024", "in 2025", "v 2024", "v 2025"]
+
+
+def write_npy(array):
+    np.save(file := io.BytesIO(), array)
+    return file.getvalue()
 
 
 def parse(X):
@@ -281,6 +282,7 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.csv", b"\x89PNG\r\n\0\n", "it is not text"),
         ("t.json", "{", "is no JSON that can be read"),
         ("t.json", '{"a": [{"x": 1}], "b": [{"x": 2}], "c": 1}', "choose one by --key: 'a', 'b'"),
+        ("t.json", json.dumps({key: [1] for key in range(22)} | {"c": 1}), "'19', and 2 more"),
         ("t.json", "[1, 2]", "has no records"),
         ("t.jsonl", '{"a": 1}\n{"a"\n', "line 2 is no JSON"),
         ("t.arff", "no relation", "is no ARFF file"),
@@ -289,6 +291,9 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.feather", "no arrow", "is no feather file"),
         ("t.parquet", "PAR1", "is no parquet file"),
         ("t.xlsx", "PK", "is not an Excel file"),
+        ("t.npy", write_npy(np.array([[{}]])), r"not a complete \.npy file of a plain array"),
+        ("t.npy", write_npy(NUMBERS)[:-8], r"not a complete \.npy file"),
+        ("t.npy", b"", r"not a complete \.npy file"),
         ("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 50, mtime=0)[:-20], "cannot be read"),
     ],
 )
@@ -307,13 +312,17 @@ def test_json_may_be_nested(tmp_path):
         np.testing.assert_array_equal(parse(X), [[1, 2, np.nan], [np.nan, np.nan, 3]])
 
 
-@pytest.mark.parametrize("orient", ["columns", "split", "records", "table"])
-def test_json_may_be_what_pandas_writes(orient, tmp_path):
-    FRAME[["height", "kind"]].to_json(tmp_path / "t.json", orient=orient)
-    X = load_table(str(tmp_path / "t.json")).X
-    assert (
-        X[["height", "kind"]].to_numpy().tolist() == FRAME[["height", "kind"]].to_numpy().tolist()
-    )
+@pytest.mark.parametrize("names", [["height", "kind"], ["columns", "data"]])
+@pytest.mark.parametrize("orient", ["columns", "split", "records", "table", "list"])
+def test_json_may_be_what_pandas_writes(orient, names, tmp_path):
+    """Also if two columns have the names that pandas gives the parts of a table."""
+    frame = FRAME[["height", "kind"]].set_axis(names, axis=1)
+    path = tmp_path / "t.json"
+    if orient == "list":
+        path.write_text(json.dumps(frame.to_dict("list")))
+    else:
+        frame.to_json(path, orient=orient)
+    assert load_table(str(path)).X[names].to_numpy().tolist() == frame.to_numpy().tolist()
 
 
 def test_matlab_and_anndata_matrices(tmp_path):
@@ -414,24 +423,24 @@ def test_npy_is_checked_for_missing_values_up_to_its_last_block(row, tmp_path):
         load_table(str(tmp_path / "X.npy"))
 
 
-def test_npz_in_the_layout_of_keras_is_concatenated_and_scaled(tmp_path):
-    images = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
-    labels = np.array([1, 0, 1])
-    parts = {"x_train": images[:2], "y_train": labels[:2]}
-    parts |= {"x_test": images[2:], "y_test": labels[2:]}
-    np.savez(tmp_path / "images.npz", **parts)
-    X, y, *_ = load_table(str(tmp_path / "images.npz"))
-    np.testing.assert_allclose(X, np.arange(12).reshape(3, 4) / 255, rtol=1e-6)
-    assert y.tolist() == [1, 0, 1]
+IMAGES = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+KERAS = {"x_train": IMAGES[:2], "y_train": [1, 0], "x_test": IMAGES[2:], "y_test": [1]}
 
 
-@pytest.mark.parametrize("names", [("x", "y"), ("anything", None)])
-def test_npz_with_samples_and_optional_labels(names, tmp_path):
-    arrays = {names[0]: NUMBERS} | ({names[1]: np.arange(3)} if names[1] else {})
+@pytest.mark.parametrize(
+    ("arrays", "samples", "labels"),
+    [
+        (KERAS, np.arange(12).reshape(3, 4) / 255, [1, 0, 1]),
+        ({"x": NUMBERS, "y": np.arange(3)}, NUMBERS, [0, 1, 2]),
+        ({"anything": NUMBERS}, NUMBERS, None),
+    ],
+    ids=["Keras", "labels", "samples"],
+)
+def test_npz_has_samples_and_optional_labels(arrays, samples, labels, tmp_path):
     np.savez(tmp_path / "X.npz", **arrays)
     X, y, *_ = load_table(str(tmp_path / "X.npz"))
-    np.testing.assert_array_equal(X, NUMBERS)
-    assert y is None if names[1] is None else y.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(X, samples, rtol=1e-6)
+    assert y is None if labels is None else y.tolist() == labels
 
 
 @pytest.mark.parametrize(
@@ -450,18 +459,6 @@ def test_an_unusable_npz_file_raises(arrays, message, tmp_path):
     np.savez(tmp_path / "X.npz", **arrays)
     with pytest.raises(ValueError, match=message):
         load_table(str(tmp_path / "X.npz"))
-
-
-def test_a_pickled_or_truncated_npy_file_raises(tmp_path):
-    path = tmp_path / "X.npy"
-    np.save(path, np.array([[{}]]), allow_pickle=True)
-    with pytest.raises(ValueError, match=r"not a complete \.npy file of a plain array"):
-        load_table(str(path))
-    np.save(path, NUMBERS)
-    for content in (path.read_bytes()[:-8], b""):
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"not a complete \.npy file"):
-            load_table(str(path))
 
 
 def test_a_path_that_is_not_a_table_raises(tmp_path):
