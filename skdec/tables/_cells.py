@@ -22,7 +22,7 @@ import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
 from skdec._utils.process import warn_user
-from skdec.tables._messages import join_first
+from skdec._utils.terminal import join_first
 
 # What stands for a missing value, in lower case: in every column, and beside numbers or dates.
 _GAP_WORDS = """na|n/a|nan|null|none|?|<na>|#n/a|#n/a n/a|#na|(null)|nil|\\n|1.#ind|-1.#ind

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdec._utils.data import to_frame_or_array
 from skdec._utils.process import warn_user
+from skdec._utils.terminal import join_first
 from skdec._utils.validation import FRACTION_BELOW_ONE, POSITIVE, Constraint, Integer
 from skdec.tables._cells import (
     ColumnFormat,
@@ -29,7 +30,6 @@ from skdec.tables._cells import (
     is_number,
     understand,
 )
-from skdec.tables._messages import join_first
 
 # Parts of a date that recur, and after how many.
 _PERIODS = {"month": 12, "day": 30, "hour": 24}

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO
 import numpy as np
 
 from skdec._utils.process import warn_user
-from skdec._utils.terminal import open_bar
+from skdec._utils.terminal import join_first, open_bar
 from skdec.datasets import (
     KERAS_KEYS,
     find_images,
@@ -38,7 +38,6 @@ from skdec.datasets import (
     load_mnist,
     read_npz,
 )
-from skdec.tables._messages import join_first
 
 if TYPE_CHECKING:
     import pandas as pd
