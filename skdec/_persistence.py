@@ -23,6 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from skdec._utils.files import write_atomically
+from skdec._utils.terminal import join_first
 
 # What skops does not trust by default, of skdec and of the transformers in a `TablePreparer`.
 TRUSTED_TYPES = [
@@ -44,7 +45,7 @@ _HEADER, _SCHEMA = "skdec.json", "schema.json"
 _DEVELOPMENT_FORMAT = b'{"__metadata__"'  # begins after eight bytes
 _MAX_HEADER_BYTES, _MAX_SUMMARY = 2**18, 50_000
 _MAX_SCHEMA_BYTES, _MAX_DEPTH, _MIN_NODE_BYTES = 2**26, 100, 20
-_MAX_REASON = 300
+_MAX_REASON, _MAX_NAMES = 300, 20
 
 # Neither written nor accepted: the user's own code, and directories with pickles.
 _LEFT_OUT = ("callbacks", "checkpoint", "memory")
@@ -486,5 +487,5 @@ def _describe_columns(steps: list[Any], clusterer: Any) -> list[tuple[str, str]]
     return rows + [("  not used", f"{key}: {why}") for key, why in first.dropped_columns_.items()]
 
 
-def _join(names: Any, n_shown: int = 20) -> str:
-    return ", ".join(map(str, names[:n_shown])) + (", ..." if len(names) > n_shown else "")
+def _join(names: Any) -> str:
+    return join_first([str(name) for name in names], _MAX_NAMES)

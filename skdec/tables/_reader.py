@@ -396,7 +396,7 @@ def _find_header(rows: Sequence[Sequence[Any]], data: str) -> _Header:
     repeated = sorted(name for name, n in Counter(names).items() if n > 1)
     if repeated:
         raise ValueError(
-            f"{data} has the columns {_format_names(repeated)} more than once; rename them."
+            f"{data} has columns more than once: {_format_names(repeated)}; rename them."
         )
     return _Header(names, n_rows, tuple(notes))
 

@@ -276,7 +276,7 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.csv", "", "is empty"),
         ("t.csv", "# nothing\n", "is empty"),
         ("t.csv", "a,b\n", "has column names but no rows"),
-        ("t.csv", "a,b,a,b\n1,2,1,2\n", "the columns 'a', 'b' more than once"),
+        ("t.csv", "a,b,a,b\n1,2,1,2\n", "columns more than once: 'a', 'b'"),
         ("t.csv", "a,b\n1,2\n3\n4,5\n6,7,8\n", "line 3: 1 values, .* 2 columns; line 5: 3"),
         ("t.csv", "a,b\n" + "1,2,3\n1,2\n4,5\n" * 20, "line 23: 3 values.*; and 12 more"),
         ("t.csv", b"\x89PNG\r\n\0\n", "it is not text"),
