@@ -22,7 +22,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdec import NeighborClusterer, TablePreparer
-from skdec.tables._preparer import clean_table
+from skdec.tables._preparer import clean_table, describe_columns
 
 N_ROWS = 120
 KINDS = {
@@ -170,6 +170,15 @@ def test_what_could_be_meant_otherwise_is_said():
     with pytest.warns(UserWarning, match="'a' has values that are no numbers .*: 'oops'") as caught:
         TablePreparer().fit(table)
     assert len(caught) == 1
+    table = pd.DataFrame({"a": [*range(1, 38), -99, -99, -99], "n": n})
+    with pytest.warns(UserWarning, match=r"-99 in 3 rows, far from .* missing_values=\[-99\]"):
+        plain = TablePreparer().fit_transform(table)
+    preparer = TablePreparer(missing_values=[-99])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        features = preparer.fit_transform(table)
+    assert features.shape[1] == plain.shape[1] + 1
+    assert describe_columns(preparer) == ["a: numbers; 3 gaps", "n: numbers"]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +200,20 @@ def test_numbers_and_times_far_from_zero_stay_distinct(random):
     assert features["at_total_seconds"].nunique() == 120
     ratio = np.diff(features["at_total_seconds"])
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+
+
+def test_one_odd_word_is_a_gap_in_its_cell_alone(random):
+    flags = random(0).random(200) < 0.5
+    table = pd.DataFrame({"flag": flags, "n": random(1).normal(size=200)})
+    preparer = TablePreparer().fit(table)
+    expected = preparer.transform(table)
+    np.testing.assert_array_equal(preparer.transform(table.astype(str)), expected)
+    odd = table.astype({"flag": object})
+    odd.loc[7, "flag"] = "perhaps"
+    with pytest.warns(UserWarning, match="'flag' has values that are no truth values") as caught:
+        features = preparer.transform(odd)
+    assert len(caught) == 1
+    np.testing.assert_array_equal(np.delete(features, 7, 0), np.delete(expected, 7, 0))
 
 
 @pytest.mark.parametrize("output", ["pandas", "polars"])
