@@ -164,3 +164,14 @@ def test_each_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="left out") as caught:
         assert len(load_images(tmp_path)) == 4
     assert [str(one.message)[:5] for one in caught] == ["1.png", "4.png"]
+
+
+def test_images_of_16_bits_and_transparent_ones_are_gray(tmp_path):
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is in the extra plot")
+    deep = np.array([[0, 13107], [26214, 65535]], dtype=np.uint16)
+    pillow.fromarray(deep).save(tmp_path / "0.png")
+    clear = np.zeros((2, 2, 4), dtype=np.uint8)  # black, but three pixels are not seen
+    clear[0, 0, 3] = 255
+    pillow.fromarray(clear).save(tmp_path / "1.png")
+    X = load_images(tmp_path, shape=(2, 2))
+    np.testing.assert_allclose(X, [[0, 0.2, 0.4, 1], [0, 1, 1, 1]], atol=1e-6)

@@ -441,6 +441,28 @@ def test_other_arrays_are_refused(owner, attribute, array, message, members, ref
     refuse(pack(members | {name: content}), message)
 
 
+@pytest.mark.parametrize(
+    ("name", "attributes", "message"),
+    [
+        ("neighbors", {"_hashes": np.arange(3)}, "other numbers of points, labels and hashes"),
+        ("neighbors", {"_origin": np.zeros(7)}, "origin is not that of its features"),
+        ("neighbors", {"n_clusters_": 4}, "labels are not those of its clusters"),
+        ("DEC", {"cluster_centers_": CENTERS}, "cluster_centers_ are not those of its networks"),
+        ("DEC", {"_n_features_out": 5}, "numbers of features are not those of its networks"),
+        ("DEC", {"history_": {"refine": {"loss": np.array(["a"])}}}, "else than numbers"),
+        ("DEC", {"stop_reason_": 3}, "history_ or stop_reason_"),
+    ],
+    ids=str,
+)
+def test_attributes_that_do_not_belong_together_are_refused(
+    name, attributes, message, models, tmp_path
+):
+    """A file is loaded once when it is saved."""
+    with pytest.raises(ValueError, match=message):
+        skdec.save(change(models[name][0], **attributes), tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, "transposed"])
 def test_other_weights_are_refused(value, members, refuse):
     changed = dict(members)

@@ -203,6 +203,19 @@ def test_augmentation_has_one_long_cycle(tiny, samples):
     assert not resolve(given, 150, 6).refinement.waits_for_score
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"augment": "image"}, "6 features, which is no square number"),
+        (VARIANTS["convolutional"] | {"pretraining": "layerwise"}, "of build_autoencoder"),
+        ({"n_clusters": "auto", "init": "k-means++"}, "is the number that a NeighborClusterer"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(parameters, message, tiny, samples):
+    with pytest.raises(ValueError, match=message):
+        DECClusterer(**tiny | parameters).fit(samples)
+
+
 def test_idec_reconstructs_better_the_larger_the_weight(tiny, samples):
     def measure_error(weight):
         paper = {"init": "k-means++", "n_neighbors": 0, "max_iter": 150, "tol": 0.0}

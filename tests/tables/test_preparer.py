@@ -403,8 +403,10 @@ TOKYO = TIMES.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
         (TIMES.astype("timestamp[us][pyarrow]").astype("date32[pyarrow]"), TIMES.dt.normalize()),
         # Objects of Python, whose offsets differ in winter and summer.
         (TOKYO.dt.tz_convert("Europe/Berlin").astype(object), TIMES),
+        (TIMES.dt.to_period("h"), TIMES),
+        (TIMES.dt.to_period("h").astype(object), TIMES),
     ],
-    ids=["zone", "words", "Arrow", "days of Arrow", "objects"],
+    ids=["zone", "words", "Arrow", "days of Arrow", "objects", "periods", "objects of periods"],
 )
 def test_times_of_any_type_are_prepared_as_utc(column, times):
     preparer = TablePreparer()
@@ -477,6 +479,13 @@ def test_clean_table_parses_numbers_and_dates(prepared, table):
     np.testing.assert_allclose(cleaned["price"], table["price"].astype(float), rtol=1e-15)
     assert (cleaned["seen"] == pd.to_datetime(table["seen"], dayfirst=True)).all()
     assert cleaned["member"].dtype == bool
+
+
+def test_sparse_columns_are_prepared_like_dense_ones(random):
+    dense = pd.DataFrame({"a": random(0).random(40) * (random(1).random(40) < 0.3), "b": range(40)})
+    sparse = dense.astype({"a": pd.SparseDtype(float, 0.0)})
+    features = TablePreparer().fit_transform(sparse)
+    np.testing.assert_array_equal(features, TablePreparer().fit_transform(dense))
 
 
 CONTAINERS = {
