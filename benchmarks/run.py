@@ -80,8 +80,10 @@ def run(name: str, arguments: Sequence[str]) -> int:
     n_failed = 0
     if not options.page_only:
         command = shlex.join(["python", "benchmarks/run.py", name, *arguments])
+        # As they are read from the results, where a tuple is a list.
+        items = json.loads(json.dumps(list(benchmark.list_items(options))))
         try:
-            n_failed = measure_missing(name, list(benchmark.list_items(options)), options, command)
+            n_failed = measure_missing(name, items, options, command)
         except KeyboardInterrupt:
             print("interrupted; run the same command again to resume")
             return 130

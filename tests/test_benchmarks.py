@@ -32,7 +32,7 @@ def test_every_benchmark_has_results_and_items(capsys):
 def test_what_is_measured_is_not_measured_again(tmp_path, monkeypatch, capsys):
     run = import_module("run")
     (tmp_path / "tiny.py").write_text(
-        "def list_items(options): yield from ({'x': x} for x in range(3))\n"
+        "def list_items(options): yield from ({'x': x, 'sizes': (x, 1)} for x in range(3))\n"
         "def measure(item): return {'square': item['x'] ** 2}\n"
         "def format_page(records): return str([r['result']['square'] for r in records])\n"
     )
