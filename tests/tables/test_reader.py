@@ -7,10 +7,12 @@ import re
 import sqlite3
 import sys
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from scipy.io import savemat
 
 from skdec import NeighborClusterer
@@ -276,6 +278,7 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.csv", "", "is empty"),
         ("t.csv", "# nothing\n", "is empty"),
         ("t.csv", "a,b\n", "has column names but no rows"),
+        ("t.csv", ",,\n,,\n", "has no rows"),
         ("t.csv", "a,b,a,b\n1,2,1,2\n", "columns more than once: 'a', 'b'"),
         ("t.csv", "a,b\n1,2\n3\n4,5\n6,7,8\n", "line 3: 1 values, .* 2 columns; line 5: 3"),
         ("t.csv", "a,b\n" + "1,2,3\n1,2\n4,5\n" * 20, "line 23: 3 values.*; and 12 more"),
@@ -288,6 +291,7 @@ def test_standard_input_may_be_slow(monkeypatch):
         ("t.arff", "no relation", "is no ARFF file"),
         ("t.sqlite", "no database", "is no SQLite file"),
         ("t.mat", "no matrix", "is no .mat file"),
+        ("t.mat", b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM", "is of MATLAB 7.3; save it"),
         ("t.feather", "no arrow", "is no feather file"),
         ("t.parquet", "PAR1", "is no parquet file"),
         ("t.xlsx", "PK", "is not an Excel file"),
@@ -325,7 +329,7 @@ def test_json_may_be_what_pandas_writes(orient, names, tmp_path):
     assert load_table(str(path)).X[names].to_numpy().tolist() == frame.to_numpy().tolist()
 
 
-def test_matlab_and_anndata_matrices(tmp_path):
+def test_matrices_of_matlab(tmp_path):
     savemat(tmp_path / "X.mat", {"X": NUMBERS, "y": [0, 1, 0]})
     X, y, *_ = load_table(str(tmp_path / "X.mat"))
     np.testing.assert_array_equal(X, NUMBERS)
@@ -335,6 +339,24 @@ def test_matlab_and_anndata_matrices(tmp_path):
         load_table(str(tmp_path / "X.mat"))
     X = load_table(str(tmp_path / "X.mat"), Columns(part="b")).X
     np.testing.assert_array_equal(X, NUMBERS + 1)
+
+
+def test_matrices_of_anndata(tmp_path, monkeypatch):
+    """They are in attributes of what the package reads, which the tests do without."""
+    content = SimpleNamespace(
+        X=sp.csr_array(NUMBERS), obsm={"X_pca": NUMBERS + 1}, obs_names=pd.Index(["a", "b", "c"])
+    )
+    path = tmp_path / "cells.h5ad"
+    path.touch()
+    monkeypatch.setitem(sys.modules, "anndata", SimpleNamespace(read_h5ad=lambda path: content))
+    X, _, ids, *_ = load_table(str(path))
+    np.testing.assert_array_equal(X, NUMBERS)
+    assert ids.tolist() == ["a", "b", "c"]
+    X = load_table(str(path), Columns(part="X_pca")).X
+    np.testing.assert_array_equal(X, NUMBERS + 1)
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    with pytest.raises(ValueError, match="needs anndata: run pip install anndata"):
+        load_table(str(path))
 
 
 @pytest.mark.parametrize("missing", ["", "NA", "?"])
