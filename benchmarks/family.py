@@ -144,7 +144,7 @@ Every variant has the defaults of `DECClusterer` but for what its name says: IDE
 are the recipes of the paper and of the Keras tutorial with their full budgets. "classic" was killed
 several times, beside other jobs, and resumed from its checkpoints by commit 26a1030; its seconds
 are those of the last part. Most other fits ran beside other jobs, too: on MNIST, the same fit took
-between 76 and 137 s. Labels are used for scoring only. "initial accuracy" is that of the labels
+between 66 and 212 s. Labels are used for scoring only. "initial accuracy" is that of the labels
 before the refinement; "variance explained" is the fraction of the variance of the pixels that
 `inverse_transform` reconstructs.
 
