@@ -307,6 +307,26 @@ def test_unusable_files_raise(name, content, message, tmp_path):
         load_table(str(tmp_path / name))
 
 
+def test_tables_without_features_are_refused(tmp_path, folder):
+    path = csv_file(tmp_path, "kind\nx\ny\n")
+    with pytest.raises(ValueError, match="has no column besides 'kind'"):
+        load_table(path, Columns(label="kind"))
+    pytest.importorskip("openpyxl", reason="pandas reads .xlsx by openpyxl")
+    pd.DataFrame().to_excel(tmp_path / "t.xlsx")
+    with pytest.raises(ValueError, match="sheet 'Sheet1' is empty"):
+        load_table(str(tmp_path / "t.xlsx"))
+    with pytest.raises(ValueError, match="folder of images; leave out --id"):
+        load_table(str(folder), Columns(id="name"))
+
+
+def test_a_column_of_two_units_is_left_to_the_preparer(tmp_path):
+    path = csv_file(tmp_path, "w,n\n" + "1 kg,1\n2 lb,2\n" * 20 + "total,60\n")
+    X = load_table(path).X
+    assert X["n"].tolist() == ["1", "2"] * 20
+    with pytest.raises(ValueError, match=r"'w' has numbers in different units: kg .*, lbs"):
+        understand(X["w"])
+
+
 def test_json_may_be_nested(tmp_path):
     for made in ('"made": 1, ', ""):
         text = '"rows": [{"a": {"x": 1, "y": "$2"}}, {"b": 3}]'

@@ -12,8 +12,6 @@ import distributed_fit
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.slow
-
 SCRIPT = Path(distributed_fit.__file__)
 
 
@@ -102,6 +100,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_two_devices_fit_each_variant(variant, tmp_path):
     """The devices change their parts of a batch at random differently from one device."""
@@ -117,6 +116,7 @@ def test_two_devices_fit_each_variant(variant, tmp_path):
         np.testing.assert_allclose(two[name], one[name], rtol=rtol)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_fit_of_one(single_device_fit, two_process_fits):
     first, second = two_process_fits
     assert_same_fit(first, single_device_fit)
@@ -124,6 +124,7 @@ def test_two_processes_give_the_fit_of_one(single_device_fit, two_process_fits):
         np.testing.assert_array_equal(first[name], second[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -136,12 +137,14 @@ def test_parameters_that_replicas_cannot_divide_are_refused(error, message, two_
     assert message in str(two_device_fit[error])
 
 
+@pytest.mark.slow
 def test_workers_with_different_fits_raise(tmp_path):
     for status, output in run_workers(tmp_path, [{}, {"parameters": {"random_state": 1}}]):
         assert status == 1
         assert "RuntimeError: The workers of the strategy do not run the same fit." in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [["pretrain", 2], ["refine", 1]])
 def test_loss_of_a_worker_raises_and_the_fit_resumes(moment, two_process_fits, tmp_path):
     uninterrupted = two_process_fits[0]
