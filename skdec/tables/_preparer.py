@@ -644,7 +644,7 @@ def _split_dates(column: pd.Series) -> np.ndarray:
 
 
 def _warn_about_new_categories(column: pd.Series, encoder: OneHotEncoder) -> None:
-    values = sorted(set(column.dropna()) - set(encoder.categories_[0]))
+    values = sorted(set(column.dropna().unique()) - set(encoder.categories_[0]))
     if values:
         warn_user(
             f"Column {column.name!r} has values that fit has not seen, encoded like rare ones: "
