@@ -155,13 +155,15 @@ def _build_predictions(arguments: argparse.Namespace, model: Any, table: Table) 
     with explain_fault(arguments.data):
         clusterer, X = split_pipeline(model, table.X)
         q = clusterer.predict_proba(X)
-    labels = q.argmax(axis=1)
-    columns = {str(table.ids.name): table.ids.to_numpy(), "cluster": labels}
-    if hasattr(model, "cluster_names_"):  # of a table, as the fit has named them
-        columns["cluster_name"] = np.array(model.cluster_names_, dtype=object)[labels]
-    columns |= {"confidence": q.max(axis=1), "deviation": -clusterer.score_samples(X)}
-    if arguments.soft_assignments:
-        columns |= {f"assignment_{i}": column for i, column in enumerate(q.T)}
-    if arguments.embedding:
-        columns |= {f"embedding_{i}": column for i, column in enumerate(clusterer.transform(X).T)}
-    return pd.DataFrame(columns)
+        labels = q.argmax(axis=1)
+        columns = {str(table.ids.name): table.ids.to_numpy(), "cluster": labels}
+        if hasattr(model, "cluster_names_"):  # of a table, as the fit has named them
+            columns["cluster_name"] = np.array(model.cluster_names_, dtype=object)[labels]
+        columns |= {"confidence": q.max(axis=1), "deviation": -clusterer.score_samples(X)}
+        if arguments.soft_assignments:
+            columns |= {f"assignment_{i}": column for i, column in enumerate(q.T)}
+        if arguments.embedding:
+            columns |= {
+                f"embedding_{i}": column for i, column in enumerate(clusterer.transform(X).T)
+            }
+        return pd.DataFrame(columns)
